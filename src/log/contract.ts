@@ -1,0 +1,106 @@
+import type { QuarantinedPacket } from "../model/packet.ts";
+import type { Reading, Values } from "../model/reading.ts";
+
+/** A topic's place in the log's dictionary. Ids are small, start at 1 and are never used twice within an epoch. */
+export interface Topic {
+  readonly id: number;
+  readonly name: string;
+}
+
+/**
+ * A committed reading. `body` is its one encoding (see wire/PROTOCOL.md, "Bodies"): the same bytes are stored, pushed
+ * and replayed. `time` and `values` are decoded from it when a record comes from the store.
+ */
+export interface LogRecord {
+  readonly seq: number;
+  readonly topic: Topic;
+  /** Epoch milliseconds of the observation. */
+  readonly time: number;
+  readonly values: Values;
+  readonly body: Uint8Array;
+}
+
+/** What a topic shows now: values merged field by field by observation time. */
+export interface Latest {
+  readonly topic: Topic;
+  /** The highest seq that contributed. */
+  readonly seq: number;
+  /** The newest observation time among the values, epoch milliseconds. */
+  readonly time: number;
+  readonly values: Values;
+  /** Observation time of each value that is older than `time`; null if all are of the same instant. */
+  readonly times: Readonly<Record<string, number>> | null;
+}
+
+/** A stretch of the log, or the word that the log no longer has what comes after the asked position. */
+export type Page =
+  | {
+      readonly kind: "records";
+      readonly records: readonly LogRecord[];
+      /** The position after this page: every record up to it has been returned (or does not exist). */
+      readonly through: number;
+    }
+  | { readonly kind: "evicted"; readonly oldest: number };
+
+/** Why the log does not take an append now. Nothing of the batch was stored, and no PUBACK may leave. */
+export class LogUnavailable extends Error {
+  override readonly name = "LogUnavailable";
+}
+
+export interface Append {
+  readonly readings: readonly Reading[];
+  /** Packets to keep in quarantine, committed with the same promise. */
+  readonly quarantine?: readonly QuarantinedPacket[];
+}
+
+/** The state of the log for health checks. */
+export interface LogHealth {
+  readonly ok: boolean;
+  /** What is wrong and what to do, null if nothing. */
+  readonly problem: string | null;
+}
+
+/**
+ * The ordered sequence of committed readings. Positions are assigned once, in the order of `append` calls; a listener
+ * and the promise of an append both run only after the engine has committed.
+ */
+export interface Log {
+  /** Names this life of the log; kept over restarts, new when the data was lost. `[0-9a-z]{1,32}`. */
+  readonly epoch: string;
+  /** Seq of the newest committed record, 0 if there was never one. */
+  readonly head: number;
+  /** Seq of the oldest record that can still be read; `head + 1` if none. */
+  readonly oldest: number;
+  /**
+   * Stores readings and quarantined packets. Resolves after the commit; promises resolve in the order of the calls, so
+   * an append of nothing is a barrier. Returns null instead of a promise when there is nothing to wait for.
+   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full
+   */
+  append(batch: Append): Promise<void> | null;
+  /** Calls back with each commit's records in seq order, before the appends' promises resolve. Returns an unsubscribe. */
+  onCommitted(listener: (records: readonly LogRecord[]) => void): () => void;
+  /**
+   * Records after position `after`, up to about `maxBytes` of bodies. Synchronous when the memory tail holds them.
+   */
+  read(after: number, maxBytes: number): Page | Promise<Page>;
+  /** Latest of every topic that matches the MQTT filter. */
+  latest(filter: string): Latest[];
+  /** The topic with this id, if the log still knows it. */
+  topic(id: number): Topic | undefined;
+  /** The field names and decimals of a body's shape (wire/PROTOCOL.md, "Shapes"). */
+  shape(id: number): Shape | undefined;
+  /** Newest first. */
+  quarantined(limit: number): Promise<(QuarantinedPacket & { readonly id: number })[]>;
+  health(): LogHealth;
+  /** Commits what was appended, then releases the store. */
+  close(): Promise<void>;
+}
+
+/** The order and scaling of the values in a body. */
+export interface Shape {
+  /** Small, starts at 1, never used twice within an epoch. */
+  readonly id: number;
+  readonly names: readonly string[];
+  /** Decimals kept per value: a number is sent as `value × 10^decimals` when that is exact. */
+  readonly decimals: readonly number[];
+}

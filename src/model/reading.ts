@@ -1,0 +1,37 @@
+/** The domains that devices report in. Insights use first levels of their own (`congestion/…`, `alerts/…`). */
+export const domains = ["gps", "energy", "road", "transit", "fare"] as const;
+export type Domain = (typeof domains)[number];
+
+/** A value as it can appear in a reading. Arrays and objects occur only where the contract names them (a fare's `segments`). */
+export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value };
+
+/** Values by name; the unit is in the name (`speedKmh`, `powerW`). A name that is absent was not observed. */
+export type Values = { [name: string]: Value };
+
+/** One observation of one device (or of one channel of it). */
+export interface Reading {
+  readonly domain: Domain;
+  /** The device's id as its format gives it; slashes in it stay topic levels. */
+  readonly device: string;
+  /** A phase, an input, a lane, a stop, a quote: what the device tells apart within itself. */
+  readonly channel?: string;
+  /** When it was observed, in milliseconds since 1970-01-01 UTC. */
+  readonly time: number;
+  readonly values: Values;
+  /** Remarks about the reading that are not measurements (`sumMismatch: true`). */
+  readonly attrs?: Values;
+}
+
+/** The first and last instants that ISO 8601 can write with a four-digit year, in epoch milliseconds. */
+const oldestTime = -62_167_219_200_000;
+const newestTime = 253_402_300_799_999;
+
+/** True if `time` is a whole number of milliseconds that can be written as ISO 8601 with a four-digit year. */
+export function isTime(time: number): boolean {
+  return Number.isInteger(time) && time >= oldestTime && time <= newestTime;
+}
+
+/** ISO 8601 UTC with milliseconds, the only spelling of time that leaves Fieldcast as text. */
+export function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
