@@ -1,5 +1,6 @@
 import type { QuarantinedPacket } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import type { Shape } from "../wire/body.ts";
 
 /** A topic's place in the log's dictionary. Ids are small, start at 1 and are never used twice within an epoch. */
 export interface Topic {
@@ -94,13 +95,4 @@ export interface Log {
   health(): LogHealth;
   /** Commits what was appended, then releases the store. */
   close(): Promise<void>;
-}
-
-/** The order and scaling of the values in a body. */
-export interface Shape {
-  /** Small, starts at 1, never used twice within an epoch. */
-  readonly id: number;
-  readonly names: readonly string[];
-  /** Decimals kept per value: a number is sent as `value × 10^decimals` when that is exact. */
-  readonly decimals: readonly number[];
 }

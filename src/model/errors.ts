@@ -1,0 +1,51 @@
+/** What an error answer on the stream can say. `again`: whether the same request can succeed later, unchanged. */
+export const streamErrors = {
+  "bad-message": {
+    again: false,
+    help: "send one JSON object or MessagePack map with a `type`, as the protocol document shows",
+  },
+  "unknown-type": {
+    again: false,
+    help: "use one of: hello, subscribe, update, unsubscribe, publish, command",
+  },
+  "bad-filter": { again: false, help: "use an MQTT topic filter such as `gps/#`" },
+  "bad-from": { again: false, help: 'use "latest", "now" or {"cursor":"…"}' },
+  "bad-id": {
+    again: false,
+    help: "give each subscription a whole number from 0 to 65535 that is not in use on this connection",
+  },
+  "unknown-id": { again: false, help: "subscribe with this id first" },
+  "too-many-subscriptions": { again: false, help: "unsubscribe from something, or use a wildcard" },
+  "not-supported": {
+    again: false,
+    help: "this gateway does not do this; see the protocol document for what it does",
+  },
+  "log-unavailable": {
+    again: true,
+    help: "the gateway cannot read its store at the moment; try again, /readyz tells the reason",
+  },
+} as const satisfies Record<string, { again: boolean; help: string }>;
+
+export type StreamErrorCode = keyof typeof streamErrors;
+
+/**
+ * WebSocket close codes. The range alone tells a client what to do: below 4500 connect again (with backoff), from 4500 on
+ * do not, because the same attempt would fail again.
+ */
+export const closeCodes = {
+  /** The gateway is going down; resume from the last cursor. */
+  restarting: 4000,
+  /** The connection has been silent for too long. */
+  silent: 4001,
+  /** The gateway has no room for another connection now. */
+  busy: 4002,
+  /** A frame was larger than the gateway takes. */
+  frameTooLarge: 4500,
+  /** Frames that are no messages, again and again. */
+  protocolViolation: 4501,
+} as const;
+
+/** Whether a client should connect again after a close with this code. */
+export function mayReconnect(closeCode: number): boolean {
+  return closeCode < 4500;
+}
