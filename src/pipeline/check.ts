@@ -1,0 +1,57 @@
+import { isTime, type Reading, type Value } from "../model/reading.ts";
+import { maxTopicBytes, topicOf } from "../model/topic.ts";
+
+/** Most values a reading may carry. */
+export const maxValues = 256;
+/** Deepest nesting of a value; only a fare's segments nest at all. */
+const maxDepth = 8;
+const hostileNames: ReadonlySet<string> = new Set(["__proto__", "prototype", "constructor"]);
+
+/**
+ * Says why a reading may not enter the log, or null if it may. Formats keep these rules themselves; this is the last gate
+ * for all of them, so that one careless format cannot poison what every subscriber shares.
+ */
+export function checkReading(reading: Reading): string | null {
+  const { device, channel, time, values } = reading;
+  if (device === "" || hostileNames.has(device))
+    return `device: ${JSON.stringify(device)} cannot be a device id`;
+  if (channel !== undefined && (channel === "" || hostileNames.has(channel))) {
+    return `channel: ${JSON.stringify(channel)} cannot be a channel id`;
+  }
+  if (!isTime(time)) return `time: ${time} is not a time in epoch milliseconds`;
+  // Percent-encoding makes at most nine bytes of one UTF-16 unit; only long ids are worth measuring.
+  if ((device.length + (channel?.length ?? 0)) * 9 > maxTopicBytes - 16 && isTopicTooLong(reading)) {
+    return `device: the topic would be longer than ${maxTopicBytes} bytes`;
+  }
+  return checkValues(values, 0);
+}
+
+function isTopicTooLong(reading: Reading): boolean {
+  return new TextEncoder().encode(topicOf(reading)).length > maxTopicBytes;
+}
+
+function checkValues(values: object, depth: number): string | null {
+  let count = 0;
+  for (const name in values) {
+    if (++count > maxValues) return `values: more than ${maxValues}`;
+    if (hostileNames.has(name)) return `values.${name}: this name is not allowed`;
+    const problem = checkValue((values as Record<string, Value>)[name], depth);
+    if (problem) return `values.${name}: ${problem}`;
+  }
+  return count === 0 && depth === 0 ? "values: a reading needs at least one" : null;
+}
+
+function checkValue(value: Value | undefined, depth: number): string | null {
+  switch (typeof value) {
+    case "number":
+      return Number.isFinite(value) ? null : "is not a finite number";
+    case "string":
+    case "boolean":
+      return null;
+    case "object":
+      if (value === null) return null;
+      return depth >= maxDepth ? `nested deeper than ${maxDepth}` : checkValues(value, depth + 1);
+    default:
+      return "is not a value";
+  }
+}

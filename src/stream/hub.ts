@@ -1,0 +1,205 @@
+import type { Log, LogRecord, Topic } from "../log/contract.ts";
+import { hasWildcard, matchesFilter } from "../model/filter.ts";
+import { Group, groupKey } from "./group.ts";
+import { NumberSet } from "./number-set.ts";
+import type { StreamOptions } from "./options.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** How many subscriptions behind the head get a page in one turn of the event loop, so that live traffic goes on. */
+const advancesPerTurn = 64;
+
+/**
+ * Pushes what the log commits to everyone at the head, gathered over a short window, and gives those behind the head
+ * their turns. It is fed by the log alone.
+ */
+export class Hub {
+  readonly log: Log;
+  readonly options: StreamOptions;
+  /** Everything up to here has been pushed; the cursor of every subscription at the head. */
+  position: number;
+  private readonly groups = new Map<string, Group>();
+  /** Groups that want a topic, by its name; filled when the topic is first seen. */
+  private readonly routes = new Map<string, Group[]>();
+  private readonly matchers = new Map<string, Matcher>();
+  private window: LogRecord[] = [];
+  private windowTimer: NodeJS.Timeout | null = null;
+  /** True while a window has just been pushed, so that the next one gathers for its full length. */
+  private gathering = false;
+  private turnPlanned = false;
+  private readonly turns = new Set<Subscription>();
+  /** Ahead of `position` because they started inside the current window. */
+  private readonly early = new Set<Subscription>();
+  private readonly stopListening: () => void;
+
+  constructor(log: Log, options: StreamOptions) {
+    this.log = log;
+    this.options = options;
+    this.position = log.head;
+    this.stopListening = log.onCommitted((records) => this.gather(records));
+  }
+
+  /** Stops following the log. */
+  close(): void {
+    this.stopListening();
+    if (this.windowTimer) clearTimeout(this.windowTimer);
+    this.turns.clear();
+    this.early.clear();
+  }
+
+  /** Makes a subscription at the head a receiver of the push. */
+  join(subscription: Subscription, cursor: number): void {
+    if (cursor > this.position) {
+      this.early.add(subscription);
+      return;
+    }
+    const key = groupKey(subscription);
+    let group = this.groups.get(key);
+    if (!group) {
+      group = new Group(subscription);
+      this.groups.set(key, group);
+      this.route(group, subscription.matcher);
+    }
+    group.add(subscription);
+    subscription.live = true;
+  }
+
+  /** Forgets a subscription, wherever it stands. */
+  leave(subscription: Subscription): void {
+    this.turns.delete(subscription);
+    this.early.delete(subscription);
+    const group = this.groups.get(groupKey(subscription));
+    if (group?.members.delete(subscription)) this.dropIfEmpty(group);
+    const { matcher } = subscription;
+    matcher.users--;
+    if (matcher.users === 0) this.matchers.delete(matcher.filter);
+  }
+
+  /** Gives a subscription behind the head a turn soon. */
+  advanceSoon(subscription: Subscription): void {
+    this.turns.add(subscription);
+    if (this.turnPlanned) return;
+    this.turnPlanned = true;
+    setImmediate(() => this.takeTurns());
+  }
+
+  /** The matcher that all subscriptions to `filter` share. */
+  matcherFor(filter: string): Matcher {
+    let matcher = this.matchers.get(filter);
+    if (!matcher) {
+      matcher = new Matcher(filter);
+      this.matchers.set(filter, matcher);
+    }
+    matcher.users++;
+    return matcher;
+  }
+
+  private takeTurns(): void {
+    this.turnPlanned = false;
+    let taken = 0;
+    for (const subscription of this.turns) {
+      if (taken++ === advancesPerTurn) break;
+      this.turns.delete(subscription);
+      subscription.advance();
+    }
+    if (this.turns.size > 0 && !this.turnPlanned) {
+      this.turnPlanned = true;
+      setImmediate(() => this.takeTurns());
+    }
+  }
+
+  // A lone reading leaves at once; the window only gathers what follows closely.
+  private gather(records: readonly LogRecord[]): void {
+    for (const record of records) this.window.push(record);
+    if (this.options.batchMs === 0 || !this.gathering) this.push();
+  }
+
+  private push(): void {
+    const from = this.position;
+    const records = this.window;
+    this.window = [];
+    this.position = this.log.head;
+    const wanted = new Set<Group>();
+    for (const record of records) {
+      for (const group of this.groupsFor(record.topic)) {
+        group.window.push(record);
+        wanted.add(group);
+      }
+    }
+    for (const group of wanted) {
+      for (const behind of group.push(this.log, from, this.position, this.options.maxFrameBytes)) {
+        this.advanceSoon(behind);
+      }
+      this.dropIfEmpty(group);
+    }
+    for (const subscription of this.early) this.advanceSoon(subscription);
+    this.early.clear();
+    if (this.options.batchMs > 0 && !this.gathering) this.startWindow();
+  }
+
+  private startWindow(): void {
+    this.gathering = true;
+    this.windowTimer = setTimeout(() => {
+      if (this.window.length === 0) {
+        this.gathering = false;
+        return;
+      }
+      this.push();
+      this.startWindow();
+    }, this.options.batchMs);
+  }
+
+  private groupsFor(topic: Topic): Group[] {
+    let groups = this.routes.get(topic.name);
+    if (!groups) {
+      groups = [...this.groups.values()].filter(({ matcher }) => matcher.matches(topic));
+      // Topics come and go over the years; forgetting the routes only costs finding them again.
+      if (this.routes.size >= 200_000) this.routes.clear();
+      this.routes.set(topic.name, groups);
+    }
+    return groups;
+  }
+
+  private route(group: Group, matcher: Matcher): void {
+    if (matcher.isExact) {
+      this.routes.get(matcher.filter)?.push(group);
+      return;
+    }
+    for (const [name, groups] of this.routes) {
+      if (matchesFilter(matcher.filter, name)) groups.push(group);
+    }
+  }
+
+  private dropIfEmpty(group: Group): void {
+    if (group.members.size > 0) return;
+    this.groups.delete(group.key);
+    const unroute = (groups: Group[] | undefined) => {
+      const index = groups?.indexOf(group) ?? -1;
+      if (index >= 0) groups?.splice(index, 1);
+    };
+    if (group.matcher.isExact) unroute(this.routes.get(group.matcher.filter));
+    else for (const groups of this.routes.values()) unroute(groups);
+  }
+}
+
+/** Remembers which topics a filter matches, so that each is compared once. */
+export class Matcher {
+  readonly filter: string;
+  readonly isExact: boolean;
+  users = 0;
+  private readonly compared = new NumberSet();
+  private readonly matching = new NumberSet();
+
+  constructor(filter: string) {
+    this.filter = filter;
+    this.isExact = !hasWildcard(filter);
+  }
+
+  matches(topic: Topic): boolean {
+    if (this.isExact) return topic.name === this.filter;
+    if (!this.compared.has(topic.id)) {
+      this.compared.add(topic.id);
+      if (matchesFilter(this.filter, topic.name)) this.matching.add(topic.id);
+    }
+    return this.matching.has(topic.id);
+  }
+}

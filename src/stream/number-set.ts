@@ -1,0 +1,33 @@
+/** A set of small whole numbers, one bit each: which topics and shapes somebody has been told. */
+export class NumberSet {
+  private bits = new Uint32Array(4);
+
+  has(id: number): boolean {
+    const word = this.bits[id >>> 5];
+    return word !== undefined && (word & (1 << (id & 31))) !== 0;
+  }
+
+  add(id: number): void {
+    const index = id >>> 5;
+    if (index >= this.bits.length) {
+      const grown = new Uint32Array(Math.max(this.bits.length * 2, index + 1));
+      grown.set(this.bits);
+      this.bits = grown;
+    }
+    this.bits[index] = (this.bits[index] as number) | (1 << (id & 31));
+  }
+
+  /** Members of this set that `other` lacks. */
+  missingIn(other: NumberSet): number[] {
+    const missing: number[] = [];
+    for (let index = 0; index < this.bits.length; index++) {
+      let word = (this.bits[index] as number) & ~(other.bits[index] ?? 0);
+      while (word !== 0) {
+        const bit = 31 - Math.clz32(word & -word);
+        missing.push(index * 32 + bit);
+        word &= word - 1;
+      }
+    }
+    return missing;
+  }
+}

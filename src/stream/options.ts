@@ -1,0 +1,33 @@
+/** Bounds and rhythm of the stream. */
+export interface StreamOptions {
+  /** How long readings gather before they are sent together; 0 sends each commit at once. Milliseconds. */
+  readonly batchMs: number;
+  /** The server sends something at least this often on every connection. Milliseconds. */
+  readonly heartbeatMs: number;
+  /** A connection that answers no ping for this long, with nothing left to send, is dropped. Milliseconds. */
+  readonly silentMs: number;
+  /** Above this many unsent bytes a connection gets no more and is left to catch up from the log later. */
+  readonly maxBufferBytes: number;
+  /** About the size of the largest `readings` frame, and of a page read from the log. */
+  readonly maxFrameBytes: number;
+  /** More connections are refused with HTTP status 503. */
+  readonly maxConnections: number;
+  /** More subscriptions on one connection are refused with `too-many-subscriptions`. */
+  readonly maxSubscriptions: number;
+  /** Largest message taken from a client; a larger one closes the connection. */
+  readonly maxMessageBytes: number;
+  /** Browser origins that may connect besides the page's own; `*` lets every page connect. */
+  readonly allowedOrigins: readonly string[];
+}
+
+export const defaultStreamOptions: StreamOptions = {
+  batchMs: 50,
+  heartbeatMs: 10_000,
+  silentMs: 60_000,
+  maxBufferBytes: 256 * 1024,
+  maxFrameBytes: 64 * 1024,
+  maxConnections: 20_000,
+  maxSubscriptions: 1_000,
+  maxMessageBytes: 64 * 1024,
+  allowedOrigins: [],
+};

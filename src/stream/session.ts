@@ -1,0 +1,179 @@
+import type { Log, Topic } from "../log/contract.ts";
+import { closeCodes, type StreamErrorCode } from "../model/errors.ts";
+import type { Shape } from "../wire/body.ts";
+import { encodeControl } from "../wire/frames.ts";
+import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
+import { parseRequest, type Refusal, refuse } from "../wire/requests.ts";
+import { encodeHeartbeat, encodeShapes, encodeTopics } from "./encode.ts";
+import type { Hub } from "./hub.ts";
+import { NumberSet } from "./number-set.ts";
+import { Subscription } from "./subscription.ts";
+import type { Socket, SocketHandler } from "./transport.ts";
+
+/** After this many refused messages a connection is closed: whoever is there does not speak the protocol. */
+const maxRefusals = 100;
+
+/** A connection that sends requests while this many times its buffer is unsent is dropped. */
+const abuseFactor = 8;
+
+/** One connection: its subscriptions, and what it has been told. */
+export class Session implements SocketHandler {
+  readonly binary: boolean;
+  private readonly socket: Socket;
+  private readonly hub: Hub;
+  private readonly log: Log;
+  private readonly subscriptions = new Map<number, Subscription>();
+  private readonly topics = new NumberSet();
+  private readonly shapes = new NumberSet();
+  private readonly onEnd: (session: Session) => void;
+  private refusals = 0;
+  /** The client gave a sign of life since the last beat. */
+  private heard = true;
+  private heardAt = 0;
+
+  constructor(socket: Socket, hub: Hub, onEnd: (session: Session) => void) {
+    this.socket = socket;
+    this.hub = hub;
+    this.log = hub.log;
+    this.binary = socket.subprotocol === "fieldcast.v1.msgpack";
+    this.onEnd = onEnd;
+    this.control({ type: "welcome", epoch: this.log.epoch, heartbeatMs: hub.options.heartbeatMs });
+  }
+
+  onMessage(data: Uint8Array | string): void {
+    this.heard = true;
+    if (this.socket.bufferedBytes() > this.hub.options.maxBufferBytes * abuseFactor) {
+      // Asking on and on without reading the answers is not slowness; there is no other way to bound the answers.
+      this.socket.terminate();
+      return;
+    }
+    const request = parseRequest(data);
+    if ("refused" in request) this.answerRefusal(request);
+    else this.handle(request);
+  }
+
+  onPong(): void {
+    this.heard = true;
+  }
+
+  onDrain(): void {
+    if (this.isFull()) return;
+    for (const subscription of this.subscriptions.values()) {
+      if (!subscription.live) this.hub.advanceSoon(subscription);
+    }
+  }
+
+  onClose(): void {
+    for (const subscription of this.subscriptions.values()) subscription.close();
+    this.subscriptions.clear();
+    this.onEnd(this);
+  }
+
+  /** True while the connection has as much unsent as it may; then nothing but small answers is sent to it. */
+  isFull(): boolean {
+    return this.socket.bufferedBytes() > this.hub.options.maxBufferBytes;
+  }
+
+  send(frame: Uint8Array | string): void {
+    this.socket.send(frame);
+  }
+
+  control(message: ServerMessage): void {
+    this.socket.send(encodeControl(message, this.binary));
+  }
+
+  /** Ends a subscription with an error answer. */
+  refuse({ id }: Subscription, code: StreamErrorCode, problem: string): void {
+    this.end(id);
+    this.answerRefusal(refuse(id, code, problem));
+  }
+
+  /** Tells the client the numbers in these bodies that it does not know. JSON clients need none. */
+  announce(items: readonly { readonly topic: Topic; readonly shapeId?: number }[]): void {
+    if (!this.binary) return;
+    const topics: Topic[] = [];
+    const shapes: Shape[] = [];
+    for (const { topic, shapeId = 0 } of items) {
+      if (!this.topics.has(topic.id)) {
+        this.topics.add(topic.id);
+        topics.push(topic);
+      }
+      const shape = shapeId === 0 || this.shapes.has(shapeId) ? undefined : this.log.shape(shapeId);
+      if (shape) {
+        this.shapes.add(shapeId);
+        shapes.push(shape);
+      }
+    }
+    this.sendAnnouncements(topics, shapes);
+  }
+
+  /** Tells the client everything that these sets hold and it does not know. */
+  announceAll(topics: NumberSet, shapes: NumberSet): void {
+    const newTopics = topics.missingIn(this.topics).flatMap((id) => this.log.topic(id) ?? []);
+    const newShapes = shapes.missingIn(this.shapes).flatMap((id) => this.log.shape(id) ?? []);
+    for (const { id } of newTopics) this.topics.add(id);
+    for (const { id } of newShapes) this.shapes.add(id);
+    this.sendAnnouncements(newTopics, newShapes);
+  }
+
+  /** Beats the heart, asks for a sign of life, and drops a connection that gave none for too long. */
+  beat(now: number): void {
+    // Unsent bytes mean a slow reader, which is never a reason to drop it; the kernel notices a dead one.
+    const isWaiting = this.socket.bufferedBytes() > 0;
+    if (isWaiting || this.heard) this.heardAt = now;
+    this.heard = false;
+    if (now - this.heardAt > this.hub.options.silentMs) return this.socket.terminate();
+    if (isWaiting) return;
+    const isAtHead = [...this.subscriptions.values()].every(({ live }) => live);
+    this.send(encodeHeartbeat(this.log, isAtHead ? this.hub.position : null, this.binary));
+    this.socket.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.socket.close(code, reason);
+  }
+
+  private sendAnnouncements(topics: readonly Topic[], shapes: readonly Shape[]): void {
+    if (topics.length > 0) this.socket.send(encodeTopics(topics));
+    if (shapes.length > 0) this.socket.send(encodeShapes(shapes));
+  }
+
+  private handle(request: ClientMessage): void {
+    this.refusals = 0;
+    switch (request.type) {
+      case "hello":
+        return;
+      case "subscribe":
+        return this.subscribe(request);
+      case "unsubscribe":
+        if (this.end(request.id)) this.control({ type: "ack", id: request.id });
+        else this.answerRefusal(refuse(request.id, "unknown-id", `there is no subscription ${request.id}`));
+    }
+  }
+
+  private subscribe({ id, filter, from }: Extract<ClientMessage, { type: "subscribe" }>): void {
+    const { maxSubscriptions } = this.hub.options;
+    if (this.subscriptions.has(id)) {
+      this.answerRefusal(refuse(id, "bad-id", `id ${id} is in use on this connection`));
+    } else if (this.subscriptions.size >= maxSubscriptions) {
+      const problem = `this connection has ${maxSubscriptions} subscriptions, the most allowed`;
+      this.answerRefusal(refuse(id, "too-many-subscriptions", problem));
+    } else {
+      this.subscriptions.set(id, new Subscription(this, this.hub, id, filter, from));
+    }
+  }
+
+  private end(id: number): boolean {
+    this.subscriptions.get(id)?.close();
+    return this.subscriptions.delete(id);
+  }
+
+  private answerRefusal({ id, code, message }: Refusal): void {
+    this.refusals++;
+    if (this.refusals > maxRefusals) {
+      this.close(closeCodes.protocolViolation, "too many messages that could not be carried out");
+      return;
+    }
+    this.control({ type: "error", id, code, message });
+  }
+}

@@ -1,0 +1,142 @@
+import type { Log } from "../log/contract.ts";
+import type { Clock } from "../model/clock.ts";
+import { closeCodes } from "../model/errors.ts";
+import type { HttpHandler } from "../model/http.ts";
+import type { Logger } from "../observe/log.ts";
+import { type Subprotocol, subprotocols } from "../wire/messages.ts";
+import { Hub } from "./hub.ts";
+import type { StreamOptions } from "./options.ts";
+import { Session } from "./session.ts";
+import type { Admission, StartTransport, Transport, UpgradeRequest } from "./transport.ts";
+
+/** Heartbeats are spread over this many moments of their period, so that they never come all at once. */
+const beatSlots = 16;
+
+export interface StreamServer {
+  readonly transport: Transport["name"];
+  readonly port: number;
+  connections(): number;
+  /** Stops accepting, tells every client to come back, and closes after at most `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface StreamDependencies {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly http: HttpHandler;
+  readonly options: StreamOptions;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Starts serving `/stream` and HTTP through `start`. @throws Error when it cannot listen */
+export async function startStream(
+  start: StartTransport,
+  dependencies: StreamDependencies,
+): Promise<StreamServer> {
+  const { log, clock, logger, options, host, port } = dependencies;
+  const hub = new Hub(log, options);
+  const sessions = new Map<Session, number>();
+  let accepted = 0;
+  let closing = false;
+  const transport = await start({
+    host,
+    port,
+    logger,
+    http: dependencies.http,
+    maxMessageBytes: options.maxMessageBytes,
+    admit: (request) => {
+      if (closing) return { ok: false, status: 503, message: "the gateway is shutting down" };
+      if (sessions.size >= options.maxConnections) {
+        return {
+          ok: false,
+          status: 503,
+          message: `the gateway has ${options.maxConnections} connections, its limit`,
+        };
+      }
+      return admit(request, options.allowedOrigins);
+    },
+    accept: (socket) => {
+      const session = new Session(socket, hub, (ended) => sessions.delete(ended));
+      sessions.set(session, accepted++ % beatSlots);
+      return session;
+    },
+  }).catch((error: unknown) => {
+    hub.close();
+    throw error;
+  });
+  const beats = startBeating(sessions, clock, options.heartbeatMs);
+  return {
+    transport: transport.name,
+    port: transport.port,
+    connections: () => sessions.size,
+    close: async (graceMs) => {
+      closing = true;
+      clearInterval(beats);
+      for (const session of sessions.keys())
+        session.close(closeCodes.restarting, "the gateway is going down");
+      await untilEmpty(sessions, graceMs);
+      hub.close();
+      await transport.close();
+    },
+  };
+}
+
+/** Decides about a WebSocket from the headers alone. Exported for the handshake's tests. */
+export function admit(request: UpgradeRequest, allowedOrigins: readonly string[]): Admission {
+  if (request.path !== "/stream")
+    return { ok: false, status: 404, message: "WebSockets are served at /stream" };
+  if (!isAllowedOrigin(request, allowedOrigins)) {
+    const message = `origin ${request.origin} may not connect; add it to stream.allowedOrigins in the config`;
+    return { ok: false, status: 403, message };
+  }
+  const subprotocol = chooseSubprotocol(request.subprotocols);
+  if (subprotocol) return { ok: true, subprotocol };
+  return {
+    ok: false,
+    status: 400,
+    message: `offer a subprotocol that is served: ${subprotocols.join(", ")}`,
+  };
+}
+
+// Browsers send an Origin and let any page open a WebSocket to any host, so a foreign page must be refused here.
+function isAllowedOrigin({ origin, host }: UpgradeRequest, allowed: readonly string[]): boolean {
+  if (origin === "" || allowed.includes("*") || allowed.includes(origin)) return true;
+  return origin.replace(/^https?:\/\//, "") === host;
+}
+
+function chooseSubprotocol(offered: readonly string[]): Subprotocol | undefined {
+  if (offered.length === 0) return subprotocols[0];
+  return subprotocols.find((known) => offered.includes(known));
+}
+
+function startBeating(
+  sessions: ReadonlyMap<Session, number>,
+  clock: Clock,
+  heartbeatMs: number,
+): NodeJS.Timeout {
+  let slot = 0;
+  const timer = setInterval(() => {
+    slot = (slot + 1) % beatSlots;
+    const now = clock.now();
+    for (const [session, ownSlot] of sessions) {
+      if (ownSlot === slot) session.beat(now);
+    }
+  }, heartbeatMs / beatSlots);
+  timer.unref();
+  return timer;
+}
+
+function untilEmpty(sessions: ReadonlyMap<Session, number>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const stepMs = 10;
+    let waitedMs = 0;
+    const timer = setInterval(() => {
+      waitedMs += stepMs;
+      if (sessions.size > 0 && waitedMs < graceMs) return;
+      clearInterval(timer);
+      resolve();
+    }, stepMs);
+  });
+}

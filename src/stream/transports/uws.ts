@@ -1,0 +1,195 @@
+import type * as Uws from "uWebSockets.js";
+import type { HttpReply, HttpRequest } from "../../model/http.ts";
+import type { Subprotocol } from "../../wire/messages.ts";
+import type { Socket, SocketHandler, Transport, TransportOptions } from "../transport.ts";
+import { splitList } from "./ws.ts";
+
+interface UserData {
+  readonly subprotocol: Subprotocol;
+  readonly remote: string;
+  connection?: Connection;
+}
+
+type NativeSocket = Uws.WebSocket<UserData>;
+
+/**
+ * HTTP and WebSocket over uWebSockets.js.
+ * @throws Error when the native library does not load here, or the port cannot be had
+ */
+export async function startUws(options: TransportOptions): Promise<Transport> {
+  const uws = (await import("uWebSockets.js")) as typeof Uws & {
+    // Missing in the package's types.
+    readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
+  };
+  const app = uws.App();
+  app.ws<UserData>("/*", {
+    maxPayloadLength: options.maxMessageBytes,
+    compression: uws.DISABLED,
+    // Sessions look at the buffer before they send, so that nothing is ever dropped down here; liveness is theirs too.
+    maxBackpressure: 0,
+    idleTimeout: 0,
+    sendPingsAutomatically: false,
+    upgrade: (response, request, context) => upgrade(options, response, request, context),
+    open: (ws) => {
+      const connection = new Connection(ws, ws.getUserData());
+      ws.getUserData().connection = connection;
+      connection.handler = options.accept(connection);
+    },
+    message: (ws, message, isBinary) => {
+      const bytes = new Uint8Array(message);
+      ws.getUserData().connection?.handler?.onMessage(
+        isBinary ? bytes : Buffer.from(message).toString("utf8"),
+      );
+    },
+    pong: (ws) => ws.getUserData().connection?.handler?.onPong(),
+    drain: (ws) => ws.getUserData().connection?.handler?.onDrain(),
+    close: (ws) => ws.getUserData().connection?.closed(),
+  });
+  app.any("/*", (response, request) => answer(options, response, request));
+  const port = await listen(uws, app, options);
+  return {
+    name: "uws",
+    port,
+    close: async () => {
+      app.close();
+    },
+  };
+}
+
+function listen(
+  uws: typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number },
+  app: Uws.TemplatedApp,
+  options: TransportOptions,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const done = (token: Uws.us_listen_socket | false) => {
+      if (token) return resolve(uws.us_socket_local_port(token as unknown as Uws.us_socket));
+      reject(new Error(`listen EADDRINUSE: cannot listen on ${options.host}:${options.port}`));
+    };
+    // Without the exclusive flag the kernel lets a second gateway share the port, and clients land on either.
+    const listenWithHost = app.listen as unknown as (
+      host: string,
+      port: number,
+      flags: number,
+      done: (token: Uws.us_listen_socket | false) => void,
+    ) => void;
+    listenWithHost.call(app, options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, done);
+  });
+}
+
+/** A socket whose methods do nothing once it is closed: touching a closed native socket throws. */
+class Connection implements Socket {
+  readonly subprotocol: Subprotocol;
+  readonly remote: string;
+  handler: SocketHandler | null = null;
+  private native: NativeSocket | null;
+
+  constructor(native: NativeSocket, { subprotocol, remote }: UserData) {
+    this.native = native;
+    this.subprotocol = subprotocol;
+    this.remote = remote;
+  }
+
+  bufferedBytes(): number {
+    return this.native?.getBufferedAmount() ?? 0;
+  }
+
+  send(frame: Uint8Array | string): void {
+    this.native?.send(frame, typeof frame !== "string");
+  }
+
+  ping(): void {
+    this.native?.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.native?.end(code, reason);
+  }
+
+  terminate(): void {
+    this.native?.close();
+  }
+
+  closed(): void {
+    this.native = null;
+    this.handler?.onClose();
+    this.handler = null;
+  }
+}
+
+function upgrade(
+  options: TransportOptions,
+  response: Uws.HttpResponse,
+  request: Uws.HttpRequest,
+  context: Uws.us_socket_context_t,
+): void {
+  const problem = handshakeProblem(request);
+  const admission =
+    problem === null
+      ? options.admit({
+          path: request.getUrl(),
+          origin: request.getHeader("origin"),
+          host: request.getHeader("host"),
+          subprotocols: splitList(request.getHeader("sec-websocket-protocol")),
+        })
+      : { ok: false as const, status: 400, message: problem };
+  if (!admission.ok) {
+    response.cork(() => {
+      response
+        .writeStatus(`${admission.status} Refused`)
+        .writeHeader("content-type", "text/plain; charset=utf-8");
+      response.end(`${admission.message}\n`, true);
+    });
+    return;
+  }
+  const { subprotocol } = admission;
+  const remote = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
+  const data: UserData = { subprotocol, remote };
+  const offered = request.getHeader("sec-websocket-protocol") === "" ? "" : subprotocol;
+  response.upgrade(data, request.getHeader("sec-websocket-key"), offered, "", context);
+}
+
+/** What RFC 6455, 4.2.1 asks of a handshake and uWebSockets.js does not check. */
+function handshakeProblem(request: Uws.HttpRequest): string | null {
+  if (request.getHeader("upgrade").toLowerCase() !== "websocket")
+    return "the Upgrade header must say websocket";
+  if (request.getHeader("sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13";
+  return null;
+}
+
+function answer(options: TransportOptions, response: Uws.HttpResponse, native: Uws.HttpRequest): void {
+  let aborted = false;
+  response.onAborted(() => {
+    aborted = true;
+  });
+  const request = copyRequest(native);
+  const respond = (reply: HttpReply) => {
+    // Touching the response of an aborted request ends the process.
+    if (!aborted) response.cork(() => write(response, request.method, reply));
+  };
+  options.http(request).then(respond, (error: unknown) => {
+    options.logger.error({ err: error, path: request.path }, "an HTTP handler failed");
+    respond({ status: 500, body: "internal error, see the gateway's log\n" });
+  });
+}
+
+// The native request is gone when its handler returns.
+function copyRequest(native: Uws.HttpRequest): HttpRequest {
+  const headers = new Map<string, string>();
+  native.forEach((name, value) => {
+    headers.set(name, value);
+  });
+  return {
+    method: native.getMethod().toUpperCase(),
+    path: native.getUrl(),
+    query: new URLSearchParams(native.getQuery()),
+    header: (name) => headers.get(name) ?? "",
+  };
+}
+
+function write(response: Uws.HttpResponse, method: string, reply: HttpReply): void {
+  response.writeStatus(String(reply.status));
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.writeHeader(name, value);
+  if (method === "HEAD") response.endWithoutBody(Buffer.byteLength(reply.body ?? ""));
+  else response.end(reply.body ?? "");
+}

@@ -1,0 +1,132 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket as NetSocket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { HttpReply, HttpRequest } from "../../model/http.ts";
+import type { Subprotocol } from "../../wire/messages.ts";
+import type { Socket, Transport, TransportOptions, UpgradeRequest } from "../transport.ts";
+
+/** HTTP and WebSocket over node:http and the `ws` package: runs wherever Node.js runs. */
+export async function startWs(options: TransportOptions): Promise<Transport> {
+  const server = createServer((request, response) => void answer(options, request, response));
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: options.maxMessageBytes,
+    perMessageDeflate: false,
+    handleProtocols: (_offered, request) => chosen.get(request) ?? false,
+  });
+  const chosen = new WeakMap<IncomingMessage, Subprotocol>();
+  server.on("upgrade", (request, stream, head) => {
+    const admission = options.admit(upgradeRequest(request));
+    if (!admission.ok) return refuse(stream, admission.status, admission.message);
+    chosen.set(request, admission.subprotocol);
+    sockets.handleUpgrade(request, stream, head, (ws) => {
+      attach(options, ws, stream, admission.subprotocol);
+    });
+  });
+  server.on("clientError", (_error, stream) => stream.destroy());
+  await listen(server, options);
+  return {
+    name: "ws",
+    port: (server.address() as AddressInfo).port,
+    close: () => close(server, sockets),
+  };
+}
+
+function listen(server: Server, options: TransportOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.off("error", reject);
+      server.on("error", (error) =>
+        options.logger.error({ err: error }, "the HTTP server reported an error"),
+      );
+      resolve();
+    });
+  });
+}
+
+function close(server: Server, sockets: WebSocketServer): Promise<void> {
+  return new Promise((resolve) => {
+    for (const ws of sockets.clients) ws.terminate();
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function upgradeRequest(request: IncomingMessage): UpgradeRequest {
+  return {
+    path: pathOf(request.url),
+    origin: request.headers.origin ?? "",
+    host: request.headers.host ?? "",
+    subprotocols: splitList(request.headers["sec-websocket-protocol"] ?? ""),
+  };
+}
+
+/** Splits a comma-separated header value. */
+export function splitList(value: string): string[] {
+  return value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+function pathOf(url = "/"): string {
+  return url.split("?", 1)[0] as string;
+}
+
+function refuse(stream: Duplex, status: number, message: string): void {
+  const body = `${message}\n`;
+  stream.end(
+    `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function attach(options: TransportOptions, ws: WebSocket, stream: Duplex, subprotocol: Subprotocol): void {
+  const remote = (stream as NetSocket).remoteAddress ?? "";
+  const isOpen = () => ws.readyState === ws.OPEN;
+  const socket: Socket = {
+    subprotocol,
+    remote,
+    bufferedBytes: () => ws.bufferedAmount,
+    send: (frame) => {
+      if (isOpen()) ws.send(frame, { binary: typeof frame !== "string" });
+    },
+    ping: () => {
+      if (isOpen()) ws.ping();
+    },
+    close: (code, reason) => ws.close(code, reason),
+    terminate: () => ws.terminate(),
+  };
+  const handler = options.accept(socket);
+  ws.on("message", (data: RawData, isBinary: boolean) => {
+    // The `ws` package hands out one Buffer per message with its default binaryType.
+    const bytes = data as Buffer;
+    handler.onMessage(isBinary ? bytes : bytes.toString("utf8"));
+  });
+  ws.on("pong", () => handler.onPong());
+  stream.on("drain", () => handler.onDrain());
+  ws.on("error", (error) => options.logger.debug({ err: error, remote }, "a WebSocket failed"));
+  ws.on("close", () => handler.onClose());
+}
+
+async function answer(
+  options: TransportOptions,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  incoming.resume();
+  const url = incoming.url ?? "/";
+  const queryAt = url.indexOf("?");
+  const request: HttpRequest = {
+    method: incoming.method ?? "GET",
+    path: pathOf(url),
+    query: new URLSearchParams(queryAt < 0 ? "" : url.slice(queryAt + 1)),
+    header: (name) => String(incoming.headers[name] ?? ""),
+  };
+  const reply: HttpReply = await options.http(request);
+  const body = reply.body ?? "";
+  response.writeHead(reply.status, { ...reply.headers, "content-length": Buffer.byteLength(body) });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
