@@ -18,6 +18,8 @@ export interface LogRecord {
   /** Epoch milliseconds of the observation. */
   readonly time: number;
   readonly values: Values;
+  /** The shape that `body` is written in. */
+  readonly shapeId: number;
   readonly body: Uint8Array;
 }
 
@@ -48,6 +50,21 @@ export class LogUnavailable extends Error {
   override readonly name = "LogUnavailable";
 }
 
+/** A reading of a new topic when the log knows as many topics as it may. Thrown by `append` before anything is stored. */
+export class TooManyTopics extends Error {
+  override readonly name = "TooManyTopics";
+}
+
+/** The batch needs topics for which the log has no room. Nothing of it was stored; the same batch fails again. */
+export class TooManyTopics extends Error {
+  override readonly name = "TooManyTopics";
+}
+
+/** A reading of the batch can never be stored (too large, too deep, no time). Nothing of the batch was stored. */
+export class UnstorableReading extends Error {
+  override readonly name = "UnstorableReading";
+}
+
 export interface Append {
   readonly readings: readonly Reading[];
   /** Packets to keep in quarantine, committed with the same promise. */
@@ -75,13 +92,16 @@ export interface Log {
   /**
    * Stores readings and quarantined packets. Resolves after the commit; promises resolve in the order of the calls, so
    * an append of nothing is a barrier. Returns null instead of a promise when there is nothing to wait for.
-   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full
+   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full; TooManyTopics or
+   *   UnstorableReading (as rejection, at once) when the batch itself cannot be stored
    */
   append(batch: Append): Promise<void> | null;
   /** Calls back with each commit's records in seq order, before the appends' promises resolve. Returns an unsubscribe. */
   onCommitted(listener: (records: readonly LogRecord[]) => void): () => void;
   /**
-   * Records after position `after`, up to about `maxBytes` of bodies. Synchronous when the memory tail holds them.
+   * Records after position `after`, up to about `maxBytes` of bodies, at least one if there is one. Synchronous when
+   * the memory tail holds them. A page may end early. At the head (and past it) the page is empty.
+   * @throws LogUnavailable (as rejection) when the store cannot be read
    */
   read(after: number, maxBytes: number): Page | Promise<Page>;
   /** Latest of every topic that matches the MQTT filter. */
