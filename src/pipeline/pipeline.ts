@@ -1,12 +1,10 @@
-import { type Log, TooManyTopics } from "../log/contract.ts";
+import { type Log, TooManyTopics, UnstorableReading } from "../log/contract.ts";
 import type { Decoded, Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
 import { checkReading } from "./check.ts";
 
 /** Finds who reads a topic; null if nobody does. */
-export type Route = (
-  topic: string,
-) => { readonly name: string; readonly decode: (packet: Packet) => Decoded } | null;
+export type Route = (topic: string) => { readonly name: string; readonly decode: (packet: Packet) => Decoded } | null;
 
 /** What went through, for metrics. Only grows. */
 export interface PipelineCounts {
@@ -34,46 +32,57 @@ export function createPipeline(route: Route, log: Log): Pipeline {
   function ingest(packet: Packet): Promise<void> | null {
     counts.packets++;
     const format = route(packet.topic);
-    if (!format) return quarantine([], packet, null, "no format reads this topic");
+    if (!format) return store([], quarantined(packet, null, "no format reads this topic"));
     const { readings, rejected } = format.decode(packet);
     const { good, problem } = check(readings);
     const reason = rejected ?? problem;
-    if (reason !== null) return quarantine(good, packet, format.name, reason);
-    if (good.length === 0) counts.silent++;
-    return commit(good, packet, format.name);
-  }
-
-  function commit(readings: readonly Reading[], packet: Packet, format: string): Promise<void> | null {
+    if (reason === null && good.length === 0) counts.silent++;
     try {
-      const committed = log.append({ readings });
-      counts.readings += readings.length;
-      return committed;
+      return store(good, reason === null ? null : quarantined(packet, format.name, reason));
     } catch (error) {
-      if (!(error instanceof TooManyTopics)) throw error;
-      return quarantine([], packet, format, error.message);
+      if (!isRefusal(error)) throw error;
+      return storeSingly(good, reason, packet, format.name);
     }
   }
 
-  function quarantine(
-    good: readonly Reading[],
+  function store(readings: readonly Reading[], quarantine: QuarantinedPacket | null): Promise<void> | null {
+    const committed = log.append(quarantine === null ? { readings } : { readings, quarantine: [quarantine] });
+    counts.readings += readings.length;
+    if (quarantine !== null) counts.quarantined++;
+    return committed;
+  }
+
+  // A reading that the log cannot keep does not take its neighbours with it.
+  function storeSingly(
+    readings: readonly Reading[],
+    reason: string | null,
     packet: Packet,
-    format: string | null,
-    reason: string,
-  ): Promise<void> | null {
-    counts.quarantined++;
-    const { topic, payload, receivedAt, client } = packet;
-    const kept: QuarantinedPacket = { topic, payload, receivedAt, client, format, reason };
-    try {
-      const committed = log.append({ readings: good, quarantine: [kept] });
-      counts.readings += good.length;
-      return committed;
-    } catch (error) {
-      if (!(error instanceof TooManyTopics)) throw error;
-      return log.append({ readings: [], quarantine: [{ ...kept, reason: `${reason}; ${error.message}` }] });
+    format: string,
+  ): Promise<void> {
+    let problem = reason;
+    const commits: (Promise<void> | null)[] = [];
+    for (const reading of readings) {
+      try {
+        commits.push(store([reading], null));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        problem ??= error.message;
+      }
     }
+    if (problem !== null) commits.push(store([], quarantined(packet, format, problem)));
+    return Promise.all(commits).then(() => {});
   }
 
   return { ingest, counts };
+}
+
+function isRefusal(error: unknown): error is TooManyTopics | UnstorableReading {
+  return error instanceof TooManyTopics || error instanceof UnstorableReading;
+}
+
+function quarantined(packet: Packet, format: string | null, reason: string): QuarantinedPacket {
+  const { topic, payload, receivedAt, client } = packet;
+  return { topic, payload, receivedAt, client, format, reason };
 }
 
 function check(readings: readonly Reading[]): { good: readonly Reading[]; problem: string | null } {

@@ -1,0 +1,131 @@
+import { Command, CommanderError } from "commander";
+import { systemClock } from "../model/clock.ts";
+import { createLogger } from "../observe/log.ts";
+import { configReference } from "./config-keys.ts";
+import { decodeFiles, listFormats } from "./decode-command.ts";
+import { ConfigError, loadConfig } from "./load-config.ts";
+
+/** What the command line has of the process; `main.ts` gives the real one. */
+export interface ProcessPort {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  out(text: string): void;
+  err(text: string): void;
+  /** Calls back at each SIGINT and SIGTERM. */
+  onSignal(stop: (signal: string) => void): void;
+  exit(code: number): void;
+}
+
+interface ConfigFlags {
+  readonly config?: string;
+  readonly host?: string;
+  readonly mqttPort?: string;
+  readonly httpPort?: string;
+  readonly dataDir?: string;
+  readonly set: Readonly<Record<string, string>>;
+}
+
+/** Runs one command and returns the exit code: 0 done, 1 failed, 2 wrong use or configuration. */
+export async function runCommandLine(args: readonly string[], port: ProcessPort): Promise<number> {
+  let code = 0;
+  const program = new Command("fieldcast")
+    .description("IoT telemetry gateway: MQTT in, live dashboards out")
+    .exitOverride()
+    .configureOutput({ writeOut: port.out, writeErr: port.err });
+  withConfig(program.command("serve").description("start the gateway")).action(async (flags: ConfigFlags) => {
+    code = await serve(flags, port);
+  });
+  withConfig(program.command("check-config").description("say whether the configuration can be used")).action(
+    (flags: ConfigFlags) => {
+      readConfig(flags, port);
+      port.out("the configuration is good\n");
+    },
+  );
+  withConfig(program.command("print-config").description("print the configuration in force, as YAML"))
+    .option("--redact", "hide secrets")
+    .action(async (flags: ConfigFlags) => {
+      const { stringify } = await import("yaml");
+      port.out(stringify(readConfig(flags, port)));
+    });
+  program
+    .command("config-reference")
+    .description("print the table of all configuration keys")
+    .action(() => port.out(configReference()));
+  withConfig(
+    program
+      .command("decode")
+      .description("read messages from files and print what each would become, one JSON line a message")
+      .argument("<file...>", "JSON files, each a list of messages"),
+  ).action((files: string[], flags: ConfigFlags) => {
+    code = decodeFiles(files, readConfig(flags, port), port);
+  });
+  program
+    .command("formats")
+    .description("list the device formats that are spoken, with their topics")
+    .action(() => listFormats(port));
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof ConfigError)) throw error;
+    port.err(`${error.message}\n`);
+    return 2;
+  }
+}
+
+function withConfig(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "YAML configuration file")
+    .option("--host <address>", "address to listen on")
+    .option("--mqtt-port <port>", "port of the MQTT broker")
+    .option("--http-port <port>", "port of the dashboard, the stream and the API")
+    .option("--data-dir <folder>", "folder of the log's file")
+    .option("--set <key=value>", "set any configuration key; may be repeated", collectSetting, {});
+}
+
+function collectSetting(text: string, settings: Record<string, string>): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new ConfigError(`--set ${text}: expected key=value, as in mqtt.port=1884`);
+  return { ...settings, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function readConfig(flags: ConfigFlags, port: ProcessPort) {
+  const named: Record<string, string | undefined> = {
+    host: flags.host,
+    dataDir: flags.dataDir,
+    "mqtt.port": flags.mqttPort,
+    "http.port": flags.httpPort,
+  };
+  const given = Object.entries({ ...flags.set, ...named }).filter(([, value]) => value !== undefined);
+  const file = flags.config ?? port.env["FIELDCAST_CONFIG"] ?? null;
+  return loadConfig({ flags: Object.fromEntries(given) as Record<string, string>, env: port.env, file });
+}
+
+async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {
+  const config = readConfig(flags, port);
+  const logger = createLogger(config.logLevel);
+  const stopped = new Promise<string>((resolve) => {
+    let signals = 0;
+    port.onSignal((signal) => {
+      resolve(signal);
+      // Whoever asks twice does not want to wait.
+      if (++signals > 1) port.exit(1);
+    });
+  });
+  const { startGateway } = await import("./gateway.ts");
+  try {
+    const gateway = await startGateway(config, { logger, clock: systemClock });
+    const signal = await stopped;
+    logger.info({ signal }, "stopping");
+    setTimeout(() => {
+      logger.error({ shutdownGraceMs: config.shutdownGraceMs }, "stopping took too long; ending anyway");
+      port.exit(1);
+    }, config.shutdownGraceMs + 2_000).unref();
+    await gateway.close();
+    logger.info("stopped");
+    return 0;
+  } catch (error) {
+    logger.fatal({ err: error }, `cannot run: ${(error as Error).message}`);
+    return 1;
+  }
+}

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { configSchema } from "./config.ts";
+
+/** One key of the configuration that holds a value. */
+export interface ConfigKey {
+  /** `mqtt.port`, as in the file. */
+  readonly path: string;
+  /** `FIELDCAST_MQTT_PORT`. */
+  readonly env: string;
+  readonly type: "string" | "number" | "boolean" | "list";
+  /** The values it may have, if they are few. */
+  readonly choices: readonly string[];
+  readonly defaultValue: unknown;
+  readonly description: string;
+}
+
+interface JsonSchema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+/** Every key, in the schema's order. */
+export function configKeys(): ConfigKey[] {
+  return walk(z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema, []);
+}
+
+function walk(schema: JsonSchema, path: readonly string[]): ConfigKey[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
+    const childPath = [...path, name];
+    if (child.properties) return walk(child, childPath);
+    return {
+      path: childPath.join("."),
+      env: envName(childPath),
+      type: keyType(child),
+      choices: child.enum ?? [],
+      defaultValue: child.default,
+      description: child.description ?? "",
+    };
+  });
+}
+
+function envName(path: readonly string[]): string {
+  const words = path.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`));
+  return `FIELDCAST_${words.join("_")}`.toUpperCase();
+}
+
+function keyType(schema: JsonSchema): ConfigKey["type"] {
+  if (schema.type === "integer" || schema.type === "number") return "number";
+  if (schema.type === "boolean") return "boolean";
+  return schema.type === "array" ? "list" : "string";
+}
+
+/** The reference that stands in config/REFERENCE.md. */
+export function configReference(): string {
+  const rows = configKeys().map(({ path, env, choices, defaultValue, description }) => {
+    const values =
+      choices.length > 0 ? ` One of: ${choices.map((choice) => `\`${choice}\``).join(", ")}.` : "";
+    const shown = defaultValue === undefined ? "" : `\`${JSON.stringify(defaultValue)}\``;
+    return `| \`${path}\` | \`${env}\` | ${shown} | ${description}.${values} |`;
+  });
+  return [
+    "# Configuration",
+    "",
+    "One YAML file (`fieldcast serve --config fieldcast.yaml`); every key can also come from the environment or from",
+    "`--set key=value`. A flag wins over the environment, the environment over the file, the file over the default. A key",
+    "that is not in this table is an error, so that a typing mistake never passes unseen.",
+    "",
+    "This page is made from the schema in `src/app/config.ts`: `npm run config-reference`.",
+    "",
+    "| key | environment | default | meaning |",
+    "|---|---|---|---|",
+    ...rows,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,132 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createRouter } from "../formats/registry.ts";
+import { createHttpHandler } from "../http/routes.ts";
+import { loadStaticFiles } from "../http/static.ts";
+import { type MqttBroker, startBroker } from "../ingest/broker.ts";
+import { defaultMqttLimits } from "../ingest/limits.ts";
+import type { Log } from "../log/contract.ts";
+import type { LogEngine } from "../log/engine.ts";
+import { createMemoryEngine } from "../log/engines/memory.ts";
+import { createSqliteEngine } from "../log/engines/sqlite.ts";
+import { openLog } from "../log/log.ts";
+import { defaultLogOptions, defaultRingOptions, defaultSqliteOptions } from "../log/options.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Logger } from "../observe/log.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
+import { chooseTransport } from "../stream/choose-transport.ts";
+import { defaultStreamOptions } from "../stream/options.ts";
+import { type StreamServer, startStream } from "../stream/stream.ts";
+import type { Config } from "./config.ts";
+import { gatewayFigures } from "./figures.ts";
+
+/** A running gateway. */
+export interface Gateway {
+  readonly mqttPort: number;
+  readonly httpPort: number;
+  readonly transport: string;
+  /** Stops taking packets, commits and acknowledges what is under way, tells the clients, and releases everything. */
+  close(): Promise<void>;
+}
+
+export interface GatewayDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/**
+ * Joins the parts: broker → pipeline → log → stream. Nothing else knows more than its neighbours.
+ * @throws Error when a port is taken, the log cannot be opened, or a transport does not load; nothing is left running
+ */
+export async function startGateway(config: Config, { logger, clock }: GatewayDependencies): Promise<Gateway> {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    const log = await openLog(createEngine(config, logger), logOptions(config), clock, logger);
+    undo.push(() => log.close());
+    const route = createRouter(config.timezone === undefined ? {} : { timezone: config.timezone });
+    const pipeline = createPipeline(route, log);
+    const broker = await startBroker({
+      host: config.host,
+      port: config.mqtt.port,
+      limits: { ...defaultMqttLimits, ...config.mqtt },
+      clock,
+      logger,
+      onPacket: pipeline.ingest,
+    });
+    undo.push(() => broker.close(0));
+    const stream = await serve(config, { log, pipeline, broker, clock, logger });
+    logger.info(
+      { mqtt: `mqtt://${config.host}:${broker.port}`, transport: stream.transport, epoch: log.epoch, head: log.head },
+      `fieldcast is ready: http://${config.host}:${stream.port}/`,
+    );
+    return {
+      mqttPort: broker.port,
+      httpPort: stream.port,
+      transport: stream.transport,
+      close: () => closeAll(config, { log, broker, stream }),
+    };
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly log: Log;
+  readonly pipeline: Pipeline;
+  readonly broker: MqttBroker;
+}
+
+async function serve(config: Config, parts: Parts & GatewayDependencies): Promise<StreamServer> {
+  const { log, broker, logger } = parts;
+  const files = await loadStaticFiles(fileURLToPath(new URL("../../dashboard", import.meta.url)));
+  const running: { stream: StreamServer | null } = { stream: null };
+  const metrics = createMetrics(gatewayFigures({ ...parts, stream: () => running.stream }));
+  const problems = () => {
+    const { ok, problem } = log.health();
+    return ok ? [] : [problem ?? "the log does not work"];
+  };
+  const start = await chooseTransport(config.transport, logger);
+  running.stream = await startStream(start, {
+    log,
+    clock: parts.clock,
+    logger,
+    http: createHttpHandler({ log, files, problems, metrics }),
+    options: { ...defaultStreamOptions, ...config.stream },
+    host: config.host,
+    port: config.http.port,
+  });
+  logger.debug({ mqttPort: broker.port, httpPort: running.stream.port }, "listening");
+  return running.stream;
+}
+
+function createEngine(config: Config, logger: Logger): LogEngine {
+  const ring = {
+    ...defaultRingOptions,
+    maxBytes: config.ring.maxBytes,
+    maxAgeMs: config.ring.maxAgeHours * 3_600_000,
+  };
+  if (config.ring.engine === "memory") {
+    logger.warn("the log is kept in memory only: it ends with this process");
+    return createMemoryEngine(ring);
+  }
+  mkdirSync(config.dataDir, { recursive: true });
+  const { durability } = config.ring;
+  return createSqliteEngine({ ...defaultSqliteOptions, ...ring, durability, path: join(config.dataDir, "log.db") });
+}
+
+function logOptions({ ring }: Config) {
+  return { ...defaultLogOptions, tailBytes: ring.tailBytes, maxTopics: ring.maxTopics };
+}
+
+async function closeAll(
+  config: Config,
+  { log, broker, stream }: { log: Log; broker: MqttBroker; stream: StreamServer },
+): Promise<void> {
+  // Devices first: what they were promised is committed before the last readings and the goodbyes go out.
+  await broker.close(config.shutdownGraceMs / 2);
+  await stream.close(Math.min(1_000, config.shutdownGraceMs / 2));
+  await log.close();
+}
