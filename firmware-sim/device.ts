@@ -1,0 +1,28 @@
+import type { Domain } from "../src/model/reading.ts";
+
+/** What a simulated device publishes. The payload carries its own observation time, so it can be sent later. */
+export interface Message {
+  /** The `id` of the device. */
+  readonly device: string;
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/** One device of the fleet. It knows no clock: time is what it is told. */
+export interface Device {
+  /** Unique in the fleet; becomes part of the MQTT client id. */
+  readonly id: string;
+  readonly domain: Domain;
+  /** Moves on by `dtS` seconds, to the instant `time` (epoch ms); returns what it says at once (a door that opens). */
+  step(time: number, dtS: number): Message[];
+  /** What it says at its regular pace. */
+  report(time: number): Message[];
+}
+
+/** What every device is made from. */
+export interface DeviceSettings {
+  readonly id: string;
+  readonly seed: number;
+  /** Epoch milliseconds of the beginning. */
+  readonly startTime: number;
+}
