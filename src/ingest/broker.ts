@@ -1,0 +1,274 @@
+import type { EventEmitter } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Aedes, type AuthenticateError, type Client, type Subscription } from "aedes";
+import type { Clock } from "../model/clock.ts";
+import type { Logger } from "../observe/log.ts";
+import { Connection, Connections } from "./connection.ts";
+import { Exchanges } from "./exchanges.ts";
+import { Intake, type OnPacket } from "./intake.ts";
+import type { MqttLimits } from "./limits.ts";
+import { Sessions, type SubscriptionStore } from "./sessions.ts";
+import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
+import { WireGuard } from "./wire-guard.ts";
+
+/** Who wants to connect. */
+export interface Login {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Buffer | undefined;
+  /** The address it comes from. */
+  readonly peer: string;
+}
+
+export interface BrokerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly limits: MqttLimits;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onPacket: OnPacket;
+  /** False turns the login down (CONNACK 4), a failure means "try later" (CONNACK 3). Absent: everyone may connect. */
+  readonly authenticate?: (login: Login) => Promise<boolean> | boolean;
+}
+
+export interface MqttBroker {
+  readonly address: string;
+  readonly port: number;
+  /** Takes one more client on a stream that was accepted elsewhere (TLS, WebSocket). `peer` is for log and login. */
+  handle(stream: Duplex, peer: string): void;
+  /** Open connections, those that have not sent CONNECT included. */
+  connections(): number;
+  /** A copy of the counters. */
+  stats(): MqttStats;
+  /** Sends a message to MQTT subscribers only; it does not go to the pipeline. Resolves when it is handed to them. */
+  publish(topic: string, payload: string | Buffer, qos: 0 | 1 | 2, retain: boolean): Promise<void>;
+  /**
+   * Stops accepting and reading, waits up to `graceMs` for the commits under way and their acknowledgements, then
+   * disconnects everyone. Last wills are not sent: it is not the clients that failed.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** How often `close` looks whether the packets under way are answered. */
+const closeCheckMs = 5;
+
+/** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
+const connack = { serverUnavailable: 3, badLogin: 4 };
+
+/**
+ * Starts the MQTT 3.1 and 3.1.1 broker and resolves when it listens.
+ * @throws the error of `listen`, for example when the port is taken
+ */
+export async function startBroker(options: BrokerOptions): Promise<MqttBroker> {
+  const broker = new Broker(options);
+  await broker.start();
+  return broker;
+}
+
+class Broker implements MqttBroker {
+  readonly #options: BrokerOptions;
+  readonly #stats = createStats();
+  readonly #connections = new Connections();
+  /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
+  readonly #streams = new Set<Duplex>();
+  readonly #exchanges: Exchanges;
+  readonly #intake: Intake;
+  readonly #aedes: Aedes;
+  readonly #server: Server;
+  #sessions: Sessions | undefined;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    const { clock, limits, logger, onPacket } = options;
+    this.#exchanges = new Exchanges(limits);
+    const { connections, exchanges, stats } = {
+      connections: this.#connections,
+      exchanges: this.#exchanges,
+      stats: this.#stats,
+    };
+    this.#intake = new Intake({ onPacket, clock, logger, stats, connections, exchanges });
+    this.#aedes = new Aedes({
+      // 0 = no common queue: with one, a reader of one topic could hold up all topics.
+      concurrency: 0,
+      connectTimeout: 2 * limits.connectTimeoutMs,
+      drainTimeout: limits.drainTimeoutMs,
+      maxClientsIdLength: limits.maxClientIdBytes,
+      maxInflightInbound: 0,
+      authenticate: (client, username, password, done) => {
+        const login = { clientId: client.id, username, password, peer: connections.of(client)?.peer ?? "" };
+        void this.#authenticate(login).then((error) => done(error, error === null));
+      },
+      authorizePublish: this.#intake.accept,
+      authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
+    });
+    // Half-open, so that what a client sent before its FIN is still taken.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) =>
+      this.handle(socket, socket.remoteAddress ?? "unknown"),
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.#aedes.listen();
+    const host = this.#aedes as unknown as { persistence: SubscriptionStore | Sessions };
+    const sessions = new Sessions(
+      host.persistence as SubscriptionStore,
+      this.#exchanges,
+      this.#options.limits,
+      this.#stats,
+    );
+    host.persistence = sessions;
+    this.#sessions = sessions;
+    this.#follow(sessions);
+    const { host: address, port } = this.#options;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once("error", reject);
+        this.#server.listen(port, address, () => {
+          this.#server.off("error", reject);
+          resolve();
+        });
+      });
+    } catch (error) {
+      this.#aedes.close();
+      throw error;
+    }
+    this.#server.on("error", (err) => this.#options.logger.error({ err }, "the MQTT listener failed"));
+  }
+
+  #follow(sessions: Sessions): void {
+    const { logger } = this.#options;
+    this.#aedes.on("client", (client) => {
+      this.#connections.claim(client)?.guard.destroy();
+      sessions.enter(client);
+    });
+    this.#aedes.on("clientReady", (client) => this.#connections.of(client)?.guard.open());
+    this.#aedes.on("unsubscribe", (filters, client) => {
+      for (const filter of filters) this.#connections.of(client)?.filters.delete(filter);
+    });
+    const note = (client: Client, err: Error) =>
+      logger.debug({ client: client.id, err: err.message }, "connection failed");
+    this.#aedes.on("clientError", note);
+    this.#aedes.on("connectionError", note);
+    // Without a listener this event would end the process.
+    const emitter: EventEmitter = this.#aedes;
+    emitter.on("error", (err: unknown) => logger.error({ err }, "the MQTT broker reported an error"));
+  }
+
+  get address(): string {
+    const address = this.#server.address();
+    return address !== null && typeof address === "object" ? address.address : this.#options.host;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return address !== null && typeof address === "object" ? address.port : this.#options.port;
+  }
+
+  handle(stream: Duplex, peer: string): void {
+    const { limits, clock, logger } = this.#options;
+    if (this.#closed !== null || this.#streams.size >= limits.maxConnections) {
+      if (this.#closed === null) this.#stats.refused.connectionLimit++;
+      stream.on("error", () => {});
+      stream.destroy();
+      return;
+    }
+    this.#stats.connections++;
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
+    const refuse = (reason: RefusalReason) => {
+      this.#stats.refused[reason]++;
+      logger.debug({ peer, client: connection.client.id, reason }, "connection refused");
+    };
+    const guard = new WireGuard(stream, limits, clock, refuse);
+    const connection = new Connection(guard, this.#aedes.handle(guard), peer);
+    this.#connections.add(connection);
+    guard.once("close", () => {
+      const last = this.#connections.remove(connection);
+      if (connection.client.id) this.#sessions?.leave(connection.client, last);
+    });
+  }
+
+  async #authenticate(login: Login): Promise<AuthenticateError | null> {
+    const { authenticate, logger } = this.#options;
+    let returnCode: number | null = null;
+    try {
+      if (authenticate && !(await authenticate(login))) returnCode = connack.badLogin;
+    } catch (err) {
+      logger.error({ err, client: login.clientId }, "authentication failed to answer");
+      returnCode = connack.serverUnavailable;
+    }
+    if (returnCode === null) return null;
+    this.#stats.loginsRefused++;
+    return Object.assign(new Error("login refused"), { returnCode });
+  }
+
+  /** Null answers with SUBACK 0x80 (MQTT 3.1.1, 3.9.3). */
+  #grant(client: Client, subscription: Subscription): Subscription | null {
+    const filters = this.#connections.of(client)?.filters;
+    const full = filters !== undefined && filters.size >= this.#options.limits.maxSubscriptionsPerClient;
+    if (
+      filters === undefined ||
+      subscription.topic.startsWith("$SYS") ||
+      (full && !filters.has(subscription.topic))
+    ) {
+      this.#stats.subscriptionsRefused++;
+      return null;
+    }
+    filters.add(subscription.topic);
+    this.#sessions?.grant(subscription);
+    return subscription;
+  }
+
+  connections(): number {
+    return this.#connections.size;
+  }
+
+  stats(): MqttStats {
+    return { ...this.#stats, refused: { ...this.#stats.refused } };
+  }
+
+  publish(topic: string, payload: string | Buffer, qos: 0 | 1 | 2, retain: boolean): Promise<void> {
+    const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
+    return new Promise((resolve, reject) => {
+      this.#aedes.publish({ cmd: "publish", topic, payload: bytes, qos, retain, dup: false }, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#intake.close();
+    for (const { guard } of this.#connections.all()) guard.drain();
+    await this.#answered(graceMs);
+    // Aedes' acknowledgements of QoS 2 take a few turns of the loop after the commit.
+    await new Promise((resolve) => setTimeout(resolve, closeCheckMs));
+    for (const { guard } of this.#connections.all()) guard.destroy();
+    await new Promise<void>((resolve) => this.#aedes.close(resolve));
+    await stopped;
+  }
+
+  /** Resolves when no packet is under way any more, or after `graceMs`. */
+  #answered(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const check = setInterval(() => {
+        for (const { guard } of this.#connections.all()) if (guard.inflight > 0) return;
+        finish();
+      }, closeCheckMs);
+      const deadline = setTimeout(() => finish(), graceMs);
+      const finish = () => {
+        clearInterval(check);
+        clearTimeout(deadline);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,75 @@
+/** Why a connection was closed by us; `stats().refused` counts each. */
+export const refusalReasons = [
+  "connectionLimit",
+  "connectTimeout",
+  "packetTooLarge",
+  "malformed",
+  "reservedType",
+  "reservedFlags",
+  "qos3",
+  "packetIdZero",
+  "badUtf8",
+  "badTopic",
+  "sysTopic",
+  "badFilter",
+  "tooManyFilters",
+  "badWill",
+  "emptyClientId",
+  "clientIdTooLong",
+  "protocolVersion",
+  "protocolOrder",
+  "slowReader",
+] as const;
+export type RefusalReason = (typeof refusalReasons)[number];
+
+/** Counters since start; they only grow. */
+export interface MqttStats {
+  /** Connections accepted. */
+  connections: number;
+  /** PUBLISH packets handed to the pipeline, last wills included. */
+  packets: number;
+  /** Payload bytes of the same. */
+  bytes: number;
+  /** PUBLISH packets of QoS 1 and 2 whose acknowledgement was let go. */
+  acks: number;
+  /** QoS 2 packets that were resent and not given to the pipeline again. */
+  duplicates: number;
+  /** Packets that the log did not take: QoS 0 were dropped, others not acknowledged. */
+  unavailable: number;
+  /** Packets on which the pipeline failed in any other way. */
+  failed: number;
+  /** Logins that were turned down. */
+  loginsRefused: number;
+  /** Filters answered with SUBACK 0x80. */
+  subscriptionsRefused: number;
+  /** QoS 2 packets turned away because too many wait for their PUBREL. */
+  unreleasedRefused: number;
+  /** Messages dropped from the queue of a session. */
+  queueDropped: number;
+  /** Messages that were delivered but not retained. */
+  retainRefused: number;
+  /** Sessions of absent clients that were forgotten. */
+  sessionsForgotten: number;
+  /** Connections closed by us, by reason. */
+  readonly refused: Record<RefusalReason, number>;
+}
+
+/** Fresh counters, all zero. */
+export function createStats(): MqttStats {
+  return {
+    connections: 0,
+    packets: 0,
+    bytes: 0,
+    acks: 0,
+    duplicates: 0,
+    unavailable: 0,
+    failed: 0,
+    loginsRefused: 0,
+    subscriptionsRefused: 0,
+    unreleasedRefused: 0,
+    queueDropped: 0,
+    retainRefused: 0,
+    sessionsForgotten: 0,
+    refused: Object.fromEntries(refusalReasons.map((reason) => [reason, 0])) as Record<RefusalReason, number>,
+  };
+}

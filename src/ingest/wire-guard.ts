@@ -1,0 +1,359 @@
+import { Duplex } from "node:stream";
+import type { Clock } from "../model/clock.ts";
+import type { MqttLimits } from "./limits.ts";
+import {
+  connectProblem,
+  filtersProblem,
+  firstByteProblems,
+  packetType,
+  topicNameProblem,
+} from "./packet-check.ts";
+import type { RefusalReason } from "./stats.ts";
+
+/** What `#examine` says instead of a packet's length. */
+const incomplete = 0;
+const wait = -1;
+const refused = -2;
+
+/** Buffered bytes above which retained messages wait for `drain`; more than a socket's own high-water mark. */
+const retainedPaceBytes = 64 * 1024;
+/** How long a closed connection may take to read our last words. */
+const lingerMs = 1_000;
+
+/**
+ * The filter on the wire between a client's stream and Aedes. It finds the packets' borders and lets through only what
+ * is well formed and within limits; it holds back everything after CONNECT until `open()`, and PUBLISH packets beyond
+ * those that `answered()` accounts for, by not reading the stream.
+ *
+ * It takes the place of a Duplex for Aedes, which uses `read(null)`, `readable`, `write`, `cork` and `destroy`; these
+ * go straight to the stream below, because a second set of stream buffers would cost more than all the checks.
+ */
+export class WireGuard extends Duplex {
+  readonly #lower: Duplex;
+  readonly #limits: MqttLimits;
+  readonly #clock: Clock;
+  readonly #onRefused: (reason: RefusalReason) => void;
+  #phase: "fresh" | "connecting" | "open" | "draining" = "fresh";
+  /** Bytes from a packet's border on that wait, for their rest or for their turn. */
+  #backlog: Buffer | null = null;
+  #backlogBytes = 0;
+  /** Bytes the packet at the head of the backlog needs before it can be checked. */
+  #needBytes = 0;
+  #blocked = false;
+  #resuming = false;
+  #ended = false;
+  /** Bytes of a PUBLISH that was let through and whose payload is still coming. */
+  #skipBytes = 0;
+  #outbox: Buffer[] = [];
+  #inflight: number[] = [];
+  #inflightBytes = 0;
+  /** The rate limit: when the next PUBLISH is due if they came evenly, epoch milliseconds. */
+  #dueAt = 0;
+  #rateTimer: NodeJS.Timeout | null = null;
+  readonly #connectTimer: NodeJS.Timeout;
+  #atPacketStart = false;
+  #writesRetained = false;
+  #abrupt = false;
+
+  /**
+   * @param lower the client's stream; it should allow half-open, or packets before a FIN may be lost
+   * @param onRefused called once, before the close, when the client broke a rule
+   */
+  constructor(lower: Duplex, limits: MqttLimits, clock: Clock, onRefused: (reason: RefusalReason) => void) {
+    super({ autoDestroy: false, emitClose: true });
+    this.#lower = lower;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#onRefused = onRefused;
+    this.#connectTimer = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
+    lower.on("data", (chunk: Buffer) => this.#receive(chunk));
+    lower.on("drain", () => this.emit("drain"));
+    lower.on("end", () => {
+      this.#ended = true;
+      if (!this.#blocked) this.destroy();
+    });
+    lower.on("error", () => this.destroy());
+    lower.on("close", () => this.destroy());
+  }
+
+  /** PUBLISH packets that were let through and not answered yet. */
+  get inflight(): number {
+    return this.#inflight.length;
+  }
+
+  /** The CONNACK has left: what follows may come. */
+  open(): void {
+    clearTimeout(this.#connectTimer);
+    if (this.#phase !== "connecting") return;
+    this.#phase = "open";
+    this.#resumeSoon();
+  }
+
+  /** The oldest PUBLISH under way was answered. */
+  answered(): void {
+    this.#inflightBytes -= this.#inflight.shift() ?? 0;
+    if (this.#blocked) this.#resumeSoon();
+  }
+
+  /** Lets nothing more through; what is under way can still be answered. */
+  drain(): void {
+    this.#phase = "draining";
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.destroyed) return;
+    if (this.#backlog === null) this.#scan(chunk);
+    else {
+      this.#append(chunk);
+      if (!this.#blocked && this.#backlogBytes >= this.#needBytes) this.#scanBacklog();
+    }
+  }
+
+  #append(chunk: Buffer): void {
+    const have = this.#backlogBytes;
+    const size = have + chunk.length;
+    if (this.#backlog === null || this.#backlog.length < size) {
+      // Doubling keeps a packet that arrives byte by byte from being copied at every byte.
+      const grown = Buffer.allocUnsafe(Math.max(size, 2 * have));
+      this.#backlog?.copy(grown, 0, 0, have);
+      this.#backlog = grown;
+    }
+    chunk.copy(this.#backlog, have);
+    this.#backlogBytes = size;
+  }
+
+  #scanBacklog(): void {
+    const bytes = this.#backlog?.subarray(0, this.#backlogBytes);
+    this.#backlog = null;
+    this.#backlogBytes = 0;
+    if (bytes !== undefined) this.#scan(bytes);
+  }
+
+  #scan(chunk: Buffer): void {
+    let at = Math.min(this.#skipBytes, chunk.length);
+    this.#skipBytes -= at;
+    let verdict = 1;
+    while (at < chunk.length) {
+      verdict = this.#examine(chunk, at);
+      if (verdict <= 0) break;
+      at += verdict;
+    }
+    if (at > chunk.length) {
+      this.#skipBytes = at - chunk.length;
+      at = chunk.length;
+    }
+    if (verdict === wait) this.#lower.pause();
+    this.#blocked = verdict === wait;
+    if (at < chunk.length && verdict !== refused) this.#append(chunk.subarray(at));
+    if (at > 0) this.#pass(at === chunk.length ? chunk : chunk.subarray(0, at));
+  }
+
+  #pass(bytes: Buffer): void {
+    this.#outbox.push(bytes);
+    // Aedes waits for one `readable` per unfinished packet before it reads (`_parsingBatch` in its client.js). How much
+    // may be under way is decided here, so it is made to read now: a PINGREQ must not wait for commits.
+    for (let tries = this.#inflight.length; tries >= 0 && this.#outbox.length > 0; tries--)
+      this.emit("readable");
+  }
+
+  /** The length of the good packet at `at` (its end may lie beyond the chunk), or why there is none. */
+  #examine(chunk: Buffer, at: number): number {
+    const first = chunk[at] as number;
+    const problem = firstByteProblems[first];
+    if (problem) return this.#refuse(problem);
+    let length = 0;
+    let body = at + 1;
+    for (let factor = 1; ; factor *= 128) {
+      if (factor > 2_097_152) return this.#refuse("malformed"); // a fifth length byte (MQTT 3.1.1, 2.2.3)
+      if (body >= chunk.length) return this.#need(body - at + 1);
+      const byte = chunk[body++] as number;
+      length += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+    }
+    const type = first >> 4;
+    const order = this.#orderOf(type);
+    if (order !== 1) return order;
+    return type === packetType.publish
+      ? this.#examinePublish(chunk, at, body, length)
+      : this.#examineControl(chunk, at, body, length, type);
+  }
+
+  /** CONNECT comes first and once (MQTT-3.1.0-1, MQTT-3.1.0-2); the rest waits for CONNACK. */
+  #orderOf(type: number): number {
+    if (this.#phase === "open") {
+      if (type === packetType.connect) return this.#refuse("protocolOrder");
+      // Aedes closes on DISCONNECT at once; the acknowledgements under way go first.
+      return type === packetType.disconnect && this.#inflight.length > 0 ? wait : 1;
+    }
+    if (this.#phase !== "fresh") return wait;
+    return type === packetType.connect ? 1 : this.#refuse("protocolOrder");
+  }
+
+  #examinePublish(chunk: Buffer, at: number, body: number, length: number): number {
+    const total = body - at + length;
+    if (total > this.#limits.maxPacketBytes) return this.#refuse("packetTooLarge");
+    if (length < 2) return this.#refuse("malformed");
+    if (body + 2 > chunk.length) return this.#need(body + 2 - at);
+    const topic = body + 2;
+    const topicEnd = topic + chunk.readUInt16BE(body);
+    const hasId = ((chunk[at] as number) & 0x06) !== 0;
+    const headEnd = hasId ? topicEnd + 2 : topicEnd;
+    if (headEnd > body + length) return this.#refuse("malformed");
+    if (headEnd > chunk.length) return this.#need(headEnd - at);
+    const problem = topicNameProblem(chunk, topic, topicEnd);
+    if (problem) return this.#refuse(problem);
+    if (hasId && chunk.readUInt16BE(topicEnd) === 0) return this.#refuse("packetIdZero"); // MQTT-2.3.1-1
+    return this.#admit(total) ? total : wait;
+  }
+
+  #examineControl(chunk: Buffer, at: number, body: number, length: number, type: number): number {
+    const total = body - at + length;
+    if (total > this.#limits.maxControlPacketBytes) return this.#refuse("packetTooLarge");
+    if (at + total > chunk.length) return this.#need(total);
+    switch (type) {
+      case packetType.connect:
+        return this.#examineConnect(chunk.subarray(body, body + length)) ? total : refused;
+      case packetType.subscribe:
+      case packetType.unsubscribe: {
+        const filters = chunk.subarray(body, body + length);
+        const problem = filtersProblem(filters, type === packetType.subscribe, this.#limits);
+        return problem ? this.#refuse(problem) : total;
+      }
+      case packetType.pingreq:
+      case packetType.disconnect:
+        return length === 0 ? total : this.#refuse("malformed");
+      default:
+        if (length !== 2) return this.#refuse("malformed");
+        return chunk.readUInt16BE(body) === 0 ? this.#refuse("packetIdZero") : total;
+    }
+  }
+
+  #examineConnect(body: Buffer): boolean {
+    const problem = connectProblem(body, this.#limits);
+    if (problem === null) {
+      this.#phase = "connecting";
+      return true;
+    }
+    if (problem.returnCode !== null && this.#lower.writable) {
+      this.#lower.write(Buffer.from([0x20, 2, 0, problem.returnCode]));
+    }
+    this.#refuse(problem.reason);
+    return false;
+  }
+
+  #need(bytes: number): number {
+    this.#needBytes = bytes;
+    return incomplete;
+  }
+
+  /** Takes one PUBLISH of `bytes` under way if the limits allow it now. */
+  #admit(bytes: number): boolean {
+    const { maxInflightPublishes, maxInflightBytes, maxPublishesPerSecond } = this.#limits;
+    if (this.#inflight.length >= maxInflightPublishes) return false;
+    if (this.#inflight.length > 0 && this.#inflightBytes + bytes > maxInflightBytes) return false;
+    if (maxPublishesPerSecond > 0 && !this.#isDue(1000 / maxPublishesPerSecond)) return false;
+    this.#inflight.push(bytes);
+    this.#inflightBytes += bytes;
+    return true;
+  }
+
+  /** The generic cell rate algorithm (ITU-T I.371) with a burst of one second. */
+  #isDue(intervalMs: number): boolean {
+    const burstMs = Math.max(1000, intervalMs);
+    const now = this.#clock.now();
+    // The upper bound matters only when the wall clock is set back.
+    this.#dueAt = Math.min(Math.max(this.#dueAt, now), now + burstMs);
+    const pauseMs = this.#dueAt + intervalMs - burstMs - now;
+    if (pauseMs <= 0) {
+      this.#dueAt += intervalMs;
+      return true;
+    }
+    this.#rateTimer ??= setTimeout(() => {
+      this.#rateTimer = null;
+      this.#resumeSoon();
+    }, Math.ceil(pauseMs));
+    return false;
+  }
+
+  /** In a later turn of the loop, so that Aedes is not entered twice and the other clients have their turn. */
+  #resumeSoon(): void {
+    if (this.#resuming) return;
+    this.#resuming = true;
+    setImmediate(() => {
+      this.#resuming = false;
+      if (this.destroyed) return;
+      this.#blocked = false;
+      this.#scanBacklog();
+      if (this.destroyed || this.#blocked) return;
+      if (this.#ended) this.destroy();
+      else this.#lower.resume();
+    });
+  }
+
+  /** Closes for a broken rule. Good packets before it in the same chunk still reach Aedes. */
+  #refuse(reason: RefusalReason): typeof refused {
+    this.#abrupt = reason === "slowReader";
+    this.#onRefused(reason);
+    // After the scan has passed on what was good.
+    process.nextTick(() => this.destroy());
+    this.#phase = "draining";
+    this.#lower.pause();
+    return refused;
+  }
+
+  override read(size?: number | null): Buffer | null {
+    // Streams ask with 0 to start reading; that must not take anything.
+    if (size === 0 || this.#outbox.length === 0) return null;
+    const bytes = this.#outbox.length === 1 ? (this.#outbox[0] as Buffer) : Buffer.concat(this.#outbox);
+    this.#outbox = [];
+    return bytes;
+  }
+
+  /**
+   * False only asks Aedes to wait, and Aedes then holds up every publisher of the topic. So a live message never waits:
+   * a client that does not read is refused at its limit. Retained messages after a SUBSCRIBE hold up nobody and do.
+   */
+  override write(chunk: Buffer | string, encoding?: unknown): boolean {
+    if (this.destroyed || !this.#lower.writable) return true;
+    if (this.#atPacketStart) {
+      this.#atPacketStart = false;
+      this.#writesRetained = typeof chunk !== "string" && ((chunk[0] as number) & 0xf1) === 0x31;
+      if (this.#lower.writableLength > this.#limits.maxClientBufferBytes && this.#phase !== "draining") {
+        this.#refuse("slowReader");
+        return true;
+      }
+    }
+    if (typeof chunk === "string")
+      this.#lower.write(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
+    else this.#lower.write(chunk);
+    return !this.#writesRetained || this.#lower.writableLength < retainedPaceBytes;
+  }
+
+  /** mqtt-packet corks once before each packet that it writes. */
+  override cork(): void {
+    this.#atPacketStart = true;
+    this.#lower.cork();
+  }
+
+  override uncork(): void {
+    this.#lower.uncork();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#connectTimer);
+    if (this.#rateTimer) clearTimeout(this.#rateTimer);
+    this.#backlog = null;
+    this.#outbox = [];
+    if (this.#abrupt || this.#lower.destroyed) this.#lower.destroy();
+    else this.#linger();
+    done(error);
+  }
+
+  /** Lets the last answer reach the client: a socket destroyed with unread data sends RST, which can overtake it. */
+  #linger(): void {
+    const timer = setTimeout(() => this.#lower.destroy(), lingerMs);
+    this.#lower.once("close", () => clearTimeout(timer));
+    this.#lower.end();
+    this.#lower.resume();
+  }
+}

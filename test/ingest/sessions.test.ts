@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { broker, publishPacket, roundTrip, session, subscribePacket, until } from "./harness.ts";
+
+test("a session gets what came while its client was away, and only once", async () => {
+  const to = await broker();
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["t/#", "t/+"], 1));
+  await until(() => first.of("suback").length === 1);
+  first.socket.destroy();
+  await until(() => to.connections() === 0);
+  for (const n of [1, 2, 3]) await to.publish(`t/${n}`, "x", 1, false);
+  const second = await session(to, "a", false);
+  await until(() => second.of("publish").length === 3);
+  expect(second.of("connack")).toMatchObject([{ sessionPresent: true }]);
+  for (const id of second.ids("publish")) second.send({ cmd: "puback", messageId: id as number });
+  await roundTrip(second);
+  second.socket.destroy();
+  await until(() => to.connections() === 0);
+  const third = await session(to, "a", false);
+  await roundTrip(third);
+  expect(third.of("publish")).toEqual([]);
+});
+
+test("a QoS 2 delivery goes on after a reconnect with its PUBREL", async () => {
+  const to = await broker();
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["t"], 2));
+  await until(() => first.of("suback").length === 1);
+  await to.publish("t", "x", 2, false);
+  await until(() => first.of("publish").length === 1);
+  first.send({ cmd: "pubrec", messageId: first.ids("publish")[0] as number });
+  await until(() => first.of("pubrel").length === 1);
+  first.socket.destroy();
+  const second = await session(to, "a", false);
+  await until(() => second.of("pubrel").length === 1);
+  expect(second.of("publish")).toEqual([]);
+});
+
+test("the queue of a session drops its oldest at its limits", async () => {
+  const to = await broker({ limits: { maxQueuedMessagesPerClient: 3, maxQueuedBytesPerClient: 1_000 } });
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["#"], 1));
+  await until(() => first.of("suback").length === 1);
+  first.socket.destroy();
+  await until(() => to.connections() === 0);
+  for (let i = 1; i <= 5; i++) await to.publish(`t/${i}`, "x", 1, false);
+  await to.publish("t/6", Buffer.alloc(991), 1, false);
+  await to.publish("t/7", Buffer.alloc(5_000), 1, false);
+  expect(to.stats().queueDropped).toBe(7);
+  const second = await session(to, "a", false);
+  await roundTrip(second);
+  expect(second.of("publish")).toEqual([]);
+});
+
+test("a client that acknowledges nothing keeps its connection when its queue overflows", async () => {
+  const to = await broker({ limits: { maxQueuedMessagesPerClient: 5 } });
+  const client = await session(to, "a", false);
+  client.send(subscribePacket(["t"], 1));
+  await until(() => client.of("suback").length === 1);
+  for (let i = 0; i < 20; i++) await to.publish("t", "x", 1, false);
+  await until(() => client.of("publish").length === 20);
+  for (const id of client.ids("publish")) client.send({ cmd: "puback", messageId: id as number });
+  await roundTrip(client);
+  expect(to.stats().queueDropped).toBe(15);
+});
+
+test("the session that was left longest ago is forgotten first", async () => {
+  const to = await broker({ limits: { maxAbsentSessions: 2 } });
+  for (const id of ["a", "b", "c"]) {
+    const client = await session(to, id, false);
+    client.send(subscribePacket(["t"], 1));
+    await until(() => client.of("suback").length === 1);
+    client.socket.destroy();
+    await until(() => to.connections() === 0);
+  }
+  expect(to.stats().sessionsForgotten).toBe(1);
+  await to.publish("t", "x", 1, false);
+  for (const [id, sessionPresent] of [
+    ["b", true],
+    ["c", true],
+    ["a", false],
+  ] as const) {
+    const client = await session(to, id, false);
+    expect(client.of("connack")).toMatchObject([{ sessionPresent }]);
+    await roundTrip(client);
+    expect(client.of("publish").length).toBe(sessionPresent ? 1 : 0);
+    client.socket.destroy();
+    await until(() => to.connections() === 0);
+  }
+});
+
+test("a refused subscription is not stored with the session", async () => {
+  const to = await broker({ limits: { maxSubscriptionsPerClient: 1 } });
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["t", "u"], 1));
+  await until(() => first.of("suback").length === 1);
+  first.socket.destroy();
+  await until(() => to.connections() === 0);
+  await to.publish("u", "x", 1, false);
+  await to.publish("t", "x", 1, false);
+  const second = await session(to, "a", false);
+  await until(() => second.of("publish").length === 1);
+  expect(second.of("publish")).toMatchObject([{ topic: "t" }]);
+});
+
+test("retained messages are bounded by number and bytes, replaced and cleared", async () => {
+  const to = await broker({ limits: { maxRetainedMessages: 2, maxRetainedBytes: 100 } });
+  const client = await session(to, "a");
+  const retain = (topic: string, payload: string) =>
+    publishPacket(topic, 0, undefined, { retain: true, payload });
+  client.send(retain("r/1", "old"), retain("r/2", "2"), retain("r/3", "too many"), retain("r/1", "new"));
+  await roundTrip(client);
+  expect(to.stats().retainRefused).toBe(1);
+  client.send(retain("r/2", ""), retain("r/4", "x".repeat(200)), retain("r/5", "5"));
+  await roundTrip(client);
+  expect(to.stats().retainRefused).toBe(2);
+  client.send(subscribePacket(["r/+", "r/5"]));
+  await until(() => client.of("publish").length === 3);
+  const got = client
+    .of("publish")
+    .map((packet) => (packet.cmd === "publish" ? `${packet.topic} ${packet.payload}` : ""));
+  expect(got).toEqual(["r/1 new", "r/5 5", "r/5 5"]);
+});
