@@ -50,7 +50,9 @@ function problemWith(file: string, wanted: string): string | null {
   const floor = floorOf(file);
   if (!wanted.startsWith(".")) {
     const allowed = packages[floor];
-    const name = wanted.startsWith("@") ? wanted.split("/").slice(0, 2).join("/") : (wanted.split("/")[0] as string);
+    const name = wanted.startsWith("@")
+      ? wanted.split("/").slice(0, 2).join("/")
+      : (wanted.split("/")[0] as string);
     return allowed && !allowed.includes(name) ? `the floor ${floor} may not use ${wanted}` : null;
   }
   const target = relative(source, join(dirname(file), wanted));
@@ -66,12 +68,17 @@ describe("architecture", () => {
     expect(entries.filter((name) => !(name in floors))).toEqual([]);
   });
 
-  it.each(sourceFiles(source).map((file) => [relative(source, file), file] as const))("%s imports only what stands below it", (_name, file) => {
-    expect(importsOf(file).flatMap((wanted) => problemWith(file, wanted) ?? [])).toEqual([]);
-  });
+  it.each(sourceFiles(source).map((file) => [relative(source, file), file] as const))(
+    "%s imports only what stands below it",
+    (_name, file) => {
+      expect(importsOf(file).flatMap((wanted) => problemWith(file, wanted) ?? [])).toEqual([]);
+    },
+  );
 
   it("lets the simulator see nothing of the gateway but the model", () => {
-    const wanted = sourceFiles(simulator).flatMap((file) => importsOf(file).filter((name) => name.includes("/src/")));
+    const wanted = sourceFiles(simulator).flatMap((file) =>
+      importsOf(file).filter((name) => name.includes("/src/")),
+    );
     expect(wanted.filter((name) => !name.includes("/src/model/"))).toEqual([]);
   });
 

@@ -8,8 +8,9 @@ import { type MqttBroker, startBroker } from "../ingest/broker.ts";
 import { defaultMqttLimits } from "../ingest/limits.ts";
 import type { Log } from "../log/contract.ts";
 import type { LogEngine } from "../log/engine.ts";
-import { createMemoryEngine } from "../log/engines/memory.ts";
+import { MemoryEngine } from "../log/engines/memory.ts";
 import { createSqliteEngine } from "../log/engines/sqlite.ts";
+import { randomEpoch } from "../log/epoch.ts";
 import { openLog } from "../log/log.ts";
 import { defaultLogOptions, defaultRingOptions, defaultSqliteOptions } from "../log/options.ts";
 import type { Clock } from "../model/clock.ts";
@@ -110,7 +111,7 @@ function createEngine(config: Config, logger: Logger): LogEngine {
   };
   if (config.ring.engine === "memory") {
     logger.warn("the log is kept in memory only: it ends with this process");
-    return createMemoryEngine(ring);
+    return new MemoryEngine(ring, randomEpoch);
   }
   mkdirSync(config.dataDir, { recursive: true });
   const { durability } = config.ring;

@@ -29,23 +29,20 @@ export const streamErrors = {
 export type StreamErrorCode = keyof typeof streamErrors;
 
 /**
- * WebSocket close codes. The range alone tells a client what to do: below 4500 connect again (with backoff), from 4500 on
- * do not, because the same attempt would fail again.
+ * WebSocket close codes of our own. The range alone tells a client what to do: below 4500 connect again (with backoff), from
+ * 4500 on do not, because the same attempt would fail again.
  */
 export const closeCodes = {
   /** The gateway is going down; resume from the last cursor. */
   restarting: 4000,
-  /** The connection has been silent for too long. */
-  silent: 4001,
-  /** The gateway has no room for another connection now. */
-  busy: 4002,
-  /** A frame was larger than the gateway takes. */
-  frameTooLarge: 4500,
-  /** Frames that are no messages, again and again. */
+  /** Message after message that could not be carried out. */
   protocolViolation: 4501,
 } as const;
 
+/** RFC 6455's code for a message larger than the gateway takes; the same message would be too large again. */
+const messageTooBig = 1009;
+
 /** Whether a client should connect again after a close with this code. */
 export function mayReconnect(closeCode: number): boolean {
-  return closeCode < 4500;
+  return closeCode < 4500 && closeCode !== messageTooBig;
 }

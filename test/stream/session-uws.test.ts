@@ -1,0 +1,4 @@
+import { startUws } from "../../src/stream/transports/uws.ts";
+import { sessionSuite } from "./session-suite.ts";
+
+sessionSuite("uws", startUws);
