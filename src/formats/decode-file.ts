@@ -1,0 +1,163 @@
+import type { Clock } from "../model/clock.ts";
+import { isoTime, isTime, type Reading } from "../model/reading.ts";
+import type { FormatSettings } from "./format.ts";
+import { isObject, type JsonObject, maxPayloadBytes } from "./json-payload.ts";
+import { quote } from "./outcome.ts";
+import { createRouter, type Router } from "./registry.ts";
+import { parseTime } from "./time.ts";
+
+/** A reading as people see it: the time as ISO 8601 UTC. */
+export type ReadingRow = Omit<Reading, "time"> & { readonly time: string };
+
+/** What `fieldcast decode` prints for one message. */
+export interface DecodedRow {
+  readonly file: string;
+  readonly name: string;
+  readonly readings: readonly ReadingRow[];
+  readonly rejected: string | null;
+}
+
+/**
+ * Decodes a parsed file of messages (the fixtures' shape) and gives one row per message, in the file's order. Messages
+ * of a group share one decoder and are fed to it in step order; any other message has a decoder of its own. The clock
+ * of a message is its `receivedAt`; `clock` serves where that is missing.
+ * @throws Error if `content` is not a list of messages
+ */
+export function decodeFile(file: string, content: unknown, clock: Clock): DecodedRow[] {
+  if (!Array.isArray(content)) throw new Error(`${file}: a JSON list of messages is expected`);
+  const contexts = groupContexts(content);
+  const routers = new Map<string, Router>();
+  const rows: DecodedRow[] = new Array(content.length);
+  for (const at of inStepOrder(content)) {
+    const message: unknown = content[at];
+    const name = isObject(message) && typeof message["name"] === "string" ? message["name"] : `#${at + 1}`;
+    const result = isObject(message)
+      ? decodeMessage(message, contexts, routers, clock)
+      : `${quote(message)} is not a message`;
+    rows[at] =
+      typeof result === "string"
+        ? { file, name, readings: [], rejected: result }
+        : { file, name, readings: result.readings, rejected: result.rejected };
+  }
+  return rows;
+}
+
+/** Indexes of the messages: the file's order, but steps of a group in their own order among themselves. */
+function inStepOrder(messages: readonly unknown[]): number[] {
+  const groups = new Map<string, number[]>();
+  for (const [at, message] of messages.entries()) {
+    const group = groupOf(message);
+    if (group !== null) groups.set(group, [...(groups.get(group) ?? []), at]);
+  }
+  for (const indexes of groups.values()) indexes.sort((a, b) => stepOf(messages[a]) - stepOf(messages[b]));
+  return messages.map((message, at) => {
+    const group = groupOf(message);
+    return group === null ? at : (groups.get(group)?.shift() ?? at);
+  });
+}
+
+function groupOf(message: unknown): string | null {
+  return isObject(message) && typeof message["group"] === "string" ? message["group"] : null;
+}
+
+function stepOf(message: unknown): number {
+  return isObject(message) && typeof message["step"] === "number" ? message["step"] : 0;
+}
+
+type MessageResult = { readonly readings: readonly ReadingRow[]; readonly rejected: string | null };
+
+function decodeMessage(
+  message: JsonObject,
+  contexts: ReadonlyMap<string, JsonObject>,
+  routers: Map<string, Router>,
+  clock: Clock,
+): MessageResult | string {
+  const topic = message["topic"];
+  if (typeof topic !== "string") return `topic: ${quote(topic)}; a message needs one`;
+  const payload = buildPayload(message);
+  if (typeof payload === "string") return payload;
+  const receivedAt =
+    message["receivedAt"] === undefined ? clock.now() : parseTime(message["receivedAt"], null, 0);
+  if (receivedAt === null || !isTime(receivedAt)) {
+    return `receivedAt: ${quote(message["receivedAt"])} is not a time`;
+  }
+  const router = routerOf(message, contexts, routers);
+  if (typeof router === "string") return router;
+  const route = router(topic);
+  if (route === null) return `topic: no format claims ${quote(topic)}`;
+  const { readings, rejected } = route.decode({ topic, payload, receivedAt, client: null });
+  return { readings: readings.map((reading) => ({ ...reading, time: isoTime(reading.time) })), rejected };
+}
+
+/** What the messages of each group say of their source, taken together: a group has one decoder. */
+function groupContexts(messages: readonly unknown[]): ReadonlyMap<string, JsonObject> {
+  const contexts = new Map<string, JsonObject>();
+  for (const message of messages) {
+    const group = groupOf(message);
+    if (group !== null) contexts.set(group, { ...contexts.get(group), ...contextOf(message) });
+  }
+  return contexts;
+}
+
+function contextOf(message: unknown): JsonObject {
+  return isObject(message) && isObject(message["context"]) ? message["context"] : {};
+}
+
+/** The router of the message's group; a new one for a message on its own. */
+function routerOf(
+  message: JsonObject,
+  contexts: ReadonlyMap<string, JsonObject>,
+  routers: Map<string, Router>,
+): Router | string {
+  const group = groupOf(message);
+  const known = group === null ? undefined : routers.get(group);
+  if (known !== undefined) return known;
+  const { timezone } = group === null ? contextOf(message) : (contexts.get(group) ?? {});
+  const settings: FormatSettings = typeof timezone === "string" ? { timezone } : {};
+  try {
+    const router = createRouter(settings);
+    if (group !== null) routers.set(group, router);
+    return router;
+  } catch (error) {
+    return `context.${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** The bytes that the message describes; a reason if it describes none. */
+function buildPayload(message: JsonObject): Uint8Array | string {
+  const { encoding, payload } = message;
+  if (encoding === "json") return new TextEncoder().encode(JSON.stringify(payload) ?? "");
+  if (encoding === "generator") return generate(payload);
+  if (typeof payload !== "string")
+    return `payload: ${quote(payload)}; encoding ${quote(encoding)} needs text`;
+  if (encoding === "utf8") return new TextEncoder().encode(payload);
+  if (encoding === "base64") return Buffer.from(payload, "base64");
+  return `encoding: ${quote(encoding)} is not one of json, utf8, base64, generator`;
+}
+
+/** Largest generated payload, in characters: over every format's limit, and still small. */
+const maxGeneratedChars = 16 * maxPayloadBytes;
+
+/** Builds `repeat`, `keys` and `nest` payloads, as the fixtures' README defines them. */
+function generate(payload: unknown): Uint8Array | string {
+  const generator = isObject(payload) ? payload["generator"] : undefined;
+  if (!isObject(generator)) return "payload.generator: an object is expected";
+  const text = (name: string): string => (typeof generator[name] === "string" ? generator[name] : "");
+  const count = Number(generator[generator["kind"] === "nest" ? "depth" : "count"]);
+  const unitChars =
+    text("unit").length + text("template").length + text("open").length + text("close").length;
+  if (!(count >= 0 && count * (unitChars + 8) <= maxGeneratedChars))
+    return "payload.generator: too large, or no count";
+  const body = generateBody(generator["kind"], text, Math.floor(count));
+  if (body === null)
+    return `payload.generator.kind: ${quote(generator["kind"])} is not one of repeat, keys, nest`;
+  return new TextEncoder().encode(text("prefix") + body + text("suffix"));
+}
+
+function generateBody(kind: unknown, text: (name: string) => string, count: number): string | null {
+  if (kind === "repeat") return text("unit").repeat(count);
+  if (kind === "nest") return text("open").repeat(count) + text("core") + text("close").repeat(count);
+  if (kind !== "keys") return null;
+  const template = text("template");
+  return Array.from({ length: count }, (_, at) => template.replaceAll("%d", String(at))).join("");
+}

@@ -1,0 +1,122 @@
+import type { Values } from "../model/reading.ts";
+import type { JsonObject } from "./json-payload.ts";
+import { quote } from "./outcome.ts";
+import { type NumberName, type Range, ranges } from "./vocabulary.ts";
+
+/** Longest text that is kept as a value or used as an id, in UTF-16 code units. */
+export const maxTextChars = 256;
+
+/** One number of a source: what it is called there, what we call it, and the factor from their unit to ours. */
+export interface NumberField {
+  readonly from: string;
+  readonly to: NumberName;
+  readonly scale: number;
+  readonly range: Range;
+}
+
+/** Declares a number field. `scale` converts the unit once, here: kWh to Wh is 1000, m/s to km/h is 3.6. */
+export function numberField(from: string, to: NumberName, scale = 1): NumberField {
+  return { from, to, scale, range: ranges[to] };
+}
+
+const plainDecimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/;
+const maxNumberChars = 64;
+
+/**
+ * The number in a JSON value: a number, or a plain decimal string, trimmed. `undefined` where there is none (null,
+ * absent, ""), NaN where there is something else: `12.5W`, `0x10`, `1,5`, true and [] are not numbers.
+ */
+export function readNumber(raw: unknown): number | undefined {
+  if (typeof raw === "number") return raw;
+  if (raw === undefined || raw === null) return undefined;
+  if (typeof raw !== "string" || raw.length > maxNumberChars) return Number.NaN;
+  const text = raw.trim();
+  if (text === "") return undefined;
+  return plainDecimal.test(text) ? Number(text) : Number.NaN;
+}
+
+const roundingUnit = 1e6;
+const maxRounded = Number.MAX_SAFE_INTEGER / roundingUnit;
+
+/**
+ * `value × scale` without the noise of binary fractions: 21.71 m/s is 78.156 km/h, not 78.15600000000001. Six
+ * decimals are kept, far finer than any unit here is measured. Never minus zero.
+ */
+export function convert(value: number, scale: number): number {
+  if (scale === 1) return value + 0;
+  const exact = value * scale;
+  if (Math.abs(exact) > maxRounded) return exact;
+  return Math.round(exact * roundingUnit) / roundingUnit + 0;
+}
+
+/**
+ * Reads one value as a number field: the converted number, `undefined` where the source has none, or a reason why it
+ * is no good. `path` stands before the field's name in the reason, as in `data[0].`.
+ */
+export function readValue(raw: unknown, field: NumberField, path = ""): number | undefined | string {
+  const number = readNumber(raw);
+  if (number === undefined) return undefined;
+  if (!Number.isFinite(number)) {
+    return `${path}${field.from}: ${quote(raw)} is not a finite decimal number; send one or leave it out`;
+  }
+  const { min, max, integer } = field.range;
+  const value = convert(number, field.scale);
+  if (value < min || value > max) {
+    return `${path}${field.from}: ${quote(raw)} is outside ${rangeText(field)}; check the unit and the sensor`;
+  }
+  if (integer && !Number.isSafeInteger(value))
+    return `${path}${field.from}: ${quote(raw)} is not a whole number`;
+  return field.to === "courseDeg" && value === 360 ? 0 : value;
+}
+
+function rangeText(field: NumberField): string {
+  const { min, max } = field.range;
+  const low = convert(min, 1 / field.scale);
+  return max >= Number.MAX_SAFE_INTEGER ? `${low}..` : `${low}..${convert(max, 1 / field.scale)}`;
+}
+
+/**
+ * Copies a table of optional numbers into `values`. What is absent or no good is left out; returns a reason only for a
+ * number that is not finite (`1e999`), which makes the whole message untrustworthy (rule 5).
+ */
+export function readFields(
+  source: JsonObject,
+  fields: readonly NumberField[],
+  values: Values,
+  path = "",
+): string | null {
+  for (const field of fields) {
+    const problem = setField(source[field.from], field, values, path);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+/** Sets one optional number, as `readFields` does. */
+export function setField(raw: unknown, field: NumberField, values: Values, path = ""): string | null {
+  const value = readValue(raw, field, path);
+  if (typeof value === "number") values[field.to] = value;
+  else if (value !== undefined && isInfinite(raw)) return value;
+  return null;
+}
+
+/** True for what JSON.parse makes of `1e999`. */
+export function isInfinite(raw: unknown): boolean {
+  return raw === Number.POSITIVE_INFINITY || raw === Number.NEGATIVE_INFINITY;
+}
+
+/** Reads a field that the reading cannot do without: the number, or the reason why there is none. */
+export function requireField(source: JsonObject, field: NumberField, path = ""): number | string {
+  return readValue(source[field.from], field, path) ?? `${path}${field.from}: missing; it is required`;
+}
+
+/**
+ * Text or a number as an id or name: trimmed, at most `maxTextChars`. `undefined` for absent values and for anything
+ * else (a boolean, a list, a longer text).
+ */
+export function readText(raw: unknown): string | undefined {
+  if (typeof raw === "number") return Number.isFinite(raw) ? String(raw) : undefined;
+  if (typeof raw !== "string") return undefined;
+  const text = raw.trim();
+  return text === "" || text.length > maxTextChars ? undefined : text;
+}

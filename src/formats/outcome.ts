@@ -1,0 +1,41 @@
+import type { Decoded } from "../model/packet.ts";
+import type { Reading } from "../model/reading.ts";
+
+/** Most reasons that one packet's `rejected` lists; the rest is counted. */
+const maxReasons = 3;
+
+/** A packet with nothing to say: no reading, and not an error (a last will, a state, a command, metadata). */
+export const nothing: Decoded = Object.freeze({ readings: Object.freeze([]), rejected: null });
+
+/** A packet that could not be read; `reason` names the field's path and what to do. */
+export function reject(reason: string): Decoded {
+  return { readings: [], rejected: reason };
+}
+
+/** What a packet with one entity gave: its reading, or the reason why it could not be read. */
+export function outcome(result: Reading | string): Decoded {
+  return typeof result === "string" ? reject(result) : { readings: [result], rejected: null };
+}
+
+/** What a packet with many entities gave: the readings of the good ones and the reasons of the bad ones. */
+export function outcomes(results: readonly (Reading | string)[]): Decoded {
+  const readings: Reading[] = [];
+  const reasons: string[] = [];
+  for (const result of results) {
+    if (typeof result === "string") reasons.push(result);
+    else readings.push(result);
+  }
+  if (reasons.length === 0) return readings.length === 0 ? nothing : { readings, rejected: null };
+  const shown = reasons.slice(0, maxReasons).join("; ");
+  const more = reasons.length - maxReasons;
+  return { readings, rejected: more > 0 ? `${shown}; and ${more} more` : shown };
+}
+
+/** A value from a packet as a reason may quote it: short, and never a whole structure. */
+export function quote(raw: unknown): string {
+  if (raw === undefined) return "missing";
+  if (Array.isArray(raw)) return "a list";
+  if (typeof raw === "object" && raw !== null) return "an object";
+  const text = typeof raw === "string" ? JSON.stringify(raw.slice(0, 40)) : String(raw);
+  return text;
+}

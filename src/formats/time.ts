@@ -1,0 +1,133 @@
+import { isTime } from "../model/reading.ts";
+import { readNumber } from "./fields.ts";
+import { quote } from "./outcome.ts";
+import type { TimeZone } from "./timezone.ts";
+
+/** A device's clock that shows less than this was never set (rule 1): the time of receipt is used. */
+const oldestClock = Date.UTC(2000, 0, 1);
+
+/** How far ahead of the gateway a device's clock may be, in milliseconds (rule 1). */
+export const maxAheadMs = 3_600_000;
+
+/** Epoch numbers from here on are milliseconds: as seconds this would be the year 5138, as milliseconds 1973. */
+const leastEpochMs = 1e11;
+
+/**
+ * When something was observed, in epoch milliseconds, by rule 1: `raw` is ISO 8601 text (also with a space, dotted
+ * dates, any number of decimals) or epoch seconds or milliseconds. Absent, or before 2000: `receivedAt`. Local time
+ * without an offset: in `zone`, or `receivedAt` where the zone is unknown. A reason if it is unreadable or in the future.
+ */
+export function observedAt(
+  raw: unknown,
+  path: string,
+  receivedAt: number,
+  zone: TimeZone | null,
+): number | string {
+  if (raw === undefined || raw === null || raw === "") return receivedAt;
+  const time = parseTime(raw, zone, receivedAt);
+  if (time === null) return receivedAt;
+  if (Number.isNaN(time)) {
+    return `${path}: ${quote(raw)} is not a time; send ISO 8601 with an offset, or epoch seconds`;
+  }
+  if (time < oldestClock) return receivedAt;
+  if (time > receivedAt + maxAheadMs) {
+    return `${path}: ${quote(raw)} is more than an hour in the future; set the device's clock`;
+  }
+  return time;
+}
+
+/**
+ * Reads a point in time: epoch milliseconds; null for local time in an unknown zone or blank text; NaN for anything
+ * else. `near` (epoch milliseconds) decides between the two readings of an hour that the end of summer time repeats.
+ */
+export function parseTime(raw: unknown, zone: TimeZone | null, near: number): number | null {
+  if (typeof raw === "number") return epochToMs(raw);
+  if (typeof raw !== "string") return Number.NaN;
+  const text = raw.trim();
+  if (text === "") return null;
+  const iso = parseIso(text, zone, near);
+  if (iso === null || !Number.isNaN(iso)) return iso;
+  const number = readNumber(text);
+  return number === undefined ? Number.NaN : epochToMs(number);
+}
+
+function epochToMs(epoch: number): number {
+  const time = Math.round(Math.abs(epoch) >= leastEpochMs ? epoch : epoch * 1000);
+  // What ISO 8601 cannot write still has a side: far past is "before 2000", far future is refused as such.
+  if (isTime(time)) return time;
+  return Number.isNaN(time) ? Number.NaN : time < 0 ? oldestClock - 1 : Number.MAX_SAFE_INTEGER;
+}
+
+const codeZero = 48;
+
+/** The number that `count` digits at `at` write, or -1. */
+function digits(text: string, at: number, count: number): number {
+  let number = 0;
+  for (let i = at; i < at + count; i++) {
+    const digit = text.charCodeAt(i) - codeZero;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+/** `2026-11-20T13:00:00`, with `.` or `/` in the date and a space for the T; then decimals; then `Z` or an offset. */
+function parseIso(text: string, zone: TimeZone | null, near: number): number | null {
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 2);
+  const day = digits(text, 8, 2);
+  const hour = digits(text, 11, 2);
+  const minute = digits(text, 14, 2);
+  if (year < 0 || !isDay(year, month, day) || !areSeparators(text)) return Number.NaN;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return Number.NaN;
+  let at = 16;
+  let ms = 0;
+  if (text[at] === ":") {
+    const second = digits(text, at + 1, 2);
+    if (second < 0 || second > 60) return Number.NaN;
+    at += 3;
+    ms = second * 1000;
+    if (text[at] === "." || text[at] === ",") {
+      const end = skipDigits(text, at + 1);
+      if (end === at + 1) return Number.NaN;
+      ms += Number(text.slice(at + 1, Math.min(end, at + 4)).padEnd(3, "0"));
+      at = end;
+    }
+  }
+  const local = Date.UTC(year, month - 1, day, hour, minute) + ms;
+  if (at === text.length) return zone === null ? null : zone.toUtc(local, near);
+  const offsetMs = parseOffset(text, at);
+  return local - offsetMs;
+}
+
+function areSeparators(text: string): boolean {
+  const date = text[4];
+  if ((date !== "-" && date !== "." && date !== "/") || text[7] !== date || text[13] !== ":") return false;
+  return text[10] === "T" || text[10] === " " || text[10] === "t";
+}
+
+function skipDigits(text: string, from: number): number {
+  let at = from;
+  while (text.charCodeAt(at) >= codeZero && text.charCodeAt(at) <= codeZero + 9) at++;
+  return at;
+}
+
+function isDay(year: number, month: number, day: number): boolean {
+  if (month < 1 || month > 12 || day < 1 || day > 31) return false;
+  return day <= 28 || new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+}
+
+/** Milliseconds east of UTC of `Z`, `+01`, `+0100` or `+01:00` at `at`, NaN if it is something else. */
+function parseOffset(text: string, at: number): number {
+  const sign = text[at];
+  const rest = text.length - at;
+  if (sign === "Z" || sign === "z") return rest === 1 ? 0 : Number.NaN;
+  if (sign !== "+" && sign !== "-") return Number.NaN;
+  const hours = digits(text, at + 1, 2);
+  let minutes = 0;
+  if (rest === 5) minutes = digits(text, at + 3, 2);
+  else if (rest === 6 && text[at + 3] === ":") minutes = digits(text, at + 4, 2);
+  else if (rest !== 3) return Number.NaN;
+  if (hours < 0 || hours > 18 || minutes < 0 || minutes > 59) return Number.NaN;
+  return (sign === "-" ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+}
