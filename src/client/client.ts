@@ -1,0 +1,76 @@
+import { followLatest, type LatestMap, type LatestOptions } from "./latest.ts";
+import type { ReadingListener } from "./reading.ts";
+import { type ConnectOptions, Session, type State, type StateListener } from "./session.ts";
+import type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
+
+export type { BackoffLimits } from "./backoff.ts";
+export { type ErrorCode, type ErrorListener, FieldcastError } from "./errors.ts";
+export type { Latest, LatestMap, LatestOptions } from "./latest.ts";
+export type { Gap, Reading, ReadingListener } from "./reading.ts";
+export type { ConnectOptions, State, StateListener } from "./session.ts";
+export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
+export type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
+
+/** A client of one gateway: one socket for all subscriptions, made anew whenever it is lost. */
+export interface Fieldcast {
+  readonly state: State;
+  /** A copy of the counters. */
+  readonly stats: Readonly<StreamStats>;
+  /** Calls back at each change of `state`, with the reason where something went wrong. Returns an unsubscribe. */
+  onState(listener: StateListener): () => void;
+  /**
+   * Follows a topic filter. With a callback (as last argument or `onReading`) readings are handed to it; without one
+   * the subscription is an async iterable, and leaving the loop unsubscribes.
+   * ```ts
+   * const subscription = fieldcast.subscribe("gps/#", { from: "latest" }, ({ topic, values }) => {
+   *   console.log(topic, values.lat, values.lon);
+   * });
+   * subscription.close();
+   *
+   * for await (const reading of fieldcast.subscribe("energy/+")) console.log(reading);
+   * ```
+   * @throws FieldcastError `bad-filter`, `closed`, `too-many-subscriptions`
+   */
+  subscribe(filter: string, onReading?: ReadingListener): Subscription;
+  subscribe(filter: string, options: SubscribeOptions, onReading?: ReadingListener): Subscription;
+  /**
+   * What each topic of the filter shows now, kept up to date.
+   * ```ts
+   * const fleet = fieldcast.latest("gps/#");
+   * fleet.subscribe(() => draw(fleet.getSnapshot()));
+   * fleet.get("gps/van-7")?.values.speedKmh;
+   * ```
+   * @throws FieldcastError as `subscribe`
+   */
+  latest(filter: string, options?: LatestOptions): LatestMap;
+  /** Ends every subscription and closes the socket. */
+  close(): void;
+}
+
+/**
+ * Connects to a gateway. Returns at once; subscriptions made before the connection is up wait for it.
+ * ```ts
+ * const fieldcast = connect("ws://localhost:8080/stream");
+ * fieldcast.onState((state, reason) => console.log(state, reason?.message ?? ""));
+ * ```
+ * @throws FieldcastError `bad-url`, `no-websocket`
+ */
+export function connect(url: string, options: ConnectOptions = {}): Fieldcast {
+  const session = new Session(url, options);
+  return {
+    get state() {
+      return session.state;
+    },
+    get stats() {
+      return { ...session.stats };
+    },
+    onState: (listener) => session.onState(listener),
+    subscribe: (filter: string, first?: SubscribeOptions | ReadingListener, last?: ReadingListener) => {
+      const options = typeof first === "function" ? { onReading: first } : (first ?? {});
+      return session.subscribe(filter, last ? { ...options, onReading: last } : options);
+    },
+    latest: (filter, options = {}) =>
+      followLatest(options, (listeners) => session.subscribe(filter, listeners)),
+    close: () => session.close(),
+  };
+}

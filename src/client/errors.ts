@@ -1,0 +1,78 @@
+import { type StreamErrorCode, streamErrors } from "../model/errors.ts";
+
+const clientErrors = {
+  "bad-url": {
+    again: false,
+    help: "use the address of the gateway's stream, such as ws://localhost:8080/stream",
+  },
+  "no-websocket": {
+    again: false,
+    help: "this runtime has no WebSocket: pass a constructor as the option `webSocket`",
+  },
+  closed: { again: false, help: "call connect() again" },
+  refused: {
+    again: false,
+    help: "the same attempt would fail again: mend what the message says, then connect()",
+  },
+  lost: { again: true, help: "the SDK connects again by itself" },
+  "bad-frame": {
+    again: true,
+    help: "client and gateway are of versions that do not fit, or a proxy alters frames",
+  },
+  "callback-threw": { again: false, help: "mend the callback named in the message; the stream goes on" },
+  "not-iterable": {
+    again: false,
+    help: "a subscription with a callback cannot be iterated, and one without only once: subscribe again",
+  },
+  "too-many-topics": { again: false, help: "use a narrower filter, or raise `maxTopics`" },
+} as const satisfies Record<string, { again: boolean; help: string }>;
+
+/** What can go wrong: what the gateway answers, and what the SDK finds itself. */
+export type ErrorCode = StreamErrorCode | keyof typeof clientErrors;
+
+const catalogue: Readonly<Record<string, { readonly again: boolean; readonly help: string }>> = {
+  ...streamErrors,
+  ...clientErrors,
+};
+
+/** An error of the SDK: what happened (`message`), what to do (`help`), and whether the SDK tries again by itself. */
+export class FieldcastError extends Error {
+  override readonly name = "FieldcastError";
+  readonly code: ErrorCode;
+  readonly help: string;
+  readonly again: boolean;
+
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    // A newer gateway may send codes that this catalogue does not have.
+    const entry = Object.hasOwn(catalogue, code) ? catalogue[code] : undefined;
+    this.code = code;
+    this.help = entry?.help ?? "";
+    this.again = entry?.again ?? false;
+  }
+}
+
+export type ErrorListener = (error: FieldcastError) => void;
+
+/** Tells `listener`, or the console where there is none. Never throws. */
+export function report(error: FieldcastError, listener: ErrorListener | undefined): void {
+  if (!listener) return console.error(error);
+  try {
+    const result: unknown = listener(error);
+    if (result instanceof Promise) result.catch(console.error);
+  } catch (thrown) {
+    console.error(thrown);
+  }
+}
+
+/** Runs a user's callback so that what it throws (or rejects with, if it is async) is reported and goes no further. */
+export function callSafely(name: string, callback: () => unknown, listener: ErrorListener | undefined): void {
+  const fail = (thrown: unknown) =>
+    report(new FieldcastError("callback-threw", `${name} threw: ${String(thrown)}`, thrown), listener);
+  try {
+    const result = callback();
+    if (result instanceof Promise) result.catch(fail);
+  } catch (thrown) {
+    fail(thrown);
+  }
+}

@@ -1,0 +1,76 @@
+import type { Cursor } from "../model/cursor.ts";
+import { callSafely, type ErrorListener } from "./errors.ts";
+import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";
+
+/** What a consumer gets, in the order in which it gets it. */
+export type Delivery =
+  | { readonly kind: "reading"; readonly reading: Reading; position: Cursor | null }
+  | { readonly kind: "gap"; readonly gap: Gap; position: Cursor | null }
+  | { readonly kind: "snapshot"; position: Cursor | null };
+
+/**
+ * Between the wire and the consumer of one subscription: hands out at once to a callback, keeps in a queue for an
+ * iterator. `position` is the place in the log up to which everything has been handed out.
+ */
+export class Inbox {
+  position: Cursor | null = null;
+  private queue: Delivery[] = [];
+  private taken = 0;
+  private readonly listeners: SubscriptionListeners;
+  private readonly onError: ErrorListener | undefined;
+
+  constructor(listeners: SubscriptionListeners, onError: ErrorListener | undefined) {
+    this.listeners = listeners;
+    this.onError = onError;
+  }
+
+  /** Deliveries that wait for the iterator. */
+  get length(): number {
+    return this.queue.length - this.taken;
+  }
+
+  push(delivery: Delivery): void {
+    if (this.listeners.onReading) this.handOut(delivery);
+    else this.queue.push(delivery);
+  }
+
+  /** Everything up to `position` has been pushed. */
+  advance(position: Cursor): void {
+    const last = this.queue.at(-1);
+    if (this.length > 0 && last) last.position = position;
+    else this.position = position;
+  }
+
+  /** The next reading for the iterator; tells the listeners of what lies before it. Undefined if there is none. */
+  take(): Reading | undefined {
+    while (this.length > 0) {
+      const delivery = this.queue[this.taken++] as Delivery;
+      if (this.taken * 2 >= this.queue.length) this.dropTaken();
+      this.handOut(delivery);
+      if (delivery.kind === "reading") return delivery.reading;
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.queue = [];
+    this.taken = 0;
+  }
+
+  // Only when half of the queue is taken, so that taking costs the same on average whatever the length.
+  private dropTaken(): void {
+    this.queue = this.queue.slice(this.taken);
+    this.taken = 0;
+  }
+
+  // The position moves first, so that a callback that stores the cursor stores one that includes its reading.
+  private handOut(delivery: Delivery): void {
+    if (delivery.position) this.position = delivery.position;
+    const { onReading, onGap, onSnapshot } = this.listeners;
+    if (delivery.kind === "reading") {
+      if (onReading) callSafely("onReading", () => onReading(delivery.reading), this.onError);
+    } else if (delivery.kind === "gap") {
+      if (onGap) callSafely("onGap", () => onGap(delivery.gap), this.onError);
+    } else if (onSnapshot) callSafely("onSnapshot", onSnapshot, this.onError);
+  }
+}

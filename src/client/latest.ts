@@ -1,0 +1,149 @@
+import type { Values } from "../model/reading.ts";
+import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
+import type { Reading } from "./reading.ts";
+import type { SubscribeOptions, Subscription } from "./subscription.ts";
+
+/** What a topic shows now: values merged field by field by observation time. Never changed in place. */
+export interface Latest {
+  readonly topic: string;
+  /** Newest observation among the values, epoch milliseconds. */
+  readonly time: number;
+  readonly values: Values;
+  /** Observation time of each value that is older than `time`. */
+  readonly times: Readonly<Record<string, number>>;
+}
+
+export interface LatestOptions {
+  readonly onError?: ErrorListener;
+  /** Topics beyond this many are left out, and `onError` hears of it once. 100,000 by default. */
+  readonly maxTopics?: number;
+}
+
+/** A live map from topic to its latest. `subscribe` and `getSnapshot` are what React's useSyncExternalStore takes. */
+export interface LatestMap {
+  get(topic: string): Latest | undefined;
+  /** All of it; the same object until something changes. */
+  getSnapshot(): ReadonlyMap<string, Latest>;
+  /** Calls back after changes, once per frame however many there were. Returns an unsubscribe. */
+  subscribe(listener: () => void): () => void;
+  close(): void;
+}
+
+const defaultMaxTopics = 100_000;
+
+/** Starts a latest map on a subscription that `open` makes. */
+export function followLatest(
+  options: LatestOptions,
+  open: (options: SubscribeOptions) => Subscription,
+): LatestMap {
+  const store = new LatestStore(options);
+  const subscription = open({
+    from: "latest",
+    onReading: (reading) => store.add(reading),
+    onSnapshot: () => store.reset(),
+    ...(options.onError && { onError: options.onError }),
+  });
+  return {
+    get: (topic) => store.get(topic),
+    getSnapshot: () => store.getSnapshot(),
+    subscribe: (listener) => store.subscribe(listener),
+    close: () => subscription.close(),
+  };
+}
+
+class LatestStore {
+  private readonly topics = new Map<string, Latest>();
+  private snapshot: ReadonlyMap<string, Latest> | null = null;
+  private readonly listeners = new Set<() => void>();
+  private isNotifying = false;
+  private isOverfull = false;
+  private readonly options: LatestOptions;
+
+  constructor(options: LatestOptions) {
+    this.options = options;
+  }
+
+  add(reading: Reading): void {
+    const known = this.topics.get(reading.topic);
+    if (!known && this.topics.size >= (this.options.maxTopics ?? defaultMaxTopics)) return this.refuse();
+    const merged = mergeLatest(known, reading);
+    if (merged === known) return;
+    this.topics.set(reading.topic, merged);
+    this.changed();
+  }
+
+  reset(): void {
+    this.topics.clear();
+    this.changed();
+  }
+
+  get(topic: string): Latest | undefined {
+    return this.topics.get(topic);
+  }
+
+  getSnapshot(): ReadonlyMap<string, Latest> {
+    this.snapshot ??= new Map(this.topics);
+    return this.snapshot;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  // A frame's readings arrive in one go, so the microtask runs after the last of them.
+  private changed(): void {
+    this.snapshot = null;
+    if (this.isNotifying) return;
+    this.isNotifying = true;
+    queueMicrotask(() => this.notify());
+  }
+
+  private notify(): void {
+    this.isNotifying = false;
+    for (const listener of this.listeners) callSafely("listener", listener, this.options.onError);
+  }
+
+  private refuse(): void {
+    if (this.isOverfull) return;
+    this.isOverfull = true;
+    const error = new FieldcastError(
+      "too-many-topics",
+      `more than ${this.topics.size} topics match the filter`,
+    );
+    report(error, this.options.onError);
+  }
+}
+
+/**
+ * What a topic shows after one more reading: each value is the one observed last, so a late reading fills in what was
+ * missing and overwrites nothing newer. Of two observations of the same instant the one that came later counts.
+ */
+export function mergeLatest(
+  known: Latest | undefined,
+  reading: Pick<Reading, "topic" | "time" | "values" | "times">,
+): Latest {
+  const values = new Map(known ? Object.entries(known.values) : []);
+  const observedAt = new Map<string, number>();
+  if (known) for (const name of values.keys()) observedAt.set(name, timeOf(known, name));
+  let hasChanged = false;
+  for (const [name, value] of Object.entries(reading.values)) {
+    const time = timeOf(reading, name);
+    if (time < (observedAt.get(name) ?? Number.NEGATIVE_INFINITY)) continue;
+    values.set(name, value);
+    observedAt.set(name, time);
+    hasChanged = true;
+  }
+  if (known && !hasChanged) return known;
+  let time = Number.NEGATIVE_INFINITY;
+  for (const observed of observedAt.values()) time = Math.max(time, observed);
+  if (observedAt.size === 0) time = reading.time;
+  const older = [...observedAt].filter(([, observed]) => observed < time);
+  return { topic: reading.topic, time, values: Object.fromEntries(values), times: Object.fromEntries(older) };
+}
+
+function timeOf(source: Pick<Reading, "time" | "times">, name: string): number {
+  const { time, times } = source;
+  // Own names only: a value may be called `constructor`.
+  return times && Object.hasOwn(times, name) ? (times[name] as number) : time;
+}

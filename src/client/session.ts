@@ -1,0 +1,221 @@
+import { type Clock, systemClock } from "../model/clock.ts";
+import { mayReconnect } from "../model/errors.ts";
+import { filterProblem } from "../model/filter.ts";
+import type { ServerMessage, Subprotocol } from "../wire/messages.ts";
+import { Backoff, type BackoffLimits, defaultBackoffLimits } from "./backoff.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
+import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";
+import {
+  readCursor,
+  type StreamStats,
+  type SubscribeOptions,
+  Subscriber,
+  type Subscription,
+  type Wire,
+} from "./subscription.ts";
+import { onWake } from "./wake.ts";
+
+export interface ConnectOptions {
+  /** `msgpack` (binary, the default) or `json` (for reading along). */
+  readonly protocol?: "msgpack" | "json";
+  /** Sent to the gateway in `hello`. */
+  readonly token?: string;
+  /** Errors, except of subscriptions that have an `onError` of their own; without it they go to the console. */
+  readonly onError?: ErrorListener;
+  /** The WebSocket to use; by default the runtime's own, or in Node before 22 the `ws` package's. */
+  readonly webSocket?: SocketConstructor;
+  readonly backoff?: Partial<BackoffLimits>;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+  /** Gives numbers from 0 up to 1. */
+  readonly random?: () => number;
+}
+
+/** `offline`: waiting for the next attempt. `closed`: for good, by `close()` or because the gateway refused. */
+export type State = "connecting" | "online" | "offline" | "closed";
+
+/** `reason` says what went wrong; null where nothing did. */
+export type StateListener = (state: State, reason: FieldcastError | null) => void;
+
+// Wire ids are whole numbers up to 65535 (the error `bad-id` says so).
+const lastWireId = 65_535;
+/** Most subscriptions at a time; the gateway may allow fewer. */
+const maxSubscriptions = lastWireId;
+
+/** The subscriptions of one client, and the connection that is made anew for them whenever it is lost. */
+export class Session implements Wire {
+  readonly stats: StreamStats = { connections: 0, readings: 0, duplicates: 0, ignored: 0 };
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly backoff: BackoffLimits;
+  state: State = "connecting";
+  private readonly onError: ErrorListener | undefined;
+  private readonly clock: Clock;
+  private readonly connectionOptions: ConnectionOptions;
+  private readonly attempts: Backoff;
+  private connection: Connection;
+  private welcomedAt = 0;
+  private retryTimer: unknown = null;
+  private readonly subscribers = new Set<Subscriber>();
+  private readonly routes = new Map<number, Subscriber>();
+  private lastId = 0;
+  private readonly stateListeners = new Set<StateListener>();
+  private readonly stopListening: () => void;
+
+  /** @throws FieldcastError `bad-url`, `no-websocket` */
+  constructor(url: string, options: ConnectOptions) {
+    this.timers = options.timers ?? systemTimers;
+    this.random = options.random ?? Math.random;
+    this.backoff = { ...defaultBackoffLimits, ...options.backoff };
+    this.clock = options.clock ?? systemClock;
+    this.onError = options.onError;
+    this.attempts = new Backoff(this.backoff, this.random);
+    const webSocket = options.webSocket ?? globalWebSocket();
+    if (!webSocket) throw new FieldcastError("no-websocket", "there is no WebSocket here");
+    const subprotocol: Subprotocol = `fieldcast.v1.${options.protocol ?? "msgpack"}`;
+    const { timers, clock } = this;
+    this.connectionOptions = { url, subprotocol, token: options.token, webSocket, clock, timers };
+    try {
+      this.connection = this.newConnection();
+    } catch (thrown) {
+      throw new FieldcastError("bad-url", `cannot connect to ${url}: ${String(thrown)}`, thrown);
+    }
+    this.stopListening = onWake(() => this.wake());
+  }
+
+  /** @throws FieldcastError `closed`, `bad-filter`, `too-many-subscriptions` */
+  subscribe(filter: string, options: SubscribeOptions): Subscription {
+    if (this.state === "closed") throw new FieldcastError("closed", "this client is closed");
+    const problem = filterProblem(filter);
+    if (problem) throw new FieldcastError("bad-filter", problem);
+    if (this.subscribers.size >= maxSubscriptions) {
+      throw new FieldcastError(
+        "too-many-subscriptions",
+        `there are ${maxSubscriptions} subscriptions already`,
+      );
+    }
+    const onError = options.onError ?? this.onError;
+    const subscriber = new Subscriber(filter, onError ? { ...options, onError } : options, this);
+    this.subscribers.add(subscriber);
+    this.open(subscriber);
+    return subscriber;
+  }
+
+  onState(listener: StateListener): () => void {
+    this.stateListeners.add(listener);
+    return () => this.stateListeners.delete(listener);
+  }
+
+  close(): void {
+    this.shut(null);
+    for (const subscriber of [...this.subscribers]) subscriber.close();
+  }
+
+  open(subscriber: Subscriber): void {
+    if (this.state !== "online" || !subscriber.wantsWire) return;
+    const id = this.freshId();
+    this.routes.set(id, subscriber);
+    this.connection.send(subscriber.request(id));
+  }
+
+  release(subscriber: Subscriber, tellGateway: boolean): void {
+    const id = subscriber.wireId;
+    if (id === null) return;
+    this.routes.delete(id);
+    subscriber.leaveWire();
+    if (tellGateway) this.connection.send({ type: "unsubscribe", id });
+  }
+
+  remove(subscriber: Subscriber): void {
+    this.release(subscriber, true);
+    this.subscribers.delete(subscriber);
+  }
+
+  private newConnection(): Connection {
+    return new Connection(this.connectionOptions, {
+      onWelcome: () => this.welcome(),
+      onMessage: (message) => this.dispatch(message),
+      onDown: (error, closeCode) => this.down(error, closeCode),
+    });
+  }
+
+  private welcome(): void {
+    this.stats.connections++;
+    this.welcomedAt = this.clock.now();
+    this.setState("online", null);
+    for (const subscriber of this.subscribers) this.open(subscriber);
+  }
+
+  private dispatch(message: ServerMessage): void {
+    if (message.type === "heartbeat") return this.heartbeat(message.cursor);
+    if (message.type === "error" && message.id === null) {
+      return report(new FieldcastError(message.code, message.message), this.onError);
+    }
+    if (message.type === "welcome" || message.type === "ack") return;
+    const subscriber = message.id === null ? undefined : this.routes.get(message.id);
+    if (subscriber) subscriber.receive(message);
+    else this.stats.ignored++;
+  }
+
+  private heartbeat(token: string | undefined): void {
+    if (token === undefined) return;
+    const position = readCursor(token);
+    for (const subscriber of this.routes.values()) subscriber.heartbeat(position);
+  }
+
+  private down(error: FieldcastError, closeCode: number | null): void {
+    if (this.state === "online" && this.clock.now() - this.welcomedAt >= this.backoff.stableMs) {
+      this.attempts.reset();
+    }
+    this.routes.clear();
+    for (const subscriber of this.subscribers) subscriber.leaveWire();
+    if (error.code === "bad-frame") report(error, this.onError);
+    if (this.state === "closed") return;
+    if (closeCode === null || mayReconnect(closeCode)) this.retryLater(error);
+    else this.shut(new FieldcastError("refused", `the gateway does not want this client: ${error.message}`));
+  }
+
+  private retryLater(reason: FieldcastError): void {
+    this.retryTimer = this.timers.set(() => this.retry(), this.attempts.nextDelayMs());
+    this.setState("offline", reason);
+  }
+
+  private retry(): void {
+    this.timers.clear(this.retryTimer);
+    try {
+      this.connection = this.newConnection();
+      this.setState("connecting", null);
+    } catch (thrown) {
+      // A browser can refuse for a while what it took before (out of sockets, a changed content policy).
+      this.retryLater(new FieldcastError("lost", `cannot connect: ${String(thrown)}`, thrown));
+    }
+  }
+
+  private wake(): void {
+    if (this.state === "offline") this.retry();
+    else this.connection.checkSilence();
+  }
+
+  private shut(reason: FieldcastError | null): void {
+    if (this.state === "closed") return;
+    this.stopListening();
+    this.timers.clear(this.retryTimer);
+    this.connection.close();
+    this.setState("closed", reason);
+    if (reason) for (const subscriber of [...this.subscribers]) subscriber.fail(reason);
+  }
+
+  private setState(state: State, reason: FieldcastError | null): void {
+    this.state = state;
+    for (const listener of [...this.stateListeners]) {
+      callSafely("onState", () => listener(state, reason), this.onError);
+    }
+  }
+
+  private freshId(): number {
+    do this.lastId = (this.lastId % lastWireId) + 1;
+    while (this.routes.has(this.lastId));
+    return this.lastId;
+  }
+}

@@ -1,0 +1,272 @@
+import { type Cursor, formatCursor, parseCursor } from "../model/cursor.ts";
+import type { From, ServerMessage, SubscribeMessage, WireReading } from "../wire/messages.ts";
+import { Backoff, type BackoffLimits } from "./backoff.ts";
+import { type ErrorListener, FieldcastError, report } from "./errors.ts";
+import { Inbox } from "./inbox.ts";
+import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";
+import type { Timers } from "./socket.ts";
+
+/** Readings that an iterator may leave waiting before its subscription leaves the wire for a while. */
+const defaultMaxQueuedReadings = 10_000;
+
+export interface SubscribeOptions extends SubscriptionListeners {
+  /**
+   * Where to start: `"latest"` (a snapshot, then what is new; the default), `"now"` (only what is new), or
+   * `{ cursor }` (what came after that place in the log).
+   */
+  readonly from?: From;
+  /** Errors of this subscription and of its callbacks. Without it they go to the console; an iterator throws as well. */
+  readonly onError?: ErrorListener;
+  /**
+   * Most readings that wait for an iterator (10,000 by default; a snapshot is always taken whole). Above it the SDK
+   * leaves the rest in the gateway's log and fetches it from there once the queue is empty.
+   */
+  readonly maxQueuedReadings?: number;
+}
+
+/** A cursor over the gateway's log: each reading that matches the filter, once, in order, over any reconnect. */
+export interface Subscription extends AsyncIterable<Reading> {
+  readonly filter: string;
+  /**
+   * The place after the last reading that was handed out, null before there is one. Keep it and pass it as
+   * `from: { cursor }` to go on from there, in another process too. It stays valid after `close()`.
+   */
+  readonly cursor: string | null;
+  /** Ends it: no callback is called any more, and an iterator finishes. */
+  close(): void;
+}
+
+/** Counters of a connection's subscriptions. */
+export interface StreamStats {
+  /** Connections that reached `welcome`. */
+  connections: number;
+  /** Readings taken from the wire. */
+  readings: number;
+  /** Readings dropped because they had been received already. */
+  duplicates: number;
+  /** Messages for subscriptions that had left the wire, or that came where they have no place. */
+  ignored: number;
+}
+
+/** What a subscription needs of the connection it travels on. */
+export interface Wire {
+  readonly stats: StreamStats;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly backoff: BackoffLimits;
+  /** Sends a subscribe with a fresh wire id if the connection is up and the subscriber wants it. */
+  open(subscriber: Subscriber): void;
+  /** Frees the wire id, and tells the gateway so unless it knows. */
+  release(subscriber: Subscriber, tellGateway: boolean): void;
+  /** Forgets the subscriber for good. */
+  remove(subscriber: Subscriber): void;
+}
+
+type Message<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
+
+/** The state of one subscription over all the connections of its life. */
+export class Subscriber implements Subscription {
+  readonly filter: string;
+  /** Its id on the present connection, null while it is not on the wire. */
+  wireId: number | null = null;
+  private readonly options: SubscribeOptions;
+  private readonly wire: Wire;
+  private readonly inbox: Inbox;
+  private readonly backoff: Backoff;
+  /** The place up to which everything was received; ahead of the inbox's position while readings wait there. */
+  private received: Cursor | null = null;
+  /** True from `subscribed` on: positions that the gateway names count from there. */
+  private answered = false;
+  /** Announced, its snapshot not yet here. */
+  private gap: Gap | null = null;
+  private isFull = false;
+  private retryTimer: unknown = null;
+  private ended = false;
+  private failure: FieldcastError | null = null;
+  private iterated = false;
+  private wakeIterator: () => void = () => {};
+
+  constructor(filter: string, options: SubscribeOptions, wire: Wire) {
+    this.filter = filter;
+    this.options = options;
+    this.wire = wire;
+    this.inbox = new Inbox(options, options.onError);
+    this.backoff = new Backoff(wire.backoff, wire.random);
+  }
+
+  get cursor(): string | null {
+    if (this.inbox.position) return formatCursor(this.inbox.position);
+    return typeof this.options.from === "object" ? this.options.from.cursor : null;
+  }
+
+  close(): void {
+    this.end(null);
+    this.inbox.clear();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Reading, void, undefined> {
+    if (this.options.onReading || this.iterated) {
+      throw new FieldcastError("not-iterable", `the subscription of ${this.filter} has its reader already`);
+    }
+    this.iterated = true;
+    try {
+      while (true) {
+        const reading = this.inbox.take();
+        if (reading) yield reading;
+        else if (this.failure) throw this.failure;
+        else if (this.ended) return;
+        else await this.more();
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Whether it should be on the wire when there is one. */
+  get wantsWire(): boolean {
+    return !this.ended && !this.isFull && this.wireId === null;
+  }
+
+  /** It goes on the wire with this id. Returns the request to send. */
+  request(id: number): SubscribeMessage {
+    this.wireId = id;
+    const from = this.received ? { cursor: formatCursor(this.received) } : (this.options.from ?? "latest");
+    return { type: "subscribe", id, filter: this.filter, from };
+  }
+
+  /** It is no longer on the wire. */
+  leaveWire(): void {
+    this.wireId = null;
+    this.answered = false;
+    this.gap = null;
+  }
+
+  /** Takes a message that carries its present wire id. @throws Error if the message is malformed */
+  receive(message: ServerMessage): void {
+    if (message.type === "subscribed") this.confirm(message);
+    else if (message.type === "readings") this.append(message);
+    else if (message.type === "gap") this.announceGap(message);
+    else if (message.type === "error") this.refuse(message);
+    this.wakeIterator();
+  }
+
+  /** The gateway has sent everything up to `position`, matching or not. */
+  heartbeat(position: Cursor): void {
+    if (this.answered) this.moveTo(position);
+  }
+
+  /** Ends it with an error. An iterator still gets what is queued, then the error. */
+  fail(error: FieldcastError): void {
+    this.end(error);
+    // What the iterator throws need not be on the console too.
+    if (this.options.onError || this.options.onReading) report(error, this.options.onError);
+  }
+
+  private end(failure: FieldcastError | null): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.failure = failure;
+    this.wire.timers.clear(this.retryTimer);
+    this.wire.remove(this);
+    this.wakeIterator();
+  }
+
+  private confirm(message: Message<"subscribed">): void {
+    const position = readCursor(message.cursor);
+    if (this.answered) {
+      this.wire.stats.ignored++;
+      return;
+    }
+    this.answered = true;
+    this.backoff.reset();
+    const { gap } = this;
+    this.gap = null;
+    if (gap) this.inbox.push({ kind: "gap", gap, position: null });
+    if (message.snapshot) this.appendSnapshot(message.snapshot, position);
+    if (this.ended) return;
+    if (!gap && !message.snapshot) return this.moveTo(position);
+    // After a gap the place may lie before the old one: the log may have lost its end.
+    this.received = position;
+    this.inbox.advance(position);
+  }
+
+  // Half a snapshot is no place to go on from, so the position moves with the last of its readings.
+  private appendSnapshot(snapshot: readonly WireReading[], position: Cursor): void {
+    if (this.ended) return;
+    this.inbox.push({ kind: "snapshot", position: null });
+    this.wire.stats.readings += snapshot.length;
+    for (const [index, reading] of snapshot.entries()) {
+      if (this.ended) return;
+      const isLast = index === snapshot.length - 1;
+      const delivered = { ...reading, snapshot: true };
+      this.inbox.push({ kind: "reading", reading: delivered, position: isLast ? position : null });
+    }
+  }
+
+  private append(message: Message<"readings">): void {
+    const end = readCursor(message.cursor);
+    if (!this.answered) {
+      this.wire.stats.ignored++;
+      return;
+    }
+    for (const reading of message.readings) {
+      const position = { epoch: end.epoch, seq: reading.seq };
+      if (this.has(position)) {
+        this.wire.stats.duplicates++;
+        continue;
+      }
+      if (this.inbox.length >= (this.options.maxQueuedReadings ?? defaultMaxQueuedReadings)) {
+        this.isFull = true;
+        return this.wire.release(this, true);
+      }
+      this.wire.stats.readings++;
+      this.received = position;
+      this.inbox.push({ kind: "reading", reading: { ...reading, snapshot: false }, position });
+      if (this.ended) return;
+    }
+    this.moveTo(end);
+  }
+
+  // Told to the consumer only with its snapshot: should the connection end in between, the gateway will tell again.
+  private announceGap({ reason, from, to }: Message<"gap">): void {
+    this.answered = false;
+    this.gap = { reason, from, to };
+  }
+
+  private refuse(message: Message<"error">): void {
+    const error = new FieldcastError(message.code, message.message);
+    this.wire.release(this, false);
+    if (!error.again) return this.fail(error);
+    this.retryTimer = this.wire.timers.set(() => this.wire.open(this), this.backoff.nextDelayMs());
+    report(error, this.options.onError);
+  }
+
+  private moveTo(position: Cursor): void {
+    if (this.has(position)) return;
+    this.received = position;
+    this.inbox.advance(position);
+  }
+
+  private has(position: Cursor): boolean {
+    const { received } = this;
+    return received !== null && received.epoch === position.epoch && position.seq <= received.seq;
+  }
+
+  // The queue is empty here, so a subscription that had left the wire for its sake goes on.
+  private more(): Promise<void> {
+    if (this.isFull) {
+      this.isFull = false;
+      this.wire.open(this);
+    }
+    return new Promise((resolve) => {
+      this.wakeIterator = resolve;
+    });
+  }
+}
+
+/** @throws Error if the gateway sent something that is no cursor */
+export function readCursor(token: string): Cursor {
+  const cursor = parseCursor(token);
+  if (cursor === null) throw new Error(`not a cursor: ${String(token)}`);
+  return cursor;
+}
