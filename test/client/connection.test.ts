@@ -114,8 +114,8 @@ describe("silence", () => {
     const time = new ManualTime();
     const got: Reading[] = [];
     const fieldcast = open(gateway, { clock: time, timers: time, webSocket: BrowserLike });
-    fieldcast.subscribe("gps/#", { from: "now" }, (reading) => got.push(reading));
-    await until(() => gateway.peers[0]?.filters.size === 1);
+    const subscription = fieldcast.subscribe("gps/#", { from: "now" }, (reading) => got.push(reading));
+    await until(() => subscription.cursor !== null);
     const old = gateway.peer;
     time.advance(10_000);
     expect(fieldcast.state).toBe("offline");
