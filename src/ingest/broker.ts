@@ -83,7 +83,7 @@ class Broker implements MqttBroker {
   constructor(options: BrokerOptions) {
     this.#options = options;
     const { clock, limits, logger, onPacket } = options;
-    this.#exchanges = new Exchanges(limits);
+    this.#exchanges = new Exchanges(limits, this.#stats);
     const { connections, exchanges, stats } = {
       connections: this.#connections,
       exchanges: this.#exchanges,

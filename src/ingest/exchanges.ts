@@ -1,4 +1,5 @@
 import type { MqttLimits } from "./limits.ts";
+import type { MqttStats } from "./stats.ts";
 
 /** A QoS 2 message between its first PUBLISH and its PUBREL (MQTT 3.1.1, 4.3.3, method B). */
 export interface Exchange {
@@ -14,6 +15,8 @@ export interface Owner {
   readonly clean: boolean;
 }
 
+type UnreleasedLimits = Pick<MqttLimits, "maxUnreleasedPerClient" | "maxUnreleased">;
+
 type Table = Map<number, Exchange>;
 
 /**
@@ -22,14 +25,16 @@ type Table = Map<number, Exchange>;
  * are kept, never payloads.
  */
 export class Exchanges {
-  readonly #limits: Pick<MqttLimits, "maxUnreleasedPerClient" | "maxUnreleased">;
+  readonly #limits: UnreleasedLimits;
+  readonly #stats: MqttStats;
   readonly #tables = new WeakMap<Owner, Table>();
   /** Tables of sessions that last; the client absent longest comes first. */
   readonly #lasting = new Map<string, { table: Table; present: boolean }>();
   #total = 0;
 
-  constructor(limits: Pick<MqttLimits, "maxUnreleasedPerClient" | "maxUnreleased">) {
+  constructor(limits: UnreleasedLimits, stats: MqttStats) {
     this.#limits = limits;
+    this.#stats = stats;
   }
 
   /** Exchanges that wait for their PUBREL, all clients together. */
@@ -103,8 +108,9 @@ export class Exchanges {
   }
 
   #forgetOldestAbsent(): boolean {
-    for (const [clientId, { present }] of this.#lasting) {
+    for (const [clientId, { table, present }] of this.#lasting) {
       if (present) continue;
+      this.#stats.unreleasedForgotten += table.size;
       this.forget(clientId);
       return true;
     }

@@ -44,6 +44,8 @@ export interface MqttStats {
   subscriptionsRefused: number;
   /** QoS 2 packets turned away because too many wait for their PUBREL. */
   unreleasedRefused: number;
+  /** QoS 2 messages of absent clients that were forgotten before their PUBREL; a resend counts as new. */
+  unreleasedForgotten: number;
   /** Messages dropped from the queue of a session. */
   queueDropped: number;
   /** Messages that were delivered but not retained. */
@@ -67,6 +69,7 @@ export function createStats(): MqttStats {
     loginsRefused: 0,
     subscriptionsRefused: 0,
     unreleasedRefused: 0,
+    unreleasedForgotten: 0,
     queueDropped: 0,
     retainRefused: 0,
     sessionsForgotten: 0,

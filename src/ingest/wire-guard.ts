@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import type { Clock } from "../model/clock.ts";
+import { Flow } from "./flow.ts";
 import type { MqttLimits } from "./limits.ts";
 import {
   connectProblem,
@@ -31,7 +32,6 @@ const lingerMs = 1_000;
 export class WireGuard extends Duplex {
   readonly #lower: Duplex;
   readonly #limits: MqttLimits;
-  readonly #clock: Clock;
   readonly #onRefused: (reason: RefusalReason) => void;
   #phase: "fresh" | "connecting" | "open" | "draining" = "fresh";
   /** Bytes from a packet's border on that wait, for their rest or for their turn. */
@@ -45,11 +45,7 @@ export class WireGuard extends Duplex {
   /** Bytes of a PUBLISH that was let through and whose payload is still coming. */
   #skipBytes = 0;
   #outbox: Buffer[] = [];
-  #inflight: number[] = [];
-  #inflightBytes = 0;
-  /** The rate limit: when the next PUBLISH is due if they came evenly, epoch milliseconds. */
-  #dueAt = 0;
-  #rateTimer: NodeJS.Timeout | null = null;
+  readonly #flow: Flow;
   readonly #connectTimer: NodeJS.Timeout;
   #atPacketStart = false;
   #writesRetained = false;
@@ -63,7 +59,7 @@ export class WireGuard extends Duplex {
     super({ autoDestroy: false, emitClose: true });
     this.#lower = lower;
     this.#limits = limits;
-    this.#clock = clock;
+    this.#flow = new Flow(limits, clock, () => this.#resumeSoon());
     this.#onRefused = onRefused;
     this.#connectTimer = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
     lower.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -78,7 +74,7 @@ export class WireGuard extends Duplex {
 
   /** PUBLISH packets that were let through and not answered yet. */
   get inflight(): number {
-    return this.#inflight.length;
+    return this.#flow.size;
   }
 
   /** The CONNACK has left: what follows may come. */
@@ -91,7 +87,7 @@ export class WireGuard extends Duplex {
 
   /** The oldest PUBLISH under way was answered. */
   answered(): void {
-    this.#inflightBytes -= this.#inflight.shift() ?? 0;
+    this.#flow.answered();
     if (this.#blocked) this.#resumeSoon();
   }
 
@@ -152,8 +148,7 @@ export class WireGuard extends Duplex {
     this.#outbox.push(bytes);
     // Aedes waits for one `readable` per unfinished packet before it reads (`_parsingBatch` in its client.js). How much
     // may be under way is decided here, so it is made to read now: a PINGREQ must not wait for commits.
-    for (let tries = this.#inflight.length; tries >= 0 && this.#outbox.length > 0; tries--)
-      this.emit("readable");
+    for (let tries = this.#flow.size; tries >= 0 && this.#outbox.length > 0; tries--) this.emit("readable");
   }
 
   /** The length of the good packet at `at` (its end may lie beyond the chunk), or why there is none. */
@@ -183,7 +178,7 @@ export class WireGuard extends Duplex {
     if (this.#phase === "open") {
       if (type === packetType.connect) return this.#refuse("protocolOrder");
       // Aedes closes on DISCONNECT at once; the acknowledgements under way go first.
-      return type === packetType.disconnect && this.#inflight.length > 0 ? wait : 1;
+      return type === packetType.disconnect && this.#flow.size > 0 ? wait : 1;
     }
     if (this.#phase !== "fresh") return wait;
     return type === packetType.connect ? 1 : this.#refuse("protocolOrder");
@@ -203,7 +198,7 @@ export class WireGuard extends Duplex {
     const problem = topicNameProblem(chunk, topic, topicEnd);
     if (problem) return this.#refuse(problem);
     if (hasId && chunk.readUInt16BE(topicEnd) === 0) return this.#refuse("packetIdZero"); // MQTT-2.3.1-1
-    return this.#admit(total) ? total : wait;
+    return this.#flow.admit(total) ? total : wait;
   }
 
   #examineControl(chunk: Buffer, at: number, body: number, length: number, type: number): number {
@@ -244,35 +239,6 @@ export class WireGuard extends Duplex {
   #need(bytes: number): number {
     this.#needBytes = bytes;
     return incomplete;
-  }
-
-  /** Takes one PUBLISH of `bytes` under way if the limits allow it now. */
-  #admit(bytes: number): boolean {
-    const { maxInflightPublishes, maxInflightBytes, maxPublishesPerSecond } = this.#limits;
-    if (this.#inflight.length >= maxInflightPublishes) return false;
-    if (this.#inflight.length > 0 && this.#inflightBytes + bytes > maxInflightBytes) return false;
-    if (maxPublishesPerSecond > 0 && !this.#isDue(1000 / maxPublishesPerSecond)) return false;
-    this.#inflight.push(bytes);
-    this.#inflightBytes += bytes;
-    return true;
-  }
-
-  /** The generic cell rate algorithm (ITU-T I.371) with a burst of one second. */
-  #isDue(intervalMs: number): boolean {
-    const burstMs = Math.max(1000, intervalMs);
-    const now = this.#clock.now();
-    // The upper bound matters only when the wall clock is set back.
-    this.#dueAt = Math.min(Math.max(this.#dueAt, now), now + burstMs);
-    const pauseMs = this.#dueAt + intervalMs - burstMs - now;
-    if (pauseMs <= 0) {
-      this.#dueAt += intervalMs;
-      return true;
-    }
-    this.#rateTimer ??= setTimeout(() => {
-      this.#rateTimer = null;
-      this.#resumeSoon();
-    }, Math.ceil(pauseMs));
-    return false;
   }
 
   /** In a later turn of the loop, so that Aedes is not entered twice and the other clients have their turn. */
@@ -341,7 +307,7 @@ export class WireGuard extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearTimeout(this.#connectTimer);
-    if (this.#rateTimer) clearTimeout(this.#rateTimer);
+    this.#flow.stop();
     this.#backlog = null;
     this.#outbox = [];
     if (this.#abrupt || this.#lower.destroyed) this.#lower.destroy();

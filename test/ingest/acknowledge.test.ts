@@ -125,6 +125,48 @@ test("QoS 2 messages without PUBREL are bounded: the next one closes the connect
   expect(to.stats()).toMatchObject({ packets: 3, unreleasedRefused: 1 });
 });
 
+test("QoS 2 messages without PUBREL are bounded for all clients: the absent are forgotten, then new ones refused", async () => {
+  const commits = new Commits();
+  const to = await broker({ onPacket: commits.note, limits: { maxUnreleased: 3 } });
+  const first = await session(to, "a", false);
+  first.send(publishPacket("a", 2, 1), publishPacket("a", 2, 2));
+  await until(() => first.of("pubrec").length === 2);
+  first.socket.destroy();
+  await until(() => to.connections() === 0);
+  const second = await session(to, "b", false);
+  second.send(publishPacket("b", 2, 1), publishPacket("b", 2, 2), publishPacket("b", 2, 3));
+  await until(() => second.of("pubrec").length === 3);
+  expect(to.stats()).toMatchObject({ packets: 5, unreleasedForgotten: 2, unreleasedRefused: 0 });
+  second.send(publishPacket("b", 2, 4));
+  await until(() => second.closed);
+  expect(to.stats()).toMatchObject({ packets: 5, unreleasedRefused: 1 });
+});
+
+test("a QoS 2 message whose commit failed gets another try", async () => {
+  const commits = new Commits();
+  const to = await broker({ onPacket: commits.onPacket });
+  const first = await session(to, "a", false);
+  first.send(publishPacket("t", 2, 5));
+  await until(() => commits.packets.length === 1);
+  commits.reject(0, new LogUnavailable("disk full"));
+  await until(() => first.closed);
+  const second = await session(to, "a", false);
+  second.send(publishPacket("t", 2, 5, { dup: true }));
+  await until(() => commits.packets.length === 2);
+  commits.resolve(1);
+  await until(() => second.ids("pubrec").length === 1);
+});
+
+test("DISCONNECT right behind a PUBLISH does not cost its acknowledgement", async () => {
+  const commits = new Commits();
+  const client = await session(await broker({ onPacket: commits.onPacket }), "a");
+  client.send(publishPacket("t", 1, 1), { cmd: "disconnect" });
+  await until(() => commits.packets.length === 1);
+  commits.resolve(0);
+  await until(() => client.closed);
+  expect(client.ids("puback")).toEqual([1]);
+});
+
 test("a client that leaves mid-commit harms nothing", async () => {
   const commits = new Commits();
   const to = await broker({ onPacket: commits.onPacket });

@@ -31,6 +31,20 @@ test("an MQTT.js client publishes and subscribes", async () => {
   await until(() => to.connections() === 0);
 });
 
+test("MQTT 3.1 and the bridges of mosquitto may connect", async () => {
+  const to = await broker();
+  const client = await raw(to);
+  client.send({ ...connectPacket("old"), protocolId: "MQIsdp", protocolVersion: 3 } as ReturnType<
+    typeof connectPacket
+  >);
+  await until(() => client.of("connack").length === 1);
+  await roundTrip(client);
+  const bridge = await raw(to);
+  bridge.send(Object.assign(connectPacket("bridge"), { bridgeMode: true }));
+  await until(() => bridge.of("connack").length === 1);
+  await roundTrip(bridge);
+});
+
 test("a second client with the same id takes over", async () => {
   const to = await broker();
   const first = await session(to, "a");
