@@ -56,7 +56,8 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
       .description("read messages from files and print what each would become, one JSON line a message")
       .argument("<file...>", "JSON files, each a list of messages"),
   ).action((files: string[], flags: ConfigFlags) => {
-    code = decodeFiles(files, readConfig(flags, port), port);
+    readConfig(flags, port);
+    code = decodeFiles(files, systemClock, port);
   });
   program
     .command("formats")
@@ -105,11 +106,13 @@ async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {
   const config = readConfig(flags, port);
   const logger = createLogger(config.logLevel);
   const stopped = new Promise<string>((resolve) => {
-    let signals = 0;
+    let firstAt: number | null = null;
     port.onSignal((signal) => {
+      const now = systemClock.now();
+      firstAt ??= now;
       resolve(signal);
-      // Whoever asks twice does not want to wait.
-      if (++signals > 1) port.exit(1);
+      // Whoever asks again does not want to wait; a terminal and npm both passing on one Ctrl-C is not asking again.
+      if (now - firstAt > 1_000) port.exit(1);
     });
   });
   const { startGateway } = await import("./gateway.ts");

@@ -1,20 +1,35 @@
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
-import type { Config } from "./config.ts";
+import { decodeFile } from "../formats/decode-file.ts";
+import { allFormats } from "../formats/registry.ts";
+import type { Clock } from "../model/clock.ts";
 
 /** Where the commands print. */
-interface Printer {
+export interface Printer {
   out(text: string): void;
   err(text: string): void;
 }
 
-/** `fieldcast decode`: one JSON line per message of each file. Returns the exit code. */
-export function decodeFiles(files: readonly string[], _config: Config, port: Printer): number {
-  for (const file of files) port.out(`${basename(file)} ${readFileSync(file).length}\n`);
-  return 0;
+/** `fieldcast decode`: one JSON line per message of each file. Returns the exit code: 1 if a file cannot be read. */
+export function decodeFiles(files: readonly string[], clock: Clock, port: Printer): number {
+  let code = 0;
+  for (const file of files) {
+    try {
+      const rows = decodeFile(file, JSON.parse(readFileSync(file, "utf8")), clock);
+      for (const row of rows) port.out(`${JSON.stringify(row)}\n`);
+    } catch (error) {
+      port.err(`${file}: ${(error as Error).message}\n`);
+      code = 1;
+    }
+  }
+  return code;
 }
 
-/** `fieldcast formats`: a line per format. */
+/** `fieldcast formats`: what is spoken, with the topics it is recognized by. */
 export function listFormats(port: Printer): void {
-  port.out("");
+  const nameWidth = Math.max(...allFormats.map(({ name }) => name.length));
+  for (const { name, title, topics } of allFormats) {
+    port.out(
+      `${name.padEnd(nameWidth)}  ${title}\n${topics.map((topic) => `${" ".repeat(nameWidth)}    ${topic}\n`).join("")}`,
+    );
+  }
 }

@@ -24,10 +24,17 @@ export function gatewayFigures({ log, pipeline, broker, stream }: Sources): Figu
     gauge("fieldcast_log_oldest", "Sequence number of the oldest reading kept", () => log.oldest),
     gauge("fieldcast_log_ok", "1 if the log takes readings", () => (log.health().ok ? 1 : 0)),
     gauge("fieldcast_mqtt_connections", "Open MQTT connections", () => broker.connections()),
-    { ...counter("fieldcast_mqtt_refused_total", "Refused by the broker", () => ({ ...broker.stats().refused })), label: "reason" },
+    {
+      ...counter("fieldcast_mqtt_refused_total", "Refused by the broker", () => ({
+        ...broker.stats().refused,
+      })),
+      label: "reason",
+    },
     gauge("fieldcast_stream_connections", "Open WebSocket connections", () => stream()?.connections() ?? 0),
     {
-      ...gauge("fieldcast_transport_info", "Which transport serves", () => ({ [stream()?.transport ?? "none"]: 1 })),
+      ...gauge("fieldcast_transport_info", "Which transport serves", () => ({
+        [stream()?.transport ?? "none"]: 1,
+      })),
       label: "transport",
     },
   ];

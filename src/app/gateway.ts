@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createRouter } from "../formats/registry.ts";
@@ -9,10 +8,10 @@ import { defaultMqttLimits } from "../ingest/limits.ts";
 import type { Log } from "../log/contract.ts";
 import type { LogEngine } from "../log/engine.ts";
 import { MemoryEngine } from "../log/engines/memory.ts";
-import { createSqliteEngine } from "../log/engines/sqlite.ts";
+import { SqliteEngine } from "../log/engines/sqlite.ts";
 import { randomEpoch } from "../log/epoch.ts";
 import { openLog } from "../log/log.ts";
-import { defaultLogOptions, defaultRingOptions, defaultSqliteOptions } from "../log/options.ts";
+import { defaultLogOptions, defaultRingOptions } from "../log/options.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
@@ -59,7 +58,12 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     undo.push(() => broker.close(0));
     const stream = await serve(config, { log, pipeline, broker, clock, logger });
     logger.info(
-      { mqtt: `mqtt://${config.host}:${broker.port}`, transport: stream.transport, epoch: log.epoch, head: log.head },
+      {
+        mqtt: `mqtt://${config.host}:${broker.port}`,
+        transport: stream.transport,
+        epoch: log.epoch,
+        head: log.head,
+      },
       `fieldcast is ready: http://${config.host}:${stream.port}/`,
     );
     return {
@@ -113,9 +117,11 @@ function createEngine(config: Config, logger: Logger): LogEngine {
     logger.warn("the log is kept in memory only: it ends with this process");
     return new MemoryEngine(ring, randomEpoch);
   }
-  mkdirSync(config.dataDir, { recursive: true });
-  const { durability } = config.ring;
-  return createSqliteEngine({ ...defaultSqliteOptions, ...ring, durability, path: join(config.dataDir, "log.db") });
+  return new SqliteEngine({
+    ...ring,
+    durability: config.ring.durability,
+    path: join(config.dataDir, "log.db"),
+  });
 }
 
 function logOptions({ ring }: Config) {

@@ -11,8 +11,9 @@ export type TransportChoice = "auto" | "uws" | "ws";
 export async function chooseTransport(choice: TransportChoice, logger: Logger): Promise<StartTransport> {
   if (choice !== "ws") {
     try {
-      await import("uWebSockets.js");
-      return (await import("./transports/uws.ts")).startUws;
+      const { loadUws, startUws } = await import("./transports/uws.ts");
+      loadUws();
+      return startUws;
     } catch (error) {
       const reason = (error as Error).message.split("\n", 1)[0];
       if (choice === "uws") {

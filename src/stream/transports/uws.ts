@@ -1,8 +1,20 @@
 import type * as Uws from "uWebSockets.js";
+import { createRequire } from "node:module";
 import type { HttpReply, HttpRequest } from "../../model/http.ts";
 import type { Subprotocol } from "../../wire/messages.ts";
 import type { Socket, SocketHandler, Transport, TransportOptions } from "../transport.ts";
 import { splitList } from "./ws.ts";
+
+/** The package's types lack the flag. */
+type Library = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
+
+/**
+ * The native library. `require`, because an `import` of its CommonJS module has no named exports in Node.js.
+ * @throws Error when it has no build that this machine can load
+ */
+export function loadUws(): Library {
+  return createRequire(import.meta.url)("uWebSockets.js") as Library;
+}
 
 interface UserData {
   readonly subprotocol: Subprotocol;
@@ -17,10 +29,7 @@ type NativeSocket = Uws.WebSocket<UserData>;
  * @throws Error when the native library does not load here, or the port cannot be had
  */
 export async function startUws(options: TransportOptions): Promise<Transport> {
-  const uws = (await import("uWebSockets.js")) as typeof Uws & {
-    // Missing in the package's types.
-    readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
-  };
+  const uws = loadUws();
   const app = uws.App();
   app.ws<UserData>("/*", {
     maxPayloadLength: options.maxMessageBytes,
@@ -56,11 +65,7 @@ export async function startUws(options: TransportOptions): Promise<Transport> {
   };
 }
 
-function listen(
-  uws: typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number },
-  app: Uws.TemplatedApp,
-  options: TransportOptions,
-): Promise<number> {
+function listen(uws: Library, app: Uws.TemplatedApp, options: TransportOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     const done = (token: Uws.us_listen_socket | false) => {
       if (token) return resolve(uws.us_socket_local_port(token as unknown as Uws.us_socket));
