@@ -50,11 +50,6 @@ export class LogUnavailable extends Error {
   override readonly name = "LogUnavailable";
 }
 
-/** A reading of a new topic when the log knows as many topics as it may. Thrown by `append` before anything is stored. */
-export class TooManyTopics extends Error {
-  override readonly name = "TooManyTopics";
-}
-
 /** The batch needs topics for which the log has no room. Nothing of it was stored; the same batch fails again. */
 export class TooManyTopics extends Error {
   override readonly name = "TooManyTopics";

@@ -1,0 +1,67 @@
+import type { QuarantinedPacket } from "../model/packet.ts";
+import type { StoredRecord } from "./record.ts";
+
+/** Bookkeeping of one append while it waits: promise, closures, list entries. */
+const appendOverheadBytes = 256;
+
+/** One transaction in the making: the appends that gathered for it. */
+export class Commit {
+  readonly quarantine: QuarantinedPacket[] = [];
+  records: StoredRecord[] = [];
+  bytes = 0;
+  readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  /** True if it stores something that somebody waits for. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  add(part: CommitPart): void {
+    for (const record of part.records) this.records.push(record);
+    this.quarantine.push(...part.quarantine);
+    this.bytes += part.bytes;
+  }
+
+  /** Settles with the commit, after those that called before. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  resolve(): void {
+    for (const waiter of this.#waiters) waiter.resolve();
+  }
+
+  reject(error: Error): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+  }
+
+  /** Lays the bodies in one piece of memory: thousands of small buffers would cost more than their content. */
+  joinBodies(): void {
+    let bytes = 0;
+    for (const record of this.records) bytes += record.body.length;
+    const joined = new Uint8Array(bytes);
+    let at = 0;
+    for (const record of this.records) {
+      joined.set(record.body, at);
+      record.body = joined.subarray(at, at + record.body.length);
+      at += record.body.length;
+    }
+  }
+}
+
+/** What one append adds to a commit. */
+export interface CommitPart {
+  readonly records: readonly StoredRecord[];
+  readonly quarantine: readonly QuarantinedPacket[];
+  readonly bytes: number;
+}
+
+export function commitPart(
+  records: readonly StoredRecord[],
+  quarantine: readonly QuarantinedPacket[],
+): CommitPart {
+  let bytes = appendOverheadBytes;
+  for (const record of records) bytes += record.body.length;
+  for (const packet of quarantine) bytes += packet.payload.length + 2 * packet.topic.length;
+  return { records, quarantine, bytes };
+}

@@ -1,0 +1,112 @@
+import { isTime, type Reading, type Value, type Values } from "../model/reading.ts";
+import { topicOf } from "../model/topic.ts";
+import { freeShape, type Shape, writeBody } from "../wire/body.ts";
+import { MsgpackWriter } from "../wire/writer.ts";
+import { UnstorableReading } from "./contract.ts";
+import { StoredRecord } from "./record.ts";
+import { type ShapeTable, sameNames } from "./shapes.ts";
+import type { TopicEntry, TopicTable } from "./topics.ts";
+
+/** Most values in a reading, and most entries in a map inside one; the decoders of clients have a limit as well. */
+const maxFields = 1_024;
+/** How deep arrays and objects in a value may nest. */
+const maxDepth = 16;
+
+/** Turns readings into records: topic, shape and the one encoding. */
+export class RecordEncoder {
+  readonly #topics: TopicTable;
+  readonly #shapes: ShapeTable;
+  readonly #maxReadingBytes: number;
+  readonly #writer: MsgpackWriter;
+
+  constructor(topics: TopicTable, shapes: ShapeTable, maxReadingBytes: number) {
+    this.#topics = topics;
+    this.#shapes = shapes;
+    this.#maxReadingBytes = maxReadingBytes;
+    // Room for the worst reading that is stored: three bytes per character, so that the buffer is never moved.
+    this.#writer = new MsgpackWriter(4 * maxReadingBytes);
+  }
+
+  /**
+   * Records with seqs from `firstSeq` on.
+   * @throws TooManyTopics, UnstorableReading; no seq has been used then
+   */
+  encode(readings: readonly Reading[], firstSeq: number, oldest: number): StoredRecord[] {
+    const entries = readings.map((reading, index) =>
+      this.#topics.resolve(topicOf(reading), firstSeq + index, oldest),
+    );
+    return readings.map((reading, index) =>
+      this.#record(firstSeq + index, entries[index] as TopicEntry, reading),
+    );
+  }
+
+  /** The same record at another seq. */
+  moved(record: StoredRecord, seq: number): StoredRecord {
+    const { topic, shape, time, values } = record;
+    writeBody(this.#writer, seq, topic.id, shape, time, values);
+    return new StoredRecord(seq, topic, shape, time, values, this.#writer.take());
+  }
+
+  #record(seq: number, entry: TopicEntry, reading: Reading): StoredRecord {
+    const { time, values } = reading;
+    const { topic } = entry;
+    if (!isTime(time))
+      throw new UnstorableReading(`${topic.name}: the time ${time} is not epoch milliseconds`);
+    const shape = this.#shapeOf(entry, values);
+    let body: Uint8Array;
+    try {
+      writeBody(this.#writer, seq, topic.id, shape, time, values);
+    } catch (error) {
+      throw new UnstorableReading(`${topic.name}: a value cannot be encoded: ${String(error)}`);
+    } finally {
+      // Also empties the writer after an error.
+      body = this.#writer.take();
+    }
+    if (body.length > this.#maxReadingBytes) {
+      throw new UnstorableReading(
+        `${topic.name}: the reading has ${body.length} bytes, more than maxReadingBytes (${this.#maxReadingBytes})`,
+      );
+    }
+    return new StoredRecord(seq, topic, shape, time, values, body);
+  }
+
+  #shapeOf(entry: TopicEntry, values: Values): Shape {
+    const names = Object.keys(values);
+    let shape = entry.shape;
+    if (!shape || !sameNames(shape.names, names)) {
+      const problem = namesProblem(names);
+      if (problem) throw new UnstorableReading(`${entry.topic.name}: ${problem}`);
+      shape = this.#shapes.resolve(names);
+      entry.shape = shape.id === 0 ? null : shape;
+    }
+    for (let i = 0; i < names.length; i++) {
+      const value = values[names[i] as string] as Value;
+      if (typeof value !== "object" || value === null) continue;
+      const problem = nestedProblem(value, maxDepth);
+      if (problem) throw new UnstorableReading(`${entry.topic.name}, ${names[i]}: ${problem}`);
+      // Under a scaled name a body's array of one means "not scaled" (wire/body.ts), so it cannot be a value there.
+      if (shape.decimals[i] !== 0) return freeShape;
+    }
+    return shape;
+  }
+}
+
+function namesProblem(names: readonly string[]): string | null {
+  if (names.length > maxFields) return `${names.length} values, more than ${maxFields}`;
+  return names.includes("__proto__") ? "`__proto__` is not a name for a value" : null;
+}
+
+/** Says why a nested value could not be decoded again, null if it can. */
+function nestedProblem(value: Value, depthLeft: number): string | null {
+  if (typeof value !== "object" || value === null) return null;
+  if (depthLeft === 0) return `nested deeper than ${maxDepth} levels`;
+  if (!Array.isArray(value)) {
+    const problem = namesProblem(Object.keys(value));
+    if (problem) return problem;
+  }
+  for (const inner of Object.values(value)) {
+    const problem = nestedProblem(inner as Value, depthLeft - 1);
+    if (problem) return problem;
+  }
+  return null;
+}

@@ -1,0 +1,95 @@
+import type { QuarantinedPacket } from "../model/packet.ts";
+import type { Shape } from "../wire/body.ts";
+import type { Topic } from "./contract.ts";
+
+/** A topic's latest as the engine keeps it. */
+export interface LatestRow {
+  readonly topicId: number;
+  /** Seq of the topic's newest reading, whether or not it contributed to latest. */
+  readonly lastSeq: number;
+  /** A body in the free shape, with ages. */
+  readonly body: Uint8Array;
+}
+
+/** What an engine found when it was opened. */
+export interface EngineState {
+  /** `[0-9a-z]{1,32}`; the same as before unless the data was lost. */
+  readonly epoch: string;
+  /** Seq of the newest committed record, 0 if there was never one. Never smaller than it once was in this epoch. */
+  readonly head: number;
+  /** Seq of the oldest record that can be read, `head + 1` if none. */
+  readonly oldest: number;
+  readonly topics: readonly Topic[];
+  /** The highest topic id that was ever committed in this epoch, forgotten ones included. */
+  readonly lastTopicId: number;
+  readonly shapes: readonly Shape[];
+  readonly latest: readonly LatestRow[];
+  /** The latest rows contain every record up to this seq (and perhaps later ones). */
+  readonly checkpoint: number;
+}
+
+/** A record as it is handed to an engine; seqs are contiguous and continue the engine's head. */
+export interface EngineRecord {
+  readonly seq: number;
+  /** Epoch milliseconds of the observation. */
+  readonly time: number;
+  readonly topic: Topic;
+  readonly body: Uint8Array;
+}
+
+/** One transaction. Every list may be empty. */
+export interface EngineBatch {
+  /** Epoch milliseconds; the ring's age counts from here. */
+  readonly committedAt: number;
+  /** New since the last successful commit; they may have been in one that failed. */
+  readonly topics: readonly Topic[];
+  readonly shapes: readonly Shape[];
+  readonly records: readonly EngineRecord[];
+  /** Topics to drop from the dictionary and from latest; no record in the ring uses them. */
+  readonly forgottenTopics: readonly number[];
+  readonly latest: readonly LatestRow[];
+  /** If not null: with `latest` of this batch, the rows contain every record up to this seq. */
+  readonly checkpoint: number | null;
+  readonly quarantine: readonly QuarantinedPacket[];
+}
+
+export type EnginePage =
+  | {
+      readonly kind: "bodies";
+      /** Contiguous from the asked position on; empty only if nothing follows it. */
+      readonly bodies: readonly Uint8Array[];
+    }
+  | {
+      readonly kind: "evicted";
+      readonly oldest: number;
+    };
+
+export type StoredPacket = QuarantinedPacket & { readonly id: number };
+
+/**
+ * Where the log is stored. The log calls `open` first, then has at most one `commit` under way; reads may overlap with it.
+ * Errors have a message that tells an operator what is wrong, where, and what to do.
+ */
+export interface LogEngine {
+  /**
+   * @param died called at most once, when the engine stopped by itself and will reject everything from now on
+   * @throws Error when the store cannot be used; it is left as it was
+   */
+  open(died: (problem: string) => void): Promise<EngineState>;
+  /**
+   * Stores all of the batch or nothing of it. When it resolves, the batch survives the end of this process. When it
+   * rejects, the engine's head is what it was, and the next commit is tried as if this one had not been. The ring's limits
+   * are applied here: `oldest` is what holds after this commit. Records after the checkpoint are never dropped, because
+   * latest is rebuilt from them.
+   */
+  commit(batch: EngineBatch): Promise<{ readonly oldest: number }>;
+  /**
+   * Bodies after `after`, about `maxBytes` of them and at least one if there is one; or the word that the record after
+   * `after` is gone. Sees every commit that has resolved.
+   */
+  read(after: number, maxBytes: number): Promise<EnginePage>;
+  /** Newest first. Ids grow and are never used twice in an epoch. */
+  quarantined(limit: number): Promise<StoredPacket[]>;
+  /** Releases the store. What was committed is there when it is opened again. */
+  close(): Promise<void>;
+}

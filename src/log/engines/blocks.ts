@@ -1,0 +1,69 @@
+import type { EngineRecord } from "../engine.ts";
+
+/** A block takes no further record at this size: large enough to be few, small enough to page through. */
+const maxBlockBytes = 256 * 1024;
+const lengthBytes = 4;
+
+/** Consecutive bodies in one piece: `[u32 length, big-endian][body]…`. */
+export interface Block {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** Earliest and latest observation time in it, epoch milliseconds. */
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Packs records with contiguous seqs. */
+export function packBlocks(records: readonly EngineRecord[]): Block[] {
+  const blocks: Block[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (let i = 0; i < records.length; i++) {
+    bytes += lengthBytes + (records[i] as EngineRecord).body.length;
+    if (bytes < maxBlockBytes && i < records.length - 1) continue;
+    blocks.push(packBlock(records.slice(from, i + 1), bytes));
+    from = i + 1;
+    bytes = 0;
+  }
+  return blocks;
+}
+
+function packBlock(records: readonly EngineRecord[], size: number): Block {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  let minTime = Number.POSITIVE_INFINITY;
+  let maxTime = Number.NEGATIVE_INFINITY;
+  let at = 0;
+  for (const { body, time } of records) {
+    view.setUint32(at, body.length);
+    bytes.set(body, at + lengthBytes);
+    at += lengthBytes + body.length;
+    if (time < minTime) minTime = time;
+    if (time > maxTime) maxTime = time;
+  }
+  const firstSeq = (records[0] as EngineRecord).seq;
+  return { firstSeq, lastSeq: firstSeq + records.length - 1, minTime, maxTime, bytes };
+}
+
+/**
+ * The bodies of packed bytes, as views.
+ * @throws Error if a length points past the end: the block is damaged
+ */
+export function unpackBodies(bytes: Uint8Array): Uint8Array[] {
+  const bodies: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = endOfBody(bytes, at);
+    bodies.push(bytes.subarray(at + lengthBytes, end));
+    at = end;
+  }
+  return bodies;
+}
+
+/** The end of the body whose length stands at `at`. @throws Error if it is past the end of `bytes` */
+export function endOfBody(bytes: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = at + lengthBytes + (at + lengthBytes <= bytes.length ? view.getUint32(at) : bytes.length);
+  if (end > bytes.length) throw new Error("a stored block is damaged: a length points past its end");
+  return end;
+}

@@ -1,0 +1,133 @@
+import type { QuarantinedPacket } from "../../model/packet.ts";
+import type { Shape } from "../../wire/body.ts";
+import type { Topic } from "../contract.ts";
+import type { EngineBatch, EnginePage, EngineState, LatestRow, LogEngine, StoredPacket } from "../engine.ts";
+import type { RingOptions } from "../options.ts";
+
+interface KeptBody {
+  readonly body: Uint8Array;
+  readonly committedAt: number;
+}
+
+/** A log without a disk: the same promises within this process, and nothing left after it. */
+export class MemoryEngine implements LogEngine {
+  readonly #options: RingOptions;
+  readonly #epoch: string;
+  readonly #topics = new Map<number, Topic>();
+  readonly #shapes = new Map<number, Shape>();
+  readonly #latest = new Map<number, LatestRow>();
+  /** The ring; slots before `#start` have been dropped. */
+  #ring: (KeptBody | undefined)[] = [];
+  #start = 0;
+  #ringBytes = 0;
+  #head = 0;
+  #lastTopicId = 0;
+  #checkpoint = 0;
+  #quarantine: StoredPacket[] = [];
+  #quarantineBytes = 0;
+  #lastPacketId = 0;
+  #isClosed = false;
+
+  /** @param newEpoch makes the epoch, `[0-9a-z]{1,32}` */
+  constructor(options: RingOptions, newEpoch: () => string) {
+    this.#options = options;
+    this.#epoch = newEpoch();
+  }
+
+  async open(): Promise<EngineState> {
+    this.#isClosed = false;
+    return {
+      epoch: this.#epoch,
+      head: this.#head,
+      oldest: this.#oldest,
+      topics: [...this.#topics.values()],
+      lastTopicId: this.#lastTopicId,
+      shapes: [...this.#shapes.values()],
+      latest: [...this.#latest.values()],
+      checkpoint: this.#checkpoint,
+    };
+  }
+
+  async commit(batch: EngineBatch): Promise<{ oldest: number }> {
+    this.#checkOpen();
+    for (const topic of batch.topics) {
+      this.#topics.set(topic.id, topic);
+      this.#lastTopicId = Math.max(this.#lastTopicId, topic.id);
+    }
+    for (const shape of batch.shapes) this.#shapes.set(shape.id, shape);
+    for (const row of batch.latest) this.#latest.set(row.topicId, row);
+    for (const id of batch.forgottenTopics) {
+      this.#topics.delete(id);
+      this.#latest.delete(id);
+    }
+    for (const { seq, body } of batch.records) {
+      this.#ring.push({ body, committedAt: batch.committedAt });
+      this.#ringBytes += body.length;
+      this.#head = seq;
+    }
+    this.#checkpoint = batch.checkpoint ?? this.#checkpoint;
+    this.#trim(batch.committedAt);
+    this.#keepPackets(batch.quarantine);
+    return { oldest: this.#oldest };
+  }
+
+  async read(after: number, maxBytes: number): Promise<EnginePage> {
+    this.#checkOpen();
+    const oldest = this.#oldest;
+    if (after + 1 < oldest) return { kind: "evicted", oldest };
+    const bodies: Uint8Array[] = [];
+    let bytes = 0;
+    for (let i = this.#start + after + 1 - oldest; i < this.#ring.length && bytes < maxBytes; i++) {
+      const { body } = this.#ring[i] as KeptBody;
+      bodies.push(body);
+      bytes += body.length;
+    }
+    return { kind: "bodies", bodies };
+  }
+
+  async quarantined(limit: number): Promise<StoredPacket[]> {
+    this.#checkOpen();
+    return this.#quarantine.toReversed().slice(0, limit);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  get #oldest(): number {
+    return this.#head - (this.#ring.length - this.#start) + 1;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Error("the log is closed");
+  }
+
+  #trim(now: number): void {
+    const { maxBytes, maxAgeMs } = this.#options;
+    while (this.#start < this.#ring.length && this.#oldest <= this.#checkpoint) {
+      const { body, committedAt } = this.#ring[this.#start] as KeptBody;
+      if (this.#ringBytes <= maxBytes && now - committedAt <= maxAgeMs) break;
+      this.#ringBytes -= body.length;
+      this.#ring[this.#start++] = undefined;
+    }
+    if (this.#start * 2 <= this.#ring.length) return;
+    this.#ring = this.#ring.slice(this.#start);
+    this.#start = 0;
+  }
+
+  #keepPackets(packets: readonly QuarantinedPacket[]): void {
+    for (const packet of packets) {
+      this.#quarantine.push({ ...packet, id: ++this.#lastPacketId });
+      this.#quarantineBytes += packet.payload.length;
+    }
+    const { quarantineMaxPackets, quarantineMaxBytes } = this.#options;
+    let drop = 0;
+    while (
+      this.#quarantine.length - drop > quarantineMaxPackets ||
+      this.#quarantineBytes > quarantineMaxBytes
+    ) {
+      this.#quarantineBytes -= (this.#quarantine[drop++] as StoredPacket).payload.length;
+    }
+    if (drop > 0) this.#quarantine = this.#quarantine.slice(drop);
+  }
+}

@@ -1,0 +1,42 @@
+import type { EngineBatch, EngineState, StoredPacket } from "../engine.ts";
+import type { SqliteOptions } from "../options.ts";
+import type { Block } from "./blocks.ts";
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  readonly options: SqliteOptions;
+  /** Used if the file is new. */
+  readonly newEpoch: string;
+}
+
+/** A batch whose records are packed. */
+export interface PackedBatch extends Omit<EngineBatch, "records"> {
+  readonly blocks: readonly Block[];
+}
+
+/** Packed bodies from the asked position on (blocks.ts), or the word that they are gone. */
+export type PackedPage =
+  | { readonly kind: "packed"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "evicted"; readonly oldest: number };
+
+/** What can be asked of the store: name → arguments and answer. */
+export interface StoreCalls {
+  open: { ask: null; answer: EngineState };
+  commit: { ask: PackedBatch; answer: { readonly oldest: number } };
+  read: { ask: { readonly after: number; readonly maxBytes: number }; answer: PackedPage };
+  quarantined: { ask: { readonly limit: number }; answer: StoredPacket[] };
+  close: { ask: null; answer: null };
+}
+
+export type StoreCall = {
+  [Name in keyof StoreCalls]: { readonly name: Name; readonly ask: StoreCalls[Name]["ask"] };
+}[keyof StoreCalls];
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly call: StoreCall;
+}
+
+export type WorkerAnswer =
+  | { readonly id: number; readonly problem: null; readonly answer: unknown }
+  | { readonly id: number; readonly problem: string };

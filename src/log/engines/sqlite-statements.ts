@@ -1,0 +1,96 @@
+import type Database from "better-sqlite3";
+import type { Topic } from "../contract.ts";
+
+/** The one row of `meta`. */
+export interface MetaRow {
+  readonly epoch: string;
+  head: number;
+  /** Bytes of all blocks, with a fixed cost per row. */
+  ring_bytes: number;
+  checkpoint: number;
+  last_topic_id: number;
+  quarantine_count: number;
+  quarantine_bytes: number;
+}
+
+export interface BlockRow {
+  readonly first_seq: number;
+  readonly last_seq: number;
+  readonly bytes: Uint8Array;
+}
+
+interface OldBlockRow {
+  readonly first_seq: number;
+  readonly last_seq: number;
+  readonly committed_at: number;
+  readonly size: number;
+}
+
+interface PacketRow {
+  readonly id: number;
+  readonly received_at: number;
+  readonly topic: string;
+  readonly client: string | null;
+  readonly format: string | null;
+  readonly reason: string;
+  readonly payload: Uint8Array;
+}
+
+/** A compiled statement, as far as the store uses it. */
+interface Query<Arguments extends unknown[], Row> {
+  run(...values: Arguments): unknown;
+  get(...values: Arguments): Row | undefined;
+  all(...values: Arguments): Row[];
+  iterate(...values: Arguments): Iterable<Row>;
+}
+
+/** Every statement the store uses, compiled once per connection. */
+export function prepareStatements(db: Database.Database) {
+  const prepare = <Arguments extends unknown[], Row = never>(sql: string): Query<Arguments, Row> =>
+    db.prepare<Arguments, Row>(sql);
+  return {
+    meta: prepare<[], MetaRow>("SELECT * FROM meta"),
+    putMeta: prepare<[MetaRow]>(
+      `UPDATE meta SET head = @head, ring_bytes = @ring_bytes, checkpoint = @checkpoint,
+       last_topic_id = @last_topic_id, quarantine_count = @quarantine_count, quarantine_bytes = @quarantine_bytes`,
+    ),
+    topics: prepare<[], Topic>("SELECT id, name FROM topic ORDER BY id"),
+    // OR REPLACE: a commit that failed at its very end may have left the row.
+    putTopic: prepare<[number, string]>("INSERT OR REPLACE INTO topic VALUES (?, ?)"),
+    dropTopic: prepare<[number]>("DELETE FROM topic WHERE id = ?"),
+    shapes: prepare<[], { id: number; names: string; decimals: string }>("SELECT * FROM shape ORDER BY id"),
+    putShape: prepare<[number, string, string]>("INSERT OR REPLACE INTO shape VALUES (?, ?, ?)"),
+    latest: prepare<[], { topic_id: number; last_seq: number; body: Uint8Array }>("SELECT * FROM latest"),
+    putLatest: prepare<[number, number, Uint8Array]>("INSERT OR REPLACE INTO latest VALUES (?, ?, ?)"),
+    dropLatest: prepare<[number]>("DELETE FROM latest WHERE topic_id = ?"),
+    putBlock: prepare<[number, number, number, number, number, Uint8Array]>(
+      "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    oldestBlock: prepare<[], { first_seq: number }>("SELECT first_seq FROM block ORDER BY first_seq LIMIT 1"),
+    lastBlock: prepare<[], { last_seq: number }>(
+      "SELECT last_seq FROM block ORDER BY first_seq DESC LIMIT 1",
+    ),
+    oldestBlocks: prepare<[number], OldBlockRow>(
+      "SELECT first_seq, last_seq, committed_at, length(bytes) AS size FROM block ORDER BY first_seq LIMIT ?",
+    ),
+    blocksFrom: prepare<[number], BlockRow>(
+      `SELECT first_seq, last_seq, bytes FROM block
+       WHERE first_seq >= (SELECT max(first_seq) FROM block WHERE first_seq <= ?) ORDER BY first_seq`,
+    ),
+    blockAfter: prepare<[number], { first_seq: number }>(
+      "SELECT first_seq FROM block WHERE first_seq > ? ORDER BY first_seq LIMIT 1",
+    ),
+    dropBlocks: prepare<[number]>("DELETE FROM block WHERE first_seq <= ?"),
+    dropBlocksAfter: prepare<[number]>("DELETE FROM block WHERE first_seq > ?"),
+    packets: prepare<[number], PacketRow>("SELECT * FROM quarantine ORDER BY id DESC LIMIT ?"),
+    putPacket: prepare<[number, string, string | null, string | null, string, Uint8Array]>(
+      "INSERT INTO quarantine (received_at, topic, client, format, reason, payload) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    dropOldestPacket: prepare<[], { size: number }>(
+      `DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine)
+       RETURNING length(payload) AS size`,
+    ),
+  };
+}
+
+export type Statements = ReturnType<typeof prepareStatements>;

@@ -1,0 +1,43 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { StoreCall, StoreCalls, WorkerAnswer, WorkerRequest, WorkerStart } from "./sqlite-protocol.ts";
+import { describeProblem } from "./sqlite-schema.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+
+/** The worker thread that owns the connection: it answers one request after the other. */
+const { options, newEpoch } = workerData as WorkerStart;
+let store: SqliteStore | null = null;
+
+function answer(call: StoreCall): StoreCalls[keyof StoreCalls]["answer"] {
+  if (call.name === "open") {
+    store = new SqliteStore(options, newEpoch);
+    return store.state();
+  }
+  if (!store) throw new Error("the log is closed");
+  switch (call.name) {
+    case "commit":
+      return store.commit(call.ask);
+    case "read":
+      return store.read(call.ask.after, call.ask.maxBytes);
+    case "quarantined":
+      return store.quarantined(call.ask.limit);
+    case "close":
+      store.close();
+      store = null;
+      return null;
+  }
+}
+
+function reply({ id, call }: WorkerRequest): void {
+  let message: WorkerAnswer;
+  try {
+    message = { id, problem: null, answer: answer(call) };
+  } catch (error) {
+    message = { id, problem: describeProblem(error, options.path) };
+  }
+  const page = message.problem === null ? message.answer : null;
+  const isPage = call.name === "read" && page !== null && typeof page === "object" && "bytes" in page;
+  parentPort?.postMessage(message, isPage ? [(page.bytes as Uint8Array<ArrayBuffer>).buffer] : []);
+  if (call.name === "close") parentPort?.close();
+}
+
+parentPort?.on("message", reply);

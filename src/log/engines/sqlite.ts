@@ -1,0 +1,142 @@
+import { once } from "node:events";
+import { type Transferable, Worker } from "node:worker_threads";
+import type { EngineBatch, EnginePage, EngineState, LogEngine, StoredPacket } from "../engine.ts";
+import { randomEpoch } from "../epoch.ts";
+import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
+import { packBlocks, unpackBodies } from "./blocks.ts";
+import type { StoreCall, StoreCalls, WorkerAnswer, WorkerStart } from "./sqlite-protocol.ts";
+
+/** Reads handed to the worker at a time; a commit waits behind no more than these. */
+const maxReadsAtWorker = 4;
+
+interface Waiter {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The log in one SQLite file, written by a worker thread so that the main loop never waits for the disk. */
+export class SqliteEngine implements LogEngine {
+  readonly #start: WorkerStart;
+  readonly #waiters = new Map<number, Waiter>();
+  /** Reads that wait for their turn; the log bounds how many (maxStoreReads). */
+  #readQueue: (() => void)[] = [];
+  #readsAtWorker = 0;
+  #worker: Worker | null = null;
+  #lastId = 0;
+  #isClosing = false;
+  /** Why nothing is taken any more; null while open. */
+  #ended: string | null = "the log is not open";
+
+  /** @param newEpoch makes the epoch of a new file, `[0-9a-z]{1,32}` */
+  constructor(
+    options: Partial<SqliteOptions> & Pick<SqliteOptions, "path">,
+    newEpoch: () => string = randomEpoch,
+  ) {
+    this.#start = { options: { ...defaultSqliteOptions, ...options }, newEpoch: newEpoch() };
+  }
+
+  async open(died: (problem: string) => void): Promise<EngineState> {
+    const worker = new Worker(workerUrl(), { workerData: this.#start });
+    this.#worker = worker;
+    this.#ended = null;
+    let cause = "";
+    worker.on("message", (answer: WorkerAnswer) => this.#settle(answer));
+    worker.on("error", (error) => {
+      cause = `: ${error.message}`;
+    });
+    worker.on("exit", (code) => {
+      const problem = `the thread that writes ${this.#start.options.path} ended (code ${code}${cause})`;
+      this.#end(this.#isClosing ? "the log is closed" : problem);
+      if (!this.#isClosing) died(problem);
+    });
+    try {
+      return await this.#call("open", null);
+    } catch (error) {
+      await this.#terminate();
+      throw error;
+    }
+  }
+
+  async commit({ records, ...batch }: EngineBatch): Promise<{ readonly oldest: number }> {
+    const blocks = packBlocks(records);
+    return this.#call(
+      "commit",
+      { ...batch, blocks },
+      blocks.map((block) => block.bytes.buffer),
+    );
+  }
+
+  async read(after: number, maxBytes: number): Promise<EnginePage> {
+    if (this.#readsAtWorker >= maxReadsAtWorker) {
+      await new Promise<void>((resolve) => this.#readQueue.push(resolve));
+    } else this.#readsAtWorker++;
+    try {
+      const page = await this.#call("read", { after, maxBytes });
+      return page.kind === "packed" ? { kind: "bodies", bodies: unpackBodies(page.bytes) } : page;
+    } finally {
+      // The place goes to the next in line, or becomes free.
+      const next = this.#readQueue.shift();
+      if (next) next();
+      else this.#readsAtWorker--;
+    }
+  }
+
+  async quarantined(limit: number): Promise<StoredPacket[]> {
+    return this.#call("quarantined", { limit });
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended !== null) return;
+    this.#isClosing = true;
+    try {
+      await this.#call("close", null);
+    } finally {
+      await this.#terminate();
+    }
+  }
+
+  async #terminate(): Promise<void> {
+    this.#isClosing = true;
+    if (this.#worker && this.#ended === null) {
+      const exited = once(this.#worker, "exit");
+      await this.#worker.terminate();
+      await exited;
+    }
+  }
+
+  #call<Name extends keyof StoreCalls>(
+    name: Name,
+    ask: StoreCalls[Name]["ask"],
+    transfer: Transferable[] = [],
+  ): Promise<StoreCalls[Name]["answer"]> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== null) return reject(new Error(this.#ended));
+      const id = ++this.#lastId;
+      this.#waiters.set(id, { resolve, reject });
+      const call = { name, ask } as StoreCall;
+      this.#worker?.postMessage({ id, call }, transfer);
+    });
+  }
+
+  #settle(answer: WorkerAnswer): void {
+    const waiter = this.#waiters.get(answer.id);
+    this.#waiters.delete(answer.id);
+    if (answer.problem === null) waiter?.resolve(answer.answer as never);
+    else waiter?.reject(new Error(answer.problem));
+  }
+
+  #end(reason: string): void {
+    this.#ended = reason;
+    for (const waiter of this.#waiters.values()) waiter.reject(new Error(reason));
+    this.#waiters.clear();
+  }
+}
+
+/** Node 20 cannot run TypeScript in a worker: from the sources, the compiled twin in `dist` runs (`npm run build:server`). */
+function workerUrl(): URL {
+  const isSource = import.meta.url.endsWith(".ts");
+  return new URL(
+    isSource ? "../../../dist/src/log/engines/sqlite-worker.js" : "./sqlite-worker.js",
+    import.meta.url,
+  );
+}

@@ -1,0 +1,81 @@
+/** Limits of the log that hold whatever engine stores it. */
+export interface LogOptions {
+  /** Memory for the newest records, so that live subscribers and short reconnects never wait for the store. */
+  readonly tailBytes: number;
+  /** Most records in memory, whatever their size. */
+  readonly tailRecords: number;
+  /** Appended but not yet committed; beyond it appends are refused with LogUnavailable. */
+  readonly maxPendingBytes: number;
+  /** Size at which a commit takes no further append; larger ones would hold up everything behind them. */
+  readonly maxCommitBytes: number;
+  /** Topics the log remembers. When full, topics whose readings the ring has dropped make room. */
+  readonly maxTopics: number;
+  /** Different lists of value names that get a short encoding; further ones are written with their names. */
+  readonly maxShapes: number;
+  /** Values kept per topic in latest; beyond it the ones observed longest ago are left out. */
+  readonly maxFieldsPerTopic: number;
+  /** Largest encoded reading. Clients and pages rely on it, so a larger one is refused. */
+  readonly maxReadingBytes: number;
+  /** How often latest is written to the store. After a crash what follows is read again from the ring. */
+  readonly latestCheckpointMs: number;
+  /** Latest is also written after so many bytes of readings, because the ring keeps everything since then. */
+  readonly latestCheckpointBytes: number;
+  /** An idle log commits nothing this often, so that readings still grow too old, and a mended store is noticed. */
+  readonly housekeepingMs: number;
+  /** Reads of the store under way or waiting; beyond it reads are refused with LogUnavailable. */
+  readonly maxStoreReads: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const defaultLogOptions: LogOptions = {
+  tailBytes: 64 * mebibyte,
+  tailRecords: 500_000,
+  maxPendingBytes: 32 * mebibyte,
+  maxCommitBytes: 2 * mebibyte,
+  maxTopics: 100_000,
+  maxShapes: 4_096,
+  maxFieldsPerTopic: 256,
+  maxReadingBytes: 64 * 1024,
+  latestCheckpointMs: 5_000,
+  latestCheckpointBytes: 16 * mebibyte,
+  housekeepingMs: 60_000,
+  maxStoreReads: 10_000,
+};
+
+/** Limits of what an engine keeps. */
+export interface RingOptions {
+  /** Bytes of readings kept; the oldest go first. */
+  readonly maxBytes: number;
+  /** Readings that were committed longer ago go. */
+  readonly maxAgeMs: number;
+  readonly quarantineMaxPackets: number;
+  readonly quarantineMaxBytes: number;
+}
+
+export const defaultRingOptions: RingOptions = {
+  maxBytes: 1024 * mebibyte,
+  maxAgeMs: 7 * 24 * 3_600_000,
+  quarantineMaxPackets: 10_000,
+  quarantineMaxBytes: 64 * mebibyte,
+};
+
+/** The SQLite engine's own options. */
+export interface SqliteOptions extends RingOptions {
+  /** The database file; its folder is made if it is missing. */
+  readonly path: string;
+  /**
+   * What an acknowledged reading survives. `process`: the end of this process at any moment. `power-loss`: that of the
+   * machine too, for one fsync per commit.
+   */
+  readonly durability: "process" | "power-loss";
+  /** Hard limit of the database file; commits fail beyond it. Null: as large as the ring and latest need. */
+  readonly maxFileBytes: number | null;
+}
+
+/** Everything but the path, which has no sensible default here. */
+export const defaultSqliteOptions: Omit<SqliteOptions, "path"> = {
+  ...defaultRingOptions,
+  durability: "process",
+  maxFileBytes: null,
+};

@@ -1,0 +1,125 @@
+import type { Values } from "../model/reading.ts";
+import { bodyValues, freeShape, readBody, type Shape } from "../wire/body.ts";
+import type { LogRecord, Topic } from "./contract.ts";
+
+/** What the head of a body says, read without decoding its values. */
+export interface BodyHead {
+  readonly seq: number;
+  readonly topicId: number;
+  readonly shapeId: number;
+  readonly time: number;
+}
+
+/** A committed record; its values are decoded from the body when they are first asked for. */
+export class StoredRecord implements LogRecord {
+  readonly seq: number;
+  readonly topic: Topic;
+  readonly time: number;
+  readonly shapeId: number;
+  body: Uint8Array;
+  readonly #shape: Shape;
+  #values: Values | null;
+
+  /** @param values what `body` says, null to decode it on demand */
+  constructor(
+    seq: number,
+    topic: Topic,
+    shape: Shape,
+    time: number,
+    values: Values | null,
+    body: Uint8Array,
+  ) {
+    this.seq = seq;
+    this.topic = topic;
+    this.time = time;
+    this.shapeId = shape.id;
+    this.body = body;
+    this.#shape = shape;
+    this.#values = values;
+  }
+
+  get shape(): Shape {
+    return this.#shape;
+  }
+
+  get values(): Values {
+    this.#values ??= bodyValues(this.#shape, readBody(this.body).rest);
+    return this.#values;
+  }
+}
+
+/**
+ * A record from a stored body.
+ * @throws Error if the body does not fit the dictionary: the store is damaged
+ */
+export function recordFromBody(
+  seq: number,
+  body: Uint8Array,
+  topicOfId: (id: number) => Topic | undefined,
+  shapeOfId: (id: number) => Shape | undefined,
+): StoredRecord {
+  const head = readBodyHead(body);
+  const topic = topicOfId(head.topicId);
+  const shape = head.shapeId === 0 ? freeShape : shapeOfId(head.shapeId);
+  if (head.seq !== seq || !topic || !shape) {
+    throw new Error(
+      `the stored record ${seq} is damaged: it says seq ${head.seq}, topic ${head.topicId}, shape ${head.shapeId}`,
+    );
+  }
+  return new StoredRecord(seq, topic, shape, head.time, null, body);
+}
+
+/**
+ * Reads the four integers a body begins with (wire/body.ts, `writeBody`).
+ * @throws Error if the bytes begin otherwise
+ */
+export function readBodyHead(body: Uint8Array): BodyHead {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const tag = body[0] ?? 0;
+  let at: number;
+  if (tag >= 0x94 && tag <= 0x9f) at = 1;
+  else if (tag === 0xdc) at = 3;
+  else if (tag === 0xdd) at = 5;
+  else throw new Error("not a body: it does not begin with an array of four or more");
+  const numbers: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    numbers.push(readInteger(view, at));
+    at += integerBytes(view.getUint8(at));
+  }
+  const [seq, topicId, shapeId, time] = numbers as [number, number, number, number];
+  return { seq, topicId, shapeId, time };
+}
+
+const notAnInteger = "not a body: seq, topic, shape and time must be integers";
+
+/** Integers as MessagePack writes them (its specification, "int format family"). */
+function readInteger(view: DataView, at: number): number {
+  const tag = view.getUint8(at);
+  if (tag < 0x80) return tag;
+  if (tag >= 0xe0) return tag - 0x100;
+  switch (tag) {
+    case 0xcc:
+      return view.getUint8(at + 1);
+    case 0xcd:
+      return view.getUint16(at + 1);
+    case 0xce:
+      return view.getUint32(at + 1);
+    case 0xcf:
+      return view.getUint32(at + 1) * 0x100000000 + view.getUint32(at + 5);
+    case 0xd0:
+      return view.getInt8(at + 1);
+    case 0xd1:
+      return view.getInt16(at + 1);
+    case 0xd2:
+      return view.getInt32(at + 1);
+    case 0xd3:
+      return view.getInt32(at + 1) * 0x100000000 + view.getUint32(at + 5);
+    default:
+      throw new Error(notAnInteger);
+  }
+}
+
+function integerBytes(tag: number): number {
+  if (tag < 0x80 || tag >= 0xe0) return 1;
+  return 1 + 2 ** ((tag - 0xcc) % 4);
+}

@@ -1,0 +1,224 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { EngineBatch, EnginePage, EngineRecord, LogEngine } from "../../src/log/engine.ts";
+import type { RingOptions } from "../../src/log/options.ts";
+import type { QuarantinedPacket } from "../../src/model/packet.ts";
+
+/** How the suite gets engines of one kind. */
+export interface EngineKind {
+  readonly name: string;
+  /** Cases this engine cannot hold, by name, with the reason. */
+  readonly declines: Readonly<Record<string, string>>;
+  /** A place of its own for one test. */
+  place(): Promise<EnginePlace>;
+}
+
+export interface EnginePlace {
+  /** An engine on this place's store; opened engines of one place follow each other, never side by side. */
+  engine(ring: Partial<RingOptions>): LogEngine;
+  remove(): Promise<void>;
+}
+
+const died = (problem: string): never => {
+  throw new Error(problem);
+};
+
+export function batchOf(part: Partial<EngineBatch>): EngineBatch {
+  return {
+    committedAt: 1_000,
+    topics: [],
+    shapes: [],
+    records: [],
+    forgottenTopics: [],
+    latest: [],
+    checkpoint: null,
+    quarantine: [],
+    ...part,
+  };
+}
+
+/** Records with recognisable bodies of `bytes` bytes. */
+export function recordsOf(firstSeq: number, count: number, bytes = 10): EngineRecord[] {
+  const topic = { id: 1, name: "gps/van-7" };
+  return Array.from({ length: count }, (_, i) => ({
+    seq: firstSeq + i,
+    time: 5_000 - i,
+    topic,
+    body: bodyOf(firstSeq + i, bytes),
+  }));
+}
+
+export function bodyOf(seq: number, bytes = 10): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, i) => (seq * 31 + i) % 256);
+}
+
+function bodiesOf(page: EnginePage): number[][] {
+  if (page.kind !== "bodies") throw new Error(`the page was ${page.kind}`);
+  return page.bodies.map((body) => [...body]);
+}
+
+function expected(firstSeq: number, count: number, bytes = 10): number[][] {
+  return recordsOf(firstSeq, count, bytes).map(({ body }) => [...body]);
+}
+
+function packet(name: string, bytes = 4): QuarantinedPacket {
+  const payload = new Uint8Array(bytes).fill(7);
+  return { topic: name, payload, receivedAt: 77, client: "c1", format: null, reason: "not JSON" };
+}
+
+type Case = (start: (ring?: Partial<RingOptions>) => Promise<LogEngine>) => Promise<void>;
+
+const cases: Readonly<Record<string, Case>> = {
+  "a new store is empty and has an epoch": async (start) => {
+    const state = await opened.get(await start());
+    expect(state).toMatchObject({ head: 0, oldest: 1, topics: [], shapes: [], checkpoint: 0 });
+    expect(state?.epoch).toMatch(/^[0-9a-z]{12}$/);
+  },
+  "what was committed can be read, from any position": async (start) => {
+    const engine = await start();
+    await engine.commit(batchOf({ records: recordsOf(1, 3) }));
+    await engine.commit(batchOf({ records: recordsOf(4, 1) }));
+    await engine.commit(batchOf({ records: recordsOf(5, 4) }));
+    for (let after = 0; after <= 8; after++) {
+      expect(bodiesOf(await engine.read(after, 1e6))).toEqual(expected(after + 1, 8 - after));
+    }
+  },
+  "a page ends near maxBytes and has at least one body": async (start) => {
+    const engine = await start();
+    await engine.commit(batchOf({ records: recordsOf(1, 50, 100) }));
+    expect(bodiesOf(await engine.read(7, 1))).toEqual(expected(8, 1, 100));
+    const page = bodiesOf(await engine.read(7, 1_000));
+    expect(page.length).toBeGreaterThan(7);
+    expect(page.length).toBeLessThan(13);
+    expect(page).toEqual(expected(8, page.length, 100));
+  },
+  "large commits are read back whole": async (start) => {
+    const engine = await start();
+    await engine.commit(batchOf({ records: recordsOf(1, 300, 5_000) }));
+    const found: number[][] = [];
+    while (found.length < 300) found.push(...bodiesOf(await engine.read(found.length, 200_000)));
+    expect(found).toEqual(expected(1, 300, 5_000));
+  },
+  "the ring drops the oldest by bytes, and says evicted": async (start) => {
+    const engine = await start({ maxBytes: 5_000 });
+    let oldest = 1;
+    for (let seq = 1; seq <= 200; seq++) {
+      const batch = batchOf({ records: recordsOf(seq, 1, 100), checkpoint: seq });
+      oldest = (await engine.commit(batch)).oldest;
+    }
+    expect(oldest).toBeGreaterThan(140);
+    expect(oldest).toBeLessThan(190);
+    expect(await engine.read(oldest - 2, 1e6)).toEqual({ kind: "evicted", oldest });
+    expect(await engine.read(0, 1e6)).toEqual({ kind: "evicted", oldest });
+    expect(bodiesOf(await engine.read(oldest - 1, 1e6))).toEqual(expected(oldest, 201 - oldest, 100));
+  },
+  "the ring drops the oldest by age, also in a commit of nothing": async (start) => {
+    const engine = await start({ maxAgeMs: 1_000 });
+    await engine.commit(batchOf({ committedAt: 0, records: recordsOf(1, 2), checkpoint: 2 }));
+    await engine.commit(batchOf({ committedAt: 900, records: recordsOf(3, 1), checkpoint: 3 }));
+    expect((await engine.commit(batchOf({ committedAt: 1_500 }))).oldest).toBe(3);
+    expect((await engine.commit(batchOf({ committedAt: 1_901 }))).oldest).toBe(4);
+    expect(await engine.read(2, 1_000)).toEqual({ kind: "evicted", oldest: 4 });
+    expect(bodiesOf(await engine.read(3, 1_000))).toEqual([]);
+    const { oldest } = await engine.commit(batchOf({ committedAt: 1_902, records: recordsOf(4, 1) }));
+    expect(oldest).toBe(4);
+  },
+  "records after the checkpoint are kept, whatever the limits": async (start) => {
+    const engine = await start({ maxBytes: 100, maxAgeMs: 10 });
+    await engine.commit(batchOf({ committedAt: 0, records: recordsOf(1, 5, 100), checkpoint: 0 }));
+    const later = await engine.commit(batchOf({ committedAt: 99, records: recordsOf(6, 1), checkpoint: 4 }));
+    expect(later.oldest).toBeLessThanOrEqual(5);
+    expect((await engine.commit(batchOf({ committedAt: 999, checkpoint: 6 }))).oldest).toBe(7);
+  },
+  "quarantine is newest first, with ids that grow": async (start) => {
+    const engine = await start();
+    await engine.commit(batchOf({ quarantine: [packet("a"), packet("b")] }));
+    await engine.commit(batchOf({ quarantine: [{ ...packet("c"), client: null, format: "shelly" }] }));
+    const found = await engine.quarantined(2);
+    expect(found.map(({ topic }) => topic)).toEqual(["c", "b"]);
+    expect(found[0]).toMatchObject({ client: null, format: "shelly", receivedAt: 77, reason: "not JSON" });
+    expect([...(found[0]?.payload ?? [])]).toEqual([7, 7, 7, 7]);
+    expect(found[0]?.id).toBeGreaterThan(found[1]?.id as number);
+  },
+  "quarantine is a ring by count and by bytes": async (start) => {
+    const engine = await start({ quarantineMaxPackets: 3, quarantineMaxBytes: 100 });
+    for (const name of ["a", "b", "c", "d"]) await engine.commit(batchOf({ quarantine: [packet(name)] }));
+    expect((await engine.quarantined(9)).map(({ topic }) => topic)).toEqual(["d", "c", "b"]);
+    await engine.commit(batchOf({ quarantine: [packet("e", 95)] }));
+    expect((await engine.quarantined(9)).map(({ topic }) => topic)).toEqual(["e", "d"]);
+  },
+  "after close everything is refused": async (start) => {
+    const engine = await start();
+    await engine.close();
+    await expect(engine.commit(batchOf({ records: recordsOf(1, 1) }))).rejects.toThrow(/closed/);
+    await expect(engine.read(0, 10)).rejects.toThrow(/closed/);
+  },
+  "everything is there after it is opened again": async (start) => {
+    // Less than both commits, more than the second: whole commits are dropped at a time.
+    const ring = { maxBytes: 3_500, quarantineMaxPackets: 2 };
+    const first = await start(ring);
+    const topics = [
+      { id: 1, name: "gps/van-7" },
+      { id: 2, name: "gps/van-8" },
+      { id: 3, name: "gps/ünï" },
+    ];
+    const shapes = [{ id: 1, names: ["lat", 'a"\u0000b'], decimals: [7, 0] }];
+    const latest = [1, 2, 3].map((id) => ({ topicId: id, lastSeq: id, body: bodyOf(id) }));
+    const records = recordsOf(1, 3);
+    await first.commit(batchOf({ topics, shapes, records, latest, checkpoint: 3 }));
+    await first.commit(batchOf({ forgottenTopics: [3], records: recordsOf(4, 30, 100), checkpoint: 33 }));
+    const { oldest } = await first.commit(batchOf({ quarantine: [packet("a"), packet("b"), packet("c")] }));
+    await first.close();
+    const second = await start(ring);
+    const state = await opened.get(second);
+    expect(state).toMatchObject({ head: 33, oldest, lastTopicId: 3, checkpoint: 33, shapes });
+    expect(state?.epoch).toBe((await opened.get(first))?.epoch);
+    expect(state?.topics).toEqual(topics.slice(0, 2));
+    expect(state?.latest.map(({ body, ...row }) => ({ ...row, body: [...body] }))).toEqual(
+      latest.slice(0, 2).map(({ body, ...row }) => ({ ...row, body: [...body] })),
+    );
+    await second.commit(batchOf({ records: recordsOf(34, 1, 100) }));
+    expect(bodiesOf(await second.read(32, 1e6))).toEqual(expected(33, 2, 100));
+    await second.commit(batchOf({ quarantine: [packet("d")] }));
+    expect((await second.quarantined(9)).map(({ topic }) => topic)).toEqual(["d", "c"]);
+  },
+  "head does not go back when the ring was empty at the restart": async (start) => {
+    const first = await start({ maxAgeMs: 10 });
+    await first.commit(batchOf({ committedAt: 0, records: recordsOf(1, 7), checkpoint: 7 }));
+    await first.commit(batchOf({ committedAt: 100 }));
+    await first.close();
+    expect(await opened.get(await start())).toMatchObject({ head: 7, oldest: 8 });
+  },
+};
+
+/** What each engine said when the suite opened it. */
+const opened = new WeakMap<LogEngine, Promise<Awaited<ReturnType<LogEngine["open"]>>>>();
+
+/** Runs the contract of `LogEngine` on one kind of engine. */
+export function testEngine(kind: EngineKind): void {
+  describe(`engine contract: ${kind.name}`, () => {
+    let place: EnginePlace;
+    let engines: LogEngine[];
+    beforeEach(async () => {
+      place = await kind.place();
+      engines = [];
+    });
+    afterEach(async () => {
+      for (const engine of engines) await engine.close();
+      await place.remove();
+    });
+    const start = async (ring: Partial<RingOptions> = {}) => {
+      const engine = place.engine(ring);
+      engines.push(engine);
+      const state = engine.open(died);
+      opened.set(engine, state);
+      await state;
+      return engine;
+    };
+    it("declines only cases that exist", () => {
+      expect(Object.keys(cases)).toEqual(expect.arrayContaining(Object.keys(kind.declines)));
+    });
+    for (const [name, run] of Object.entries(cases)) {
+      if (!Object.hasOwn(kind.declines, name)) it(name, () => run(start));
+    }
+  });
+}

@@ -1,0 +1,197 @@
+import { rm } from "node:fs/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Log, type LogRecord, LogUnavailable, UnstorableReading } from "../../src/log/contract.ts";
+import { readBody } from "../../src/wire/body.ts";
+import { append, open, plain, readAll, reading, TestedEngine, t0, until } from "./harness.ts";
+import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
+
+let engine: TestedEngine;
+let log: Log;
+beforeEach(async () => {
+  engine = new TestedEngine(memoryEngine());
+  log = await open(engine, { maxPendingBytes: 20_000, maxReadingBytes: 4_096 });
+});
+afterEach(() => log.close());
+
+describe("append", () => {
+  it("gives each reading the next seq and resolves after it can be read", async () => {
+    await append(log, reading("van-7", { lat: 60.17, note: "a" }), reading("van-8", { lat: 1.5 }, t0 - 5));
+    expect(log.head).toBe(2);
+    expect((await readAll(log, 0)).map(plain)).toEqual([
+      { seq: 1, topic: "gps/van-7", time: t0, values: { lat: 60.17, note: "a" } },
+      { seq: 2, topic: "gps/van-8", time: t0 - 5, values: { lat: 1.5 } },
+    ]);
+  });
+
+  it("commits together what gathers while a commit is under way, and resolves in the order of the calls", async () => {
+    engine.hold();
+    const done: string[] = [];
+    const wait = (name: string, readings = [reading(name)]) =>
+      log.append({ readings })?.then(() => done.push(name));
+    const all = [wait("a")];
+    await until(() => engine.batches.length === 1);
+    all.push(wait("b"), wait("barrier", []), wait("c"), wait("d"));
+    engine.release();
+    await Promise.all(all);
+    expect(done).toEqual(["a", "b", "barrier", "c", "d"]);
+    expect(engine.batches.map(({ records }) => records.length)).toEqual([1, 3]);
+  });
+
+  it("of nothing waits for what was appended before, and is null when nothing is pending", async () => {
+    expect(log.append({ readings: [] })).toBeNull();
+    engine.hold();
+    const done: string[] = [];
+    const first = log.append({ readings: [reading("a")] })?.then(() => done.push("a"));
+    await until(() => engine.batches.length === 1);
+    const barrier = log.append({ readings: [] })?.then(() => done.push("barrier"));
+    engine.release();
+    await Promise.all([first, barrier]);
+    expect(done).toEqual(["a", "barrier"]);
+    expect(log.append({ readings: [] })).toBeNull();
+  });
+
+  it("keeps quarantined packets with the same promise", async () => {
+    const packet = {
+      topic: "x/y",
+      payload: Uint8Array.of(1, 2),
+      receivedAt: t0,
+      client: null,
+      format: null,
+      reason: "no format claims the topic",
+    };
+    await log.append({ readings: [reading("a")], quarantine: [packet] });
+    expect(await log.quarantined(5)).toEqual([{ ...packet, id: 1 }]);
+  });
+
+  it("refuses what does not fit the queue, without using a seq, and takes more when it is shorter", async () => {
+    engine.hold();
+    const large = () => reading("a", { text: "x".repeat(3_000) });
+    const taken = Array.from({ length: 6 }, () => log.append({ readings: [large()] }));
+    await expect(log.append({ readings: [large()] })).rejects.toThrow(/maxPendingBytes/);
+    engine.release();
+    await Promise.all(taken);
+    await append(log, large());
+    expect(log.head).toBe(7);
+  });
+
+  it("refuses readings that no reader could decode, and stores nothing of their batch", async () => {
+    let deep: unknown[] = [];
+    for (let i = 0; i < 40; i++) deep = [deep];
+    const bad = [
+      reading("a", { text: "x".repeat(5_000) }),
+      reading("a", {}, Number.NaN),
+      reading("a", { segments: deep as never }),
+      reading("a", JSON.parse('{"__proto__": 1}')),
+      reading("a", { segments: [JSON.parse('{"__proto__": 1}')] }),
+      reading("a", Object.fromEntries(Array.from({ length: 1_025 }, (_, i) => [`v${i}`, 1]))),
+      reading("x".repeat(70_000)),
+    ];
+    for (const one of bad) {
+      const refused = log.append({ readings: [reading("good"), one] });
+      await expect(refused).rejects.toBeInstanceOf(UnstorableReading);
+    }
+    await append(log, reading("after"));
+    expect((await readAll(log, 0)).map(plain)).toMatchObject([{ seq: 1, topic: "gps/after" }]);
+  });
+
+  it("keeps values whose names have a scale but which are no numbers", async () => {
+    const values = { lat: [1, 2], lon: "12.5", altM: null, powerW: { a: [0.1] }, speedKmh: [7] };
+    const sqliteLog = await open(new TestedEngine(memoryEngine()), { tailRecords: 0 });
+    await append(sqliteLog, reading("a", values));
+    expect((await readAll(sqliteLog, 0))[0]?.values).toEqual(values);
+    await sqliteLog.close();
+  });
+
+  it("uses the free shape when there are too many lists of names", async () => {
+    const few = await open(new TestedEngine(memoryEngine()), { maxShapes: 2, tailRecords: 0 });
+    const lists = [{ a: 1 }, { b: 2 }, { c: 3.25 }, { a: 4 }];
+    for (const values of lists) await append(few, reading("a", values));
+    const records = await readAll(few, 0);
+    expect(records.map(({ shapeId }) => shapeId)).toEqual([1, 2, 0, 1]);
+    expect(records.map(({ values }) => values)).toEqual(lists);
+    expect(few.shape(1)?.names).toEqual(["a"]);
+    expect(few.shape(0)?.names).toEqual([]);
+    expect(few.shape(3)).toBeUndefined();
+    await few.close();
+  });
+
+  it("is refused after close, which stores what was appended before", async () => {
+    const last = log.append({ readings: [reading("a")] });
+    await log.close();
+    await last;
+    expect(log.head).toBe(1);
+    await expect(log.append({ readings: [reading("b")] })).rejects.toBeInstanceOf(LogUnavailable);
+    expect(log.append({ readings: [] })).toBeNull();
+  });
+});
+
+describe("onCommitted", () => {
+  it("calls back once per commit, in seq order, before the promise resolves", async () => {
+    const events: string[] = [];
+    log.onCommitted((records) => events.push(records.map(({ seq }) => seq).join(",")));
+    const appends = ["a", "b", "c"].map((name) =>
+      log.append({ readings: [reading(name), reading(name)] })?.then(() => events.push(name)),
+    );
+    await Promise.all(appends);
+    expect(events).toEqual(["1,2,3,4,5,6", "a", "b", "c"]);
+  });
+
+  it("has head and latest up to date in the callback, and the stored bytes as body", async () => {
+    const seen: unknown[] = [];
+    const bodies: Uint8Array[] = [];
+    log.onCommitted((records) => {
+      bodies.push(...records.map(({ body }) => body));
+      seen.push([log.head, log.latest("gps/a")[0]?.seq, log.topic(records[0]?.topic.id as number)?.name]);
+    });
+    await append(log, reading("a"));
+    expect(seen).toEqual([[1, 1, "gps/a"]]);
+    const page = await engine.read(0, 1_000);
+    expect(page.kind === "bodies" && [...(page.bodies[0] ?? [])]).toEqual([...(bodies[0] ?? [])]);
+    expect(readBody(bodies[0] as Uint8Array)).toMatchObject({ seq: 1, topicId: 1, shapeId: 1, time: t0 });
+  });
+
+  it("goes on when a listener throws, and stops for one that unsubscribed", async () => {
+    const seen: number[] = [];
+    log.onCommitted(() => {
+      throw new Error("broken listener");
+    });
+    const stop = log.onCommitted((records) => seen.push(...records.map(({ seq }: LogRecord) => seq)));
+    await append(log, reading("a"));
+    stop();
+    await append(log, reading("a"));
+    expect(seen).toEqual([1]);
+    expect(log.health()).toEqual({ ok: true, problem: null });
+  });
+
+  it("takes an append from inside a listener into a later commit", async () => {
+    let derived: Promise<void> | null = null;
+    log.onCommitted((records) => {
+      if (records[0]?.topic.name === "gps/a") derived = log.append({ readings: [reading("b")] });
+    });
+    await append(log, reading("a"));
+    await derived;
+    expect((await readAll(log, 0)).map(({ topic }) => topic.name)).toEqual(["gps/a", "gps/b"]);
+  });
+});
+
+describe("read", () => {
+  it("is synchronous in the tail and a promise before it; pages across the border have no hole", async () => {
+    const folder = await temporaryFolder();
+    const stored = await open(sqliteIn(folder), { tailRecords: 10 });
+    for (let i = 0; i < 8; i++) await append(stored, ...Array.from({ length: 5 }, () => reading(`d${i}`)));
+    expect(stored.read(30, 1_000)).not.toBeInstanceOf(Promise);
+    expect(stored.read(29, 1_000)).toBeInstanceOf(Promise);
+    expect(stored.read(40, 1_000)).toEqual({ kind: "records", records: [], through: 40 });
+    for (const maxBytes of [1, 100, 10_000]) expect(await readAll(stored, 0, maxBytes)).toHaveLength(40);
+    await stored.close();
+    const again = await open(sqliteIn(folder));
+    expect(again.head).toBe(40);
+    expect(again.epoch).toBe(stored.epoch);
+    await append(again, reading("late"));
+    const records = await readAll(again, 0, 500);
+    expect(records.map(({ topic }) => topic.name).slice(-2)).toEqual(["gps/d7", "gps/late"]);
+    expect(again.read(40, 1_000)).not.toBeInstanceOf(Promise);
+    await again.close();
+    await rm(folder, { recursive: true });
+  });
+});
