@@ -1,0 +1,71 @@
+import { batch, type Signal, signal } from "@preact/signals";
+import type { Clock } from "../model/clock.ts";
+import type { Connection } from "./connection.ts";
+import type { Theme } from "./palette.ts";
+import { RateMeter } from "./rate.ts";
+import { watchTheme } from "./theme.ts";
+import { Things } from "./things.ts";
+
+/** Lists and cards are made anew this often while readings come; nobody reads numbers that change faster. */
+const refreshMs = 250;
+/** Ages grow this often also when nothing comes. */
+const ageTickMs = 1_000;
+
+/** Everything the page shows. Components read the signals; readings reach them only through `refresh`. */
+export interface Page {
+  readonly clock: Clock;
+  readonly things: Things;
+  readonly rate: RateMeter;
+  /** The moment that all ages on the page refer to, epoch milliseconds; set by each refresh. */
+  readonly now: Signal<number>;
+  readonly perSecond: Signal<number>;
+  readonly connection: Signal<Connection>;
+  readonly filter: Signal<string>;
+  /** Key of the thing whose card is open. */
+  readonly selected: Signal<string | null>;
+  /** Grows with each wish to bring the selected thing into view. */
+  readonly flights: Signal<number>;
+  readonly theme: Signal<Theme>;
+  /** Listeners that want to know of new readings at once (the map, which keeps its own pace). */
+  readonly onReadings: Set<() => void>;
+}
+
+export function createPage(clock: Clock): Page {
+  return {
+    clock,
+    things: new Things(),
+    rate: new RateMeter(),
+    now: signal(clock.now()),
+    perSecond: signal(0),
+    connection: signal<Connection>({ kind: "reconnecting", lostAt: null, wasLive: false }),
+    filter: signal(""),
+    selected: signal(null),
+    flights: signal(0),
+    theme: watchTheme(),
+    onReadings: new Set(),
+  };
+}
+
+/** Opens a thing's card and moves the map there. */
+export function select(page: Page, key: string): void {
+  batch(() => {
+    page.selected.value = key;
+    page.flights.value++;
+  });
+}
+
+/** Keeps the components up to date: some times a second while readings come, else once a second for the ages. */
+export function keepFresh(page: Page): void {
+  let shownVersion = -1;
+  const refresh = () => {
+    const now = page.clock.now();
+    const isNew = page.things.version !== shownVersion;
+    if (!isNew && now - page.now.value < ageTickMs) return;
+    shownVersion = page.things.version;
+    batch(() => {
+      page.now.value = now;
+      page.perSecond.value = page.rate.perSecond(now);
+    });
+  };
+  setInterval(refresh, refreshMs);
+}
