@@ -31,7 +31,7 @@ export function mergeLatest(old: LatestState | null, reading: Observation, maxFi
   const shape = reading.shape.id === 0 ? null : reading.shape;
   if (old && isEmpty(values)) return old;
   // Most devices always send the same fields: then nothing of the old state is left.
-  if (!old || (time >= old.time && shape !== null && shape === old.shape)) {
+  if (!old || isEmpty(old.values) || (time >= old.time && shape !== null && shape === old.shape)) {
     return withinLimit({ seq, time, values, times: null, shape }, maxFields);
   }
   return time >= old.time ? mergeNewer(old, reading, maxFields) : mergeLate(old, reading, maxFields);

@@ -57,15 +57,17 @@ export class TestedEngine implements LogEngine {
   readonly #engine: LogEngine;
   readonly batches: EngineBatch[] = [];
   #failure: string | null = null;
+  #failures = 0;
   #held: (() => void)[] | null = null;
 
   constructor(engine: LogEngine) {
     this.#engine = engine;
   }
 
-  /** Commits fail with `reason` from now on; null mends. */
-  fail(reason: string | null): void {
+  /** The next `times` commits fail with `reason`; null mends. */
+  fail(reason: string | null, times = Number.POSITIVE_INFINITY): void {
     this.#failure = reason;
+    this.#failures = times;
   }
 
   /** Commits wait from now on. */
@@ -86,7 +88,7 @@ export class TestedEngine implements LogEngine {
     this.batches.push(batch);
     const held = this.#held;
     if (held) await new Promise<void>((resolve) => held.push(resolve));
-    if (this.#failure !== null) throw new Error(this.#failure);
+    if (this.#failure !== null && this.#failures-- > 0) throw new Error(this.#failure);
     return this.#engine.commit(batch);
   }
 

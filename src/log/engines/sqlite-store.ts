@@ -111,6 +111,9 @@ export class SqliteStore {
   #write(batch: PackedBatch): MetaRow {
     const sql = this.#sql;
     const meta = { ...this.#meta, checkpoint: batch.checkpoint ?? this.#meta.checkpoint };
+    for (const { bytes } of batch.blocks) meta.ring_bytes += bytes.length + rowBytes;
+    // Before anything is added, so that a full file has pages to use again.
+    this.#trim(meta, batch.committedAt);
     for (const { id, name } of batch.topics) {
       sql.putTopic.run(id, name);
       meta.last_topic_id = Math.max(meta.last_topic_id, id);
@@ -123,9 +126,6 @@ export class SqliteStore {
       sql.dropTopic.run(id);
       sql.dropLatest.run(id);
     }
-    for (const { bytes } of batch.blocks) meta.ring_bytes += bytes.length + rowBytes;
-    // Before the insert, so that a full file has pages to use again.
-    this.#trim(meta, batch.committedAt);
     for (const { firstSeq, lastSeq, minTime, maxTime, bytes } of batch.blocks) {
       sql.putBlock.run(firstSeq, lastSeq, batch.committedAt, minTime, maxTime, bytes);
       meta.head = lastSeq;

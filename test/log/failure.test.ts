@@ -1,0 +1,195 @@
+import { rm } from "node:fs/promises";
+import type { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LogUnavailable, TooManyTopics } from "../../src/log/contract.ts";
+import type { Reading } from "../../src/model/reading.ts";
+import { append, open, plain, readAll, reading, TestClock, TestedEngine, t0, until } from "./harness.ts";
+import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe("a commit that fails", () => {
+  it("rejects its appends only, tells health why, and heals with the next that works", async () => {
+    const engine = new TestedEngine(sqliteIn(folder));
+    const log = await open(engine);
+    await append(log, reading("a"));
+    engine.fail("no room: free space");
+    const failed = log.append({ readings: [reading("b"), reading("b", { fresh: 1 })] });
+    await expect(failed).rejects.toBeInstanceOf(LogUnavailable);
+    await expect(failed).rejects.toThrow("no room: free space");
+    expect(log.health()).toEqual({ ok: false, problem: "no room: free space" });
+    expect([log.head, log.latest("gps/b"), log.read(1, 100)]).toEqual([
+      1,
+      [],
+      { kind: "records", records: [], through: 1 },
+    ]);
+    engine.fail(null);
+    await append(log, reading("c"), reading("b", { fresh: 2 }));
+    expect(log.health()).toEqual({ ok: true, problem: null });
+    await log.close();
+    // Topics and shapes that a failed commit announced first must have been announced again.
+    const again = await open(sqliteIn(folder));
+    expect((await readAll(again, 0)).map(plain)).toMatchObject([
+      { seq: 1, topic: "gps/a" },
+      { seq: 2, topic: "gps/c" },
+      { seq: 3, topic: "gps/b", values: { fresh: 2 } },
+    ]);
+    await again.close();
+  });
+
+  it("moves up what gathered behind it, so that no seq is left out", async () => {
+    const engine = new TestedEngine(sqliteIn(folder));
+    const log = await open(engine, { tailRecords: 0 });
+    engine.hold();
+    const first = log.append({ readings: Array.from({ length: 200 }, () => reading("a")) });
+    await until(() => engine.batches.length === 1);
+    const second = log.append({ readings: [reading("b"), reading("c", { segments: [{ n: "é" }] })] });
+    const seen: number[] = [];
+    log.onCommitted((records) => seen.push(...records.map(({ seq }) => seq)));
+    engine.fail("gone for a moment", 1);
+    engine.release();
+    await expect(first).rejects.toThrow("gone for a moment");
+    await second;
+    expect(seen).toEqual([1, 2]);
+    expect((await readAll(log, 0)).map(plain)).toMatchObject([
+      { seq: 1, topic: "gps/b" },
+      { seq: 2, topic: "gps/c", values: { segments: [{ n: "é" }] } },
+    ]);
+    await log.close();
+  });
+
+  it("is tried again by the log itself when no append comes", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    const log = await open(engine, { latestCheckpointMs: 5 });
+    engine.fail("busy");
+    await expect(append(log, reading("a"))).rejects.toThrow("busy");
+    engine.fail(null);
+    await until(() => log.health().ok);
+    await log.close();
+  });
+
+  it("does not lose a checkpoint that was part of it", async () => {
+    const log = await open(new TestedEngine(sqliteIn(folder)));
+    await append(log, reading("a", { x: 1 }));
+    await log.close();
+    const engine = new TestedEngine(sqliteIn(folder));
+    const second = await open(engine, { latestCheckpointMs: 5 });
+    await append(second, reading("a", { y: 2 }));
+    engine.fail("full");
+    await until(() => engine.batches.some(({ latest }) => latest.length > 0) && !second.health().ok);
+    engine.fail(null);
+    await until(() => engine.batches.at(-1)?.checkpoint === 2 && second.health().ok);
+    await second.close();
+    const third = await open(sqliteIn(folder));
+    expect(third.latest("gps/a")).toMatchObject([{ seq: 2, values: { x: 1, y: 2 } }]);
+    await third.close();
+  });
+});
+
+describe("SQLite", () => {
+  it("that is full rejects, keeps what it has, and heals when there is room again", async () => {
+    const clock = new TestClock();
+    const log = await open(
+      sqliteIn(folder, { maxFileBytes: 400_000, maxAgeMs: 1_000 }),
+      { latestCheckpointMs: 20 },
+      clock,
+    );
+    const large = () => append(log, reading("a", { text: "x".repeat(20_000), n: log.head }));
+    let stored = 0;
+    const failure = await (async () => {
+      for (; ; stored++) await large();
+    })().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(LogUnavailable);
+    expect(String(failure)).toMatch(/no room for .*log\.db: free space .*SQLITE_FULL/);
+    expect(stored).toBeGreaterThan(5);
+    expect([log.head, log.health().ok]).toEqual([stored, false]);
+    expect(await readAll(log, 0, 50_000)).toHaveLength(stored);
+    clock.time += 2_000;
+    await expect
+      .poll(() =>
+        large().then(
+          () => log.health().ok,
+          () => false,
+        ),
+      )
+      .toBe(true);
+    expect(log.head).toBe(stored + 1);
+    await log.close();
+    const again = await open(sqliteIn(folder));
+    expect(again.head).toBe(stored + 1);
+    expect(again.latest("gps/a")).toMatchObject([{ seq: stored + 1, values: { n: stored } }]);
+    await again.close();
+  });
+
+  it("whose thread dies rejects what is pending and everything after, and says so", async () => {
+    let worker: Worker | null = null;
+    process.once("worker", (started) => {
+      worker = started;
+    });
+    const log = await open(sqliteIn(folder), { tailRecords: 0 });
+    await append(log, reading("a"));
+    const pending = log.append({ readings: [reading("b")] });
+    const death = (worker as Worker | null)?.terminate();
+    await expect(pending).rejects.toBeInstanceOf(LogUnavailable);
+    await death;
+    await until(() => !log.health().ok);
+    expect(log.health().problem).toMatch(/the thread that writes .*log\.db ended/);
+    await expect(append(log, reading("c"))).rejects.toBeInstanceOf(LogUnavailable);
+    await expect(log.read(0, 100)).rejects.toBeInstanceOf(LogUnavailable);
+    await log.close();
+    const again = await open(sqliteIn(folder));
+    expect((await readAll(again, 0)).map(({ topic }) => topic.name)).toEqual(["gps/a"]);
+    await again.close();
+  });
+});
+
+describe("the limit of topics", () => {
+  const fresh = (from: number, count: number): Reading[] =>
+    Array.from({ length: count }, (_, i) => reading(`new-${from + i}`));
+
+  it("refuses new ones whole when the ring still has the old ones; known topics flow on", async () => {
+    const log = await open(memoryEngine(), { maxTopics: 10 });
+    await append(log, ...fresh(0, 9));
+    await expect(append(log, reading("new-3"), ...fresh(20, 2))).rejects.toBeInstanceOf(TooManyTopics);
+    expect(log.head).toBe(9);
+    await append(log, reading("new-3"));
+    expect(log.head).toBe(10);
+    await log.close();
+  });
+
+  it("forgets topics that the ring has evicted, longest silent first, and never uses an id twice", async () => {
+    const clock = new TestClock();
+    const options = { maxTopics: 10, latestCheckpointMs: 5 };
+    const log = await open(sqliteIn(folder, { maxAgeMs: 1_000 }), options, clock);
+    await append(log, ...fresh(0, 10));
+    const ids = new Set(log.latest("#").map(({ topic }) => topic.id));
+    clock.time += 2_000;
+    // The checkpoint, which runs by itself, must have passed them before the ring lets them go.
+    await until(async () => {
+      await append(log, reading("new-9"));
+      return log.oldest > 10;
+    });
+    await append(log, reading("other"));
+    expect(log.latest("gps/new-0")).toEqual([]);
+    expect(log.latest("gps/new-1")).toHaveLength(1);
+    expect(log.latest("gps/new-9")).toHaveLength(1);
+    expect(ids.has(log.latest("gps/other")[0]?.topic.id as number)).toBe(false);
+    await log.close();
+    const again = await open(sqliteIn(folder, { maxAgeMs: 1_000 }), options, clock);
+    expect(again.latest("#").map(({ topic }) => topic.name)).not.toContain("gps/new-0");
+    await append(again, reading("new-0"));
+    expect(again.latest("gps/new-0")[0]?.topic.id).toBeGreaterThan(11);
+    await again.close();
+  });
+
+  it("stores names that differ only in what UTF-8 cannot say as one topic", async () => {
+    const log = await open(sqliteIn(folder));
+    await append(log, reading("a\ud800", { x: 1 }, t0), reading("a\ud801", { y: 2 }, t0));
+    expect(log.latest("#")).toMatchObject([{ topic: { name: "gps/a\ufffd" }, values: { x: 1, y: 2 } }]);
+    await log.close();
+  });
+});
