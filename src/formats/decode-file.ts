@@ -74,7 +74,7 @@ function decodeMessage(
 ): MessageResult | string {
   const topic = message["topic"];
   if (typeof topic !== "string") return `topic: ${quote(topic)}; a message needs one`;
-  const payload = buildPayload(message);
+  const payload = messagePayload(message);
   if (typeof payload === "string") return payload;
   const receivedAt =
     message["receivedAt"] === undefined ? clock.now() : parseTime(message["receivedAt"], null, 0);
@@ -124,7 +124,7 @@ function routerOf(
 }
 
 /** The bytes that the message describes; a reason if it describes none. */
-function buildPayload(message: JsonObject): Uint8Array | string {
+export function messagePayload(message: JsonObject): Uint8Array | string {
   const { encoding, payload } = message;
   if (encoding === "json") return new TextEncoder().encode(JSON.stringify(payload) ?? "");
   if (encoding === "generator") return generate(payload);

@@ -9,7 +9,7 @@ import { observedAt, parseTime } from "./time.ts";
 import type { TimeZone } from "./timezone.ts";
 
 /** A field of a provider's message: what stands there, and its path for a reason. */
-export interface Part {
+interface Part {
   readonly raw: unknown;
   readonly path: string;
 }

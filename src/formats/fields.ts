@@ -49,24 +49,27 @@ export function convert(value: number, scale: number): number {
   return Math.round(exact * roundingUnit) / roundingUnit + 0;
 }
 
-/**
- * Reads one value as a number field: the converted number, `undefined` where the source has none, or a reason why it
- * is no good. `path` stands before the field's name in the reason, as in `data[0].`.
- */
-export function readValue(raw: unknown, field: NumberField, path = ""): number | undefined | string {
-  const number = readNumber(raw);
+/** The number of `raw` in our unit; `undefined` where there is none or it is no good. */
+export function readValue(raw: unknown, field: NumberField): number | undefined {
+  const number = typeof raw === "number" ? raw : readNumber(raw);
   if (number === undefined) return undefined;
-  if (!Number.isFinite(number)) {
-    return `${path}${field.from}: ${quote(raw)} is not a finite decimal number; send one or leave it out`;
-  }
-  const { min, max, integer } = field.range;
   const value = convert(number, field.scale);
-  if (value < min || value > max) {
-    return `${path}${field.from}: ${quote(raw)} is outside ${rangeText(field)}; check the unit and the sensor`;
-  }
-  if (integer && !Number.isSafeInteger(value))
-    return `${path}${field.from}: ${quote(raw)} is not a whole number`;
+  const { min, max, integer } = field.range;
+  // Written so that NaN is no good either.
+  if (!(value >= min && value <= max) || (integer && !Number.isSafeInteger(value))) return undefined;
   return field.to === "courseDeg" && value === 360 ? 0 : value;
+}
+
+/** Why `readValue` gives nothing. Apart from it, because most bad values are dropped and nobody asks. */
+export function fieldProblem(raw: unknown, field: NumberField, path = ""): string {
+  const number = readNumber(raw);
+  const name = `${path}${field.from}`;
+  if (number === undefined) return `${name}: missing; it is required`;
+  if (!Number.isFinite(number)) return `${name}: ${quote(raw)} is not a finite decimal number`;
+  const { min, max } = field.range;
+  const value = convert(number, field.scale);
+  if (value >= min && value <= max) return `${name}: ${quote(raw)} is not a whole number`;
+  return `${name}: ${quote(raw)} is outside ${rangeText(field)}; check the unit and the sensor`;
 }
 
 function rangeText(field: NumberField): string {
@@ -94,9 +97,10 @@ export function readFields(
 
 /** Sets one optional number, as `readFields` does. */
 export function setField(raw: unknown, field: NumberField, values: Values, path = ""): string | null {
-  const value = readValue(raw, field, path);
-  if (typeof value === "number") values[field.to] = value;
-  else if (value !== undefined && isInfinite(raw)) return value;
+  if (raw === undefined || raw === null) return null;
+  const value = readValue(raw, field);
+  if (value !== undefined) values[field.to] = value;
+  else if (isInfinite(raw)) return fieldProblem(raw, field, path);
   return null;
 }
 
@@ -107,7 +111,8 @@ export function isInfinite(raw: unknown): boolean {
 
 /** Reads a field that the reading cannot do without: the number, or the reason why there is none. */
 export function requireField(source: JsonObject, field: NumberField, path = ""): number | string {
-  return readValue(source[field.from], field, path) ?? `${path}${field.from}: missing; it is required`;
+  const raw = source[field.from];
+  return readValue(raw, field) ?? fieldProblem(raw, field, path);
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { Packet } from "../model/packet.ts";
-import { isoTime, isTime, type Reading, type Values } from "../model/reading.ts";
+import type { Reading, Values } from "../model/reading.ts";
 import { numberField, readFields, readNumber, readText } from "./fields.ts";
 import type { Format } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { nothing, outcome, quote, reject } from "./outcome.ts";
 import { positionFields, readPosition } from "./position.ts";
-import { observedAt, parseTime } from "./time.ts";
+import { observedAt, readTimeText } from "./time.ts";
 
 const position = positionFields("lat", "long");
 
@@ -158,7 +158,6 @@ function setText(values: Values, name: string, raw: unknown, fallback?: string):
 }
 
 function setTime(values: Values, name: string, raw: unknown): void {
-  if (raw === undefined || raw === null) return;
-  const time = parseTime(raw, null, 0);
-  if (time !== null && isTime(time)) values[name] = isoTime(time);
+  const text = readTimeText(raw, null, 0);
+  if (text !== undefined) values[name] = text;
 }

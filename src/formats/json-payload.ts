@@ -9,7 +9,7 @@ export interface JsonObject {
 export const maxPayloadBytes = 1_048_576;
 
 /** Deepest nesting of lists and objects that is read; real devices need fewer than ten. */
-export const maxDepth = 32;
+const maxDepth = 32;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

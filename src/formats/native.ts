@@ -1,13 +1,5 @@
 import type { Packet } from "../model/packet.ts";
-import {
-  type Domain,
-  domains,
-  isoTime,
-  isTime,
-  type Reading,
-  type Value,
-  type Values,
-} from "../model/reading.ts";
+import { type Domain, domains, type Reading, type Value, type Values } from "../model/reading.ts";
 import {
   isInfinite,
   maxTextChars,
@@ -20,9 +12,9 @@ import {
 import type { Format, FormatSettings } from "./format.ts";
 import { isHostileName, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { currencyExponent } from "./money.ts";
-import { nothing, quote, reject } from "./outcome.ts";
+import { makeReading, nothing, quote, reject } from "./outcome.ts";
 import { readSegments, segmentsValue } from "./segments.ts";
-import { observedAt, parseTime } from "./time.ts";
+import { observedAt, readTimeText } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
 import { congestionLevels, type NumberName, transitEvents } from "./vocabulary.ts";
 
@@ -120,7 +112,8 @@ function readNative(packet: Packet, payload: JsonObject, zone: TimeZone | null):
   const domain = domains.find((name) => name === packet.topic.slice(second, third - 1));
   if (domain === undefined) return `topic: the second level must be one of ${domains.join(", ")}`;
   const device = packet.topic.slice(third);
-  if (`/${device}/`.includes("//")) return "topic: the device's id is missing or has an empty level";
+  if (device === "" || device[0] === "/" || device.endsWith("/") || device.includes("//"))
+    return "topic: the device's id is missing or has an empty level";
   if (domain === "gps" && hasNoFix(payload)) return null;
   const values: Values = {};
   const problem = readValues(payload, known[domain], values, packet.receivedAt, zone);
@@ -132,8 +125,7 @@ function readNative(packet: Packet, payload: JsonObject, zone: TimeZone | null):
   const channel = channelOf(domain, payload, values);
   if (channel === null)
     return `channel: ${quote(payload["channel"])} is not a name of at most ${maxTextChars} characters`;
-  const reading = { domain, device, time, values };
-  return channel === undefined ? reading : { ...reading, channel };
+  return makeReading(domain, device, channel, time, values);
 }
 
 /** Rule 6: without a valid fix there is no position. Coordinates near 0,0 with satellites are real. */
@@ -156,7 +148,7 @@ function readValues(
     const kind = table.get(name);
     if (kind === undefined) {
       if (isInfinite(raw)) return `${name}: ${quote(raw)} is not a finite number`;
-      if (isKept(name, raw)) values[name] = raw;
+      if (isKept(name, raw)) values[name] = typeof raw === "number" ? raw + 0 : raw;
       else continue;
     } else if (typeof kind === "object" && "from" in kind) {
       const problem = setField(raw, kind, values);
@@ -189,8 +181,7 @@ function readKind(
     return segments === undefined ? undefined : segmentsValue(segments);
   }
   if (kind === "time") {
-    const time = parseTime(raw, zone, receivedAt);
-    return time !== null && isTime(time) ? isoTime(time) : undefined;
+    return readTimeText(raw, zone, receivedAt);
   }
   return typeof raw === "string" && kind.has(raw) ? raw : undefined;
 }

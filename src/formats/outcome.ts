@@ -1,5 +1,5 @@
 import type { Decoded } from "../model/packet.ts";
-import type { Reading } from "../model/reading.ts";
+import type { Domain, Reading, Values } from "../model/reading.ts";
 
 /** Most reasons that one packet's `rejected` lists; the rest is counted. */
 const maxReasons = 3;
@@ -10,6 +10,17 @@ export const nothing: Decoded = Object.freeze({ readings: Object.freeze([]), rej
 /** A packet that could not be read; `reason` names the field's path and what to do. */
 export function reject(reason: string): Decoded {
   return { readings: [], rejected: reason };
+}
+
+/** A reading of a device, or of a channel of it where that is not undefined. A literal: spreading costs more than parsing. */
+export function makeReading(
+  domain: Domain,
+  device: string,
+  channel: string | undefined,
+  time: number,
+  values: Values,
+): Reading {
+  return channel === undefined ? { domain, device, time, values } : { domain, device, channel, time, values };
 }
 
 /** What a packet with one entity gave: its reading, or the reason why it could not be read. */

@@ -1,6 +1,6 @@
 import type { Reading, Values } from "../model/reading.ts";
 import { convert, readNumber } from "./fields.ts";
-import { quote } from "./outcome.ts";
+import { makeReading, quote } from "./outcome.ts";
 import type { NumberName } from "./vocabulary.ts";
 
 /** Longest text of telegram lines that is looked at; a whole telegram has about a thousand characters. */
@@ -69,8 +69,7 @@ export function createP1Reader(): P1Reader {
       if (problem !== null) results.push(problem);
     }
     for (const [channel, values] of channels) {
-      const reading = { domain: "energy", device, time, values } as const;
-      results.push(channel === "" ? reading : { ...reading, channel });
+      results.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
     }
     return results;
   };

@@ -33,7 +33,7 @@ export function requirePosition(
 export function readPosition(source: JsonObject, fields: PositionFields, values: Values): boolean {
   const lat = readValue(source[fields.lat.from], fields.lat);
   const lon = readValue(source[fields.lon.from], fields.lon);
-  if (typeof lat !== "number" || typeof lon !== "number") return false;
+  if (lat === undefined || lon === undefined) return false;
   values["lat"] = lat;
   values["lon"] = lon;
   return true;

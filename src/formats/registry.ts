@@ -14,7 +14,7 @@ import { tasmota } from "./tasmota.ts";
 export const allFormats: readonly Format[] = [native, owntracks, tasmota, digitraffic, hslHfp, fares];
 
 /** The format that reads a topic. */
-export interface Route {
+interface Route {
   readonly name: string;
   readonly decode: Decode;
 }

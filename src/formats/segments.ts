@@ -6,7 +6,7 @@ import { isObject } from "./json-payload.ts";
 export const maxSegments = 64;
 
 /** What a segment says. Times are local to the airport and stay as the feed wrote them. */
-export const segmentNames = [
+const segmentNames = [
   "carrier",
   "number",
   "operating",

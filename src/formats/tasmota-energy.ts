@@ -1,5 +1,5 @@
 import type { Values } from "../model/reading.ts";
-import { isInfinite, type NumberField, numberField, readValue } from "./fields.ts";
+import { fieldProblem, isInfinite, type NumberField, numberField, readValue } from "./fields.ts";
 import type { JsonObject } from "./json-payload.ts";
 
 /** Most channels of one meter; the firmware has at most eight phases. */
@@ -127,14 +127,13 @@ function setValue(
   field: NumberField,
   raw: unknown,
 ): string | null {
-  const value = readValue(raw, field, "ENERGY.");
-  if (typeof value === "number") {
-    let values = channels.get(channel);
-    if (values === undefined) {
-      values = {};
-      channels.set(channel, values);
-    }
-    values[field.to] = value;
-  } else if (value !== undefined && isInfinite(raw)) return value;
+  const value = readValue(raw, field);
+  if (value === undefined) return isInfinite(raw) ? fieldProblem(raw, field, "ENERGY.") : null;
+  let values = channels.get(channel);
+  if (values === undefined) {
+    values = {};
+    channels.set(channel, values);
+  }
+  values[field.to] = value;
   return null;
 }

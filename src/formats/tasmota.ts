@@ -3,7 +3,7 @@ import type { Reading, Values } from "../model/reading.ts";
 import { numberField, readFields, readText } from "./fields.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
-import { nothing, outcomes, quote, reject } from "./outcome.ts";
+import { makeReading, nothing, outcomes, quote, reject } from "./outcome.ts";
 import { createP1Reader } from "./p1-lines.ts";
 import { readEnergy } from "./tasmota-energy.ts";
 import { readTeleinfo } from "./teleinfo.ts";
@@ -83,12 +83,12 @@ function createDecoder(zone: TimeZone | null): Decode {
 
 /** Every level but the prefix and the last, null if nothing is left. */
 function deviceOf(topic: string): string | null {
-  const levels = topic.split("/");
-  const last = levels.length - 1;
-  let prefix = 0;
-  if (!prefixes.has(levels[0] as string))
-    prefix = prefixes.has(levels[last - 1] as string) ? last - 1 : last - 2;
-  const device = levels.filter((_, at) => at !== prefix && at !== last).join("/");
+  const first = topic.indexOf("/");
+  const last = topic.lastIndexOf("/");
+  if (prefixes.has(topic.slice(0, first))) return last > first + 1 ? topic.slice(first + 1, last) : null;
+  const levels = topic.slice(0, last).split("/");
+  const prefix = levels.findLastIndex((level) => prefixes.has(level));
+  const device = levels.filter((_, at) => at !== prefix).join("/");
   return device === "" ? null : device;
 }
 
@@ -114,8 +114,7 @@ function readMeter(payload: JsonObject, device: string, time: number, results: (
     results.push(`ENERGY: ${quote(energy)}; an object is expected`);
   }
   for (const [channel, values] of channels) {
-    const reading = { domain: "energy", device, time, values } as const;
-    results.push(channel === "" ? reading : { ...reading, channel });
+    results.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
   }
 }
 

@@ -65,8 +65,7 @@ function sumRegisters(tic: JsonObject, meter: Values): void {
   for (const fields of registers) {
     let sum = 0;
     for (const field of fields) {
-      const value = readValue(tic[field.from], field);
-      sum += typeof value === "number" ? value : Number.NaN;
+      sum += readValue(tic[field.from], field) ?? Number.NaN;
     }
     if (!Number.isNaN(sum)) meter["energyImportWh"] = sum;
   }

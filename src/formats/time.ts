@@ -1,4 +1,4 @@
-import { isTime } from "../model/reading.ts";
+import { isoTime, isTime } from "../model/reading.ts";
 import { readNumber } from "./fields.ts";
 import { quote } from "./outcome.ts";
 import type { TimeZone } from "./timezone.ts";
@@ -49,6 +49,20 @@ export function parseTime(raw: unknown, zone: TimeZone | null, near: number): nu
   if (iso === null || !Number.isNaN(iso)) return iso;
   const number = readNumber(text);
   return number === undefined ? Number.NaN : epochToMs(number);
+}
+
+/** A point in time as ISO 8601 UTC with milliseconds; undefined where there is none or it is no good. */
+export function readTimeText(raw: unknown, zone: TimeZone | null, near: number): string | undefined {
+  if (raw === undefined || raw === null) return undefined;
+  const time = parseTime(raw, zone, near);
+  if (time === null || !isTime(time)) return undefined;
+  return isOurText(raw) ? raw : isoTime(time);
+}
+
+/** True for readable text that is already written our way (a leap second is not); writing it again is slow. */
+function isOurText(raw: unknown): raw is string {
+  if (typeof raw !== "string" || raw.length !== 24 || raw[23] !== "Z") return false;
+  return raw[4] === "-" && raw[10] === "T" && raw[17] !== "6" && raw[19] === ".";
 }
 
 function epochToMs(epoch: number): number {

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { decodeFile } from "../../src/formats/decode-file.ts";
+
+const clock = { now: () => Date.UTC(2026, 10, 20, 12) };
+const line = (code: string) => ({ SerialReceived: `1-0:${code}` });
+const p1 = (step: number, code: string, group?: string) => ({
+  name: `${step}`,
+  topic: "tele/p1/RESULT",
+  encoding: "json",
+  payload: line(code),
+  step,
+  ...(group === undefined ? {} : { group }),
+});
+const powers = (rows: ReturnType<typeof decodeFile>) => rows.map((row) => row.readings[0]?.values["powerW"]);
+
+describe("decodeFile", () => {
+  test("gives rows in the file's order, with the clock where receivedAt is missing", () => {
+    const messages = [
+      { name: "a", topic: "telemetry/energy/m", encoding: "utf8", payload: '{"powerW":1}' },
+      {
+        topic: "telemetry/energy/m",
+        encoding: "base64",
+        payload: btoa('{"powerW":2}'),
+        receivedAt: "2026-01-01T00:00:00Z",
+      },
+    ];
+    expect(decodeFile("f.json", messages, clock)).toStrictEqual([
+      {
+        file: "f.json",
+        name: "a",
+        readings: [
+          { domain: "energy", device: "m", time: "2026-11-20T12:00:00.000Z", values: { powerW: 1 } },
+        ],
+        rejected: null,
+      },
+      {
+        file: "f.json",
+        name: "#2",
+        readings: [
+          { domain: "energy", device: "m", time: "2026-01-01T00:00:00.000Z", values: { powerW: 2 } },
+        ],
+        rejected: null,
+      },
+    ]);
+  });
+
+  test("shares a decoder within a group, in step order, and only there", () => {
+    const inFileOrder = [p1(2, "2.7.0(0.200*kW)", "g"), p1(1, "1.7.0(0.500*kW)", "g")];
+    expect(powers(decodeFile("f", inFileOrder, clock))).toStrictEqual([300, 500]);
+    const alone = [p1(1, "1.7.0(0.500*kW)"), p1(2, "2.7.0(0.200*kW)"), p1(2, "2.7.0(0.100*kW)", "other")];
+    expect(powers(decodeFile("f", alone, clock))).toStrictEqual([500, -200, -100]);
+  });
+
+  test("builds generated payloads", () => {
+    const generated = (generator: object) => ({
+      name: "g",
+      topic: "telemetry/energy/m",
+      encoding: "generator",
+      payload: { generator },
+    });
+    const rows = decodeFile(
+      "f",
+      [
+        generated({ kind: "repeat", prefix: '{"powerW":1', unit: "0", count: 3, suffix: "}" }),
+        generated({ kind: "keys", prefix: '{"powerW":1', template: ',"k%d":%d', count: 2, suffix: "}" }),
+        generated({
+          kind: "nest",
+          prefix: '{"powerW":1,"x":',
+          open: "[",
+          core: "1",
+          close: "]",
+          depth: 3,
+          suffix: "}",
+        }),
+        generated({ kind: "nest", open: "[", close: "]", depth: 1e9 }),
+        generated({ kind: "noise", count: 1 }),
+      ],
+      clock,
+    );
+    expect(rows.map((row) => row.readings[0]?.values)).toStrictEqual([
+      { powerW: 1000 },
+      { powerW: 1, k0: 0, k1: 1 },
+      { powerW: 1 },
+      undefined,
+      undefined,
+    ]);
+    expect(rows[3]?.rejected).toMatch(/^payload\.generator: too large/);
+    expect(rows[4]?.rejected).toMatch(/^payload\.generator\.kind: "noise"/);
+  });
+
+  test("says what is wrong with a message and goes on", () => {
+    const good = { name: "good", topic: "telemetry/energy/m", encoding: "json", payload: { powerW: 1 } };
+    const rows = decodeFile(
+      "f",
+      [
+        7,
+        { ...good, topic: 1 },
+        { ...good, topic: "nobody/knows" },
+        { ...good, encoding: "hex", payload: "00" },
+        { ...good, encoding: "utf8" },
+        { ...good, receivedAt: "once" },
+        { ...good, context: { timezone: "Mars" } },
+        good,
+      ],
+      clock,
+    );
+    expect(rows.map((row) => row.rejected?.split(":")[0])).toStrictEqual([
+      "7 is not a message",
+      "topic",
+      "topic",
+      "encoding",
+      "payload",
+      "receivedAt",
+      "context.timezone",
+      undefined,
+    ]);
+  });
+
+  test("refuses a file that is no list", () => {
+    expect(() => decodeFile("f.json", {}, clock)).toThrow("f.json: a JSON list of messages is expected");
+  });
+});
