@@ -13,7 +13,7 @@ import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
 import { WireGuard } from "./wire-guard.ts";
 
 /** Who wants to connect. */
-export interface Login {
+interface Login {
   readonly clientId: string;
   readonly username: string | undefined;
   readonly password: Buffer | undefined;

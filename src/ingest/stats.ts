@@ -1,5 +1,5 @@
 /** Why a connection was closed by us; `stats().refused` counts each. */
-export const refusalReasons = [
+const refusalReasons = [
   "connectionLimit",
   "connectTimeout",
   "packetTooLarge",
