@@ -1,0 +1,141 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createHttpHandler } from "../../src/http/routes.ts";
+import { loadStaticFiles } from "../../src/http/static.ts";
+import type { Log } from "../../src/log/contract.ts";
+import type { HttpHandler, HttpReply } from "../../src/model/http.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { append, gpsReading, openTestLog } from "../support/log.ts";
+
+let log: Log;
+let handler: HttpHandler;
+let problems: string[];
+let folder: string;
+
+beforeEach(async () => {
+  log = await openTestLog();
+  problems = [];
+  folder = mkdtempSync(join(tmpdir(), "fieldcast-http-"));
+  writeFileSync(join(folder, "index.html"), "<title>page</title>");
+  const metrics = createMetrics([
+    { name: "fieldcast_things_total", help: "Things", kind: "counter", read: () => 7 },
+    { name: "fieldcast_kinds", help: "Kinds", kind: "gauge", read: () => ({ a: 1, b: 2 }), label: "kind" },
+  ]);
+  handler = createHttpHandler({
+    log,
+    files: await loadStaticFiles(folder),
+    problems: () => problems,
+    metrics,
+  });
+});
+afterEach(async () => {
+  await log.close();
+  rmSync(folder, { recursive: true });
+});
+
+function get(url: string, method = "GET"): Promise<HttpReply> {
+  const { pathname, searchParams } = new URL(url, "http://gateway");
+  return handler({ method, path: pathname, query: searchParams, header: () => "" });
+}
+
+async function getJson(url: string): Promise<{ status: number; body: unknown }> {
+  const { status, body } = await get(url);
+  return { status, body: JSON.parse(String(body)) };
+}
+
+describe("HTTP", () => {
+  it("is alive, and ready while nothing is wrong", async () => {
+    expect(await getJson("/healthz")).toEqual({ status: 200, body: { status: "ok" } });
+    expect(await getJson("/readyz")).toEqual({
+      status: 200,
+      body: { status: "ready", epoch: log.epoch, head: 0, oldest: 1 },
+    });
+    problems = ["the disk is full; free some space"];
+    expect(await getJson("/readyz")).toEqual({
+      status: 503,
+      body: { status: "degraded", problems: ["the disk is full; free some space"] },
+    });
+  });
+
+  it("gives the latest values of a filter", async () => {
+    const time = Date.UTC(2026, 10, 22, 10);
+    await append(log, gpsReading("a", {}, time), {
+      domain: "energy",
+      device: "m",
+      time,
+      values: { powerW: 5 },
+    });
+    await append(log, { domain: "energy", device: "m", time: time + 1_000, values: { voltageV: 230 } });
+    expect(await getJson("/api/v1/latest?filter=energy/%23")).toEqual({
+      status: 200,
+      body: {
+        readings: [
+          {
+            seq: 3,
+            topic: "energy/m",
+            time: "2026-11-22T10:00:01.000Z",
+            values: { powerW: 5, voltageV: 230 },
+            times: { powerW: "2026-11-22T10:00:00.000Z" },
+          },
+        ],
+      },
+    });
+    expect(await getJson("/api/v1/latest?filter=a%23")).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/parameter filter/) },
+    });
+  });
+
+  it("shows the quarantine, newest first", async () => {
+    for (const reason of ["first", "second"]) {
+      const kept = {
+        topic: "t",
+        payload: Uint8Array.of(104, 105),
+        receivedAt: 0,
+        client: "c",
+        format: null,
+        reason,
+      };
+      await log.append({ readings: [], quarantine: [kept] });
+    }
+    const { body } = await getJson("/api/v1/quarantine?limit=1");
+    expect(body).toMatchObject({
+      packets: [{ topic: "t", client: "c", format: null, reason: "second", payloadBase64: "aGk=" }],
+    });
+    for (const limit of ["0", "x", "1.5", "100000"]) {
+      expect((await getJson(`/api/v1/quarantine?limit=${limit}`)).status).toBe(400);
+    }
+  });
+
+  it("tells its figures to Prometheus", async () => {
+    const text = String((await get("/metrics")).body);
+    expect(text).toContain("fieldcast_things_total 7");
+    expect(text).toContain('fieldcast_kinds{kind="b"} 2');
+    expect(String((await get("/metrics")).body)).toContain("fieldcast_things_total 7");
+  });
+
+  it("serves the page with headers that keep foreign scripts out", async () => {
+    const reply = await get("/");
+    expect([reply.status, Buffer.from(reply.body as Uint8Array).toString()]).toEqual([
+      200,
+      "<title>page</title>",
+    ]);
+    expect(reply.headers?.["content-security-policy"]).toContain("default-src 'self'");
+    expect(reply.headers?.["x-content-type-options"]).toBe("nosniff");
+  });
+
+  it.each(["/../package.json", "/%2e%2e/package.json", "/constructor", "/nothing", "//etc/passwd"])(
+    "serves nothing that is not there: %s",
+    async (path) => {
+      const reply = await handler({ method: "GET", path, query: new URLSearchParams(), header: () => "" });
+      expect(reply.status).toBe(404);
+    },
+  );
+
+  it("takes nothing but GET and HEAD", async () => {
+    const reply = await get("/healthz", "POST");
+    expect([reply.status, reply.headers?.["allow"]]).toEqual([405, "GET, HEAD"]);
+  });
+});
