@@ -62,7 +62,7 @@ function createDecoder(zone: TimeZone | null): Decode {
     const name = packet.topic.slice(packet.topic.lastIndexOf("/") + 1);
     if (!measuring.has(name) || packet.topic.startsWith("cmnd/")) return nothing;
     const device = deviceOf(packet.topic);
-    if (device === null) return nothing;
+    if (device === null) return reject("topic: no device in it; set the FullTopic to `%prefix%/%topic%/`");
     const root = readJsonObject(packet.payload);
     if (root === null) return nothing;
     if (typeof root === "string") return reject(root);
