@@ -87,8 +87,9 @@ export interface Log {
   /**
    * Stores readings and quarantined packets. Resolves after the commit; promises resolve in the order of the calls, so
    * an append of nothing is a barrier. Returns null instead of a promise when there is nothing to wait for.
-   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full; TooManyTopics or
-   *   UnstorableReading (as rejection, at once) when the batch itself cannot be stored
+   * @throws TooManyTopics, UnstorableReading (at once, so that the caller can append something else in its place) when
+   *   the batch itself cannot be stored
+   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full
    */
   append(batch: Append): Promise<void> | null;
   /** Calls back with each commit's records in seq order, before the appends' promises resolve. Returns an unsubscribe. */

@@ -1,5 +1,4 @@
 import type { Clock } from "../model/clock.ts";
-import { hasWildcard, matchesFilter } from "../model/filter.ts";
 import type { Logger } from "../observe/log.ts";
 import { LatestCheckpoint } from "./checkpoint.ts";
 import { Commit, commitPart } from "./commit.ts";
@@ -14,10 +13,11 @@ import {
 } from "./contract.ts";
 import { RecordEncoder } from "./encoder.ts";
 import type { EngineState, LogEngine, StoredPacket } from "./engine.ts";
+import { applyRecord, type LogMemory, recoverLatest } from "./memory.ts";
 import { defaultLogOptions, type LogOptions } from "./options.ts";
-import { recordFromBody } from "./record.ts";
-import { applyRecord, type LogMemory, recoverLatest } from "./recovery.ts";
 import { ShapeTable } from "./shapes.ts";
+import { findLatest } from "./snapshot.ts";
+import { messageOf, StoreReader } from "./store-reader.ts";
 import { MemoryTail } from "./tail.ts";
 import { TopicTable } from "./topics.ts";
 
@@ -60,6 +60,7 @@ class SequencedLog implements Log {
   readonly #logger: Logger;
   readonly #encoder: RecordEncoder;
   readonly #tail: MemoryTail;
+  readonly #reader: StoreReader;
   readonly #listeners = new Set<(records: readonly LogRecord[]) => void>();
   readonly #timer: NodeJS.Timeout;
   #head: number;
@@ -73,7 +74,6 @@ class SequencedLog implements Log {
   #pumped: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
   #lastCommitAt: number;
-  #storeReads = 0;
   #problem: string | null = null;
   /** Why no append is taken any more, null while they are. */
   #stopped: string | null = null;
@@ -96,6 +96,7 @@ class SequencedLog implements Log {
     this.#oldest = state.oldest;
     this.#nextSeq = state.head + 1;
     this.#encoder = new RecordEncoder(memory.topics, memory.shapes, options.maxReadingBytes);
+    this.#reader = new StoreReader(engine, memory, options.maxStoreReads);
     this.#tail = new MemoryTail(options.tailRecords, options.tailBytes);
     this.#lastCommitAt = clock.now();
     this.#timer = setInterval(() => this.#tick(), options.latestCheckpointMs);
@@ -116,17 +117,15 @@ class SequencedLog implements Log {
     const last = this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
     if (isBarrier && !last) return null;
     if (this.#stopped !== null) return Promise.reject(new LogUnavailable(this.#stopped));
-    try {
-      const records = this.#encoder.encode(batch.readings, this.#nextSeq, this.#oldest);
-      const part = commitPart(records, quarantine);
-      this.#reserve(part.bytes);
-      const commit = isBarrier && last ? last : this.#gathering();
-      commit.add(part);
-      this.#nextSeq += records.length;
-      return commit.settled();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const records = this.#encoder.encode(batch.readings, this.#nextSeq, this.#oldest);
+    const part = commitPart(records, quarantine);
+    const full = this.#fullProblem(part.bytes);
+    if (full !== null) return Promise.reject(new LogUnavailable(full));
+    const commit = isBarrier && last ? last : this.#gathering();
+    commit.add(part);
+    this.#pendingBytes += part.bytes;
+    this.#nextSeq += records.length;
+    return commit.settled();
   }
 
   onCommitted(listener: (records: readonly LogRecord[]) => void): () => void {
@@ -140,23 +139,12 @@ class SequencedLog implements Log {
     if (after >= this.#head) return { kind: "records", records: [], through: after };
     if (after + 1 < this.#oldest) return { kind: "evicted", oldest: this.#oldest };
     const records = this.#tail.read(after, maxBytes);
-    return records ? recordsPage(records, after) : this.#readStore(after, maxBytes);
+    if (!records) return this.#reader.read(after, maxBytes, this);
+    return { kind: "records", records, through: records.at(-1)?.seq ?? after };
   }
 
   latest(filter: string): Latest[] {
-    const { topics } = this.#memory;
-    if (!hasWildcard(filter)) {
-      const entry = topics.byName(filter);
-      return entry?.latest ? [latestOf(entry.topic, entry.latest)] : [];
-    }
-    // Most topics are told apart by what stands before the first wildcard, which costs less than matching.
-    const prefix = filter.slice(0, filter.search(/[+#]/)).replace(/\/$/, "");
-    const found: Latest[] = [];
-    for (const { topic, latest } of topics.entries()) {
-      if (!latest || !topic.name.startsWith(prefix) || !matchesFilter(filter, topic.name)) continue;
-      found.push(latestOf(topic, latest));
-    }
-    return found;
+    return findLatest(this.#memory.topics, filter);
   }
 
   topic(id: number) {
@@ -192,15 +180,11 @@ class SequencedLog implements Log {
     this.#logger.fatal({ problem }, "the log's engine has stopped; restart the gateway");
   }
 
-  #reserve(bytes: number): void {
+  #fullProblem(bytes: number): string | null {
     const { maxPendingBytes } = this.#options;
     // A batch larger than the limit is taken when nothing else waits: refused now, it would be refused for ever.
-    if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > maxPendingBytes) {
-      throw new LogUnavailable(
-        `${this.#pendingBytes} bytes wait to be stored (maxPendingBytes is ${maxPendingBytes}): the store is slower than the devices`,
-      );
-    }
-    this.#pendingBytes += bytes;
+    if (this.#pendingBytes === 0 || this.#pendingBytes + bytes <= maxPendingBytes) return null;
+    return `${this.#pendingBytes} bytes wait to be stored (maxPendingBytes is ${maxPendingBytes}): the store is slower than the devices`;
   }
 
   #gathering(): Commit {
@@ -325,50 +309,6 @@ class SequencedLog implements Log {
       if (!(await this.#store(new Commit()))) return;
     }
   }
-
-  async #readStore(after: number, maxBytes: number): Promise<Page> {
-    if (this.#storeReads >= this.#options.maxStoreReads) {
-      throw new LogUnavailable(`${this.#storeReads} reads of the store are waiting (maxStoreReads)`);
-    }
-    this.#storeReads++;
-    try {
-      const page = await this.#engine.read(after, maxBytes);
-      // The ring may have moved on meanwhile, and the dictionary with it.
-      const oldest = page.kind === "evicted" ? Math.max(page.oldest, this.#oldest) : this.#oldest;
-      if (page.kind === "evicted" || after + 1 < oldest) return { kind: "evicted", oldest };
-      return this.#storedPage(after, page.bodies);
-    } catch (error) {
-      throw new LogUnavailable(`the store cannot be read: ${messageOf(error)}`, { cause: error });
-    } finally {
-      this.#storeReads--;
-    }
-  }
-
-  #storedPage(after: number, bodies: readonly Uint8Array[]): Page {
-    if (bodies.length === 0)
-      throw new Error(`it has no record ${after + 1}, though the newest is ${this.#head}`);
-    const records = bodies.slice(0, this.#head - after).map((body, index) =>
-      recordFromBody(
-        after + 1 + index,
-        body,
-        (id) => this.topic(id),
-        (id) => this.shape(id),
-      ),
-    );
-    return recordsPage(records, after);
-  }
 }
 
 const closedReason = "the log is closed";
-
-function recordsPage(records: readonly LogRecord[], after: number): Page {
-  return { kind: "records", records, through: records.at(-1)?.seq ?? after };
-}
-
-function latestOf(topic: Latest["topic"], { seq, time, values, times }: Omit<Latest, "topic">): Latest {
-  return { topic, seq, time, values, times };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

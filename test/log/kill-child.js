@@ -1,6 +1,5 @@
 // Appends as fast as it is acknowledged, writes each acknowledged number to stdout, until it is killed.
 // Plain JavaScript on the compiled log, because Node 20 cannot run the sources.
-import { writeSync } from "node:fs";
 import { SqliteEngine } from "../../dist/src/log/engines/sqlite.js";
 import { openLog } from "../../dist/src/log/log.js";
 import { silentLogger } from "../../dist/src/observe/log.js";
@@ -20,7 +19,7 @@ async function follow(lane) {
     const reading = { domain: "gps", device: `d${(round + lane) % 7}`, time, values };
     const id = `${process.pid}-${lane}-${round}`;
     await log.append({ readings: [{ ...reading, values: { ...values, id } }, reading] });
-    writeSync(1, `${id}\n`);
+    process.stdout.write(`${id}\n`);
   }
 }
 await Promise.all([0, 1, 2, 3].map(follow));
