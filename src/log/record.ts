@@ -3,7 +3,7 @@ import { bodyValues, freeShape, readBody, type Shape } from "../wire/body.ts";
 import type { LogRecord, Topic } from "./contract.ts";
 
 /** What the head of a body says, read without decoding its values. */
-export interface BodyHead {
+interface BodyHead {
   readonly seq: number;
   readonly topicId: number;
   readonly shapeId: number;

@@ -12,7 +12,7 @@ export interface EngineKind {
   place(): Promise<EnginePlace>;
 }
 
-export interface EnginePlace {
+interface EnginePlace {
   /** An engine on this place's store; opened engines of one place follow each other, never side by side. */
   engine(ring: Partial<RingOptions>): LogEngine;
   remove(): Promise<void>;
@@ -22,7 +22,7 @@ const died = (problem: string): never => {
   throw new Error(problem);
 };
 
-export function batchOf(part: Partial<EngineBatch>): EngineBatch {
+function batchOf(part: Partial<EngineBatch>): EngineBatch {
   return {
     committedAt: 1_000,
     topics: [],
@@ -37,7 +37,7 @@ export function batchOf(part: Partial<EngineBatch>): EngineBatch {
 }
 
 /** Records with recognisable bodies of `bytes` bytes. */
-export function recordsOf(firstSeq: number, count: number, bytes = 10): EngineRecord[] {
+function recordsOf(firstSeq: number, count: number, bytes = 10): EngineRecord[] {
   const topic = { id: 1, name: "gps/van-7" };
   return Array.from({ length: count }, (_, i) => ({
     seq: firstSeq + i,
@@ -47,7 +47,7 @@ export function recordsOf(firstSeq: number, count: number, bytes = 10): EngineRe
   }));
 }
 
-export function bodyOf(seq: number, bytes = 10): Uint8Array {
+function bodyOf(seq: number, bytes = 10): Uint8Array {
   return Uint8Array.from({ length: bytes }, (_, i) => (seq * 31 + i) % 256);
 }
 
