@@ -2,7 +2,7 @@ import { filterProblem } from "../model/filter.ts";
 import type { Decoded, Packet } from "../model/packet.ts";
 import { digitraffic } from "./digitraffic.ts";
 import { fares } from "./fares.ts";
-import type { Decode, Format, FormatSettings } from "./format.ts";
+import type { Decode, Format, FormatHost, FormatSettings } from "./format.ts";
 import { hslHfp } from "./hsl-hfp.ts";
 import { isHostileName, maxPayloadBytes } from "./json-payload.ts";
 import { native } from "./native.ts";
@@ -35,7 +35,7 @@ export function createRouter(settings: FormatSettings, formats: readonly Format[
   const heads = createNode();
   const tails = createNode();
   for (const format of formats) {
-    const route = { name: format.name, decode: guard(format.name, format.create(settings)) };
+    const route = { name: format.name, decode: guard(format.name, format.create(settings, noHost)) };
     for (const pattern of format.topics) addClaim(heads, tails, pattern, route);
   }
   const cache = new Map<string, Route | null>();
@@ -48,6 +48,8 @@ export function createRouter(settings: FormatSettings, formats: readonly Format[
     return route;
   };
 }
+
+const noHost: FormatHost = { claim: () => false, release: () => {} };
 
 /** A level of the trie of claims. */
 interface Node {

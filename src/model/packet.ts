@@ -15,6 +15,20 @@ export interface Decoded {
   readonly readings: readonly Reading[];
   /** Why something in the packet could not be read, with the path of the field; null if nothing was wrong. */
   readonly rejected: string | null;
+  /**
+   * True if later packets cannot be read without this one (a birth, metadata, a discovery config). The newest such packet
+   * of each topic is kept, and after a restart it is decoded again before anything else, its readings thrown away. One with
+   * an empty payload is forgotten.
+   */
+  readonly remember?: boolean;
+  /** What to publish in answer, to MQTT only (a request for a new birth). */
+  readonly replies?: readonly Reply[];
+}
+
+/** A message from a format to a device. */
+export interface Reply {
+  readonly topic: string;
+  readonly payload: Uint8Array;
 }
 
 /** A packet that could not be read (or not all of it), kept whole with the reason. */
