@@ -4,7 +4,9 @@ import type { Reading } from "../model/reading.ts";
 import { checkReading } from "./check.ts";
 
 /** Finds who reads a topic; null if nobody does. */
-export type Route = (topic: string) => { readonly name: string; readonly decode: (packet: Packet) => Decoded } | null;
+export type Route = (
+  topic: string,
+) => { readonly name: string; readonly decode: (packet: Packet) => Decoded } | null;
 
 /** What went through, for metrics. Only grows. */
 export interface PipelineCounts {

@@ -29,7 +29,7 @@ export interface Body {
 }
 
 // Degrees to 1 cm, speeds and angles to a hundredth, electrical values as meters give them. A value that needs more
-// is still sent exactly, as a float in an array of one.
+// is still sent exactly, in an array of one.
 const usualDecimals: Readonly<Record<string, number>> = {
   lat: 7,
   lon: 7,
@@ -83,12 +83,14 @@ export function writeBody(
 }
 
 function writeScaled(writer: MsgpackWriter, value: Value, decimals: number): void {
-  if (decimals === 0 || typeof value !== "number") return writer.value(value);
-  const power = powersOfTen[decimals] as number;
-  const scaled = Math.round(value * power);
-  if (Number.isSafeInteger(scaled) && scaled / power === value) return writer.number(scaled);
+  if (decimals === 0) return writer.value(value);
+  if (typeof value === "number") {
+    const power = powersOfTen[decimals] as number;
+    const scaled = Math.round(value * power);
+    if (Number.isSafeInteger(scaled) && scaled / power === value) return writer.number(scaled);
+  } else if (!Array.isArray(value)) return writer.value(value);
   writer.arrayHeader(1);
-  writer.number(value);
+  writer.value(value);
 }
 
 /** The values of a decoded body. `rest` may carry ages behind them; they are not read here. */

@@ -78,7 +78,6 @@ export class MsgpackWriter {
   private textHeader(written: number, guessedBytes: number, start: number): void {
     const headerBytes = written < 32 ? 1 : written < 0x100 ? 2 : written < 0x10000 ? 3 : 5;
     if (headerBytes !== guessedBytes) {
-      this.reserve(written + 10);
       this.bytes.copyWithin(this.length + headerBytes, start, start + written);
     }
     if (headerBytes === 1) this.bytes[this.length++] = 0xa0 | written;

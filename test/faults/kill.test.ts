@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { connect, type MqttClient } from "mqtt";
+import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, expect, it } from "vitest";
 import { createRandom } from "../../firmware-sim/random.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
@@ -35,15 +34,14 @@ async function runRound(acknowledged: Set<number>, next: () => number, killAfter
   const clients = await Promise.all(
     Array.from({ length: publishers }, async (_, index) => {
       const url = `mqtt://127.0.0.1:${gateway.mqttPort}`;
-      const client = connect(url, { reconnectPeriod: 0, clientId: `load-${index}` });
+      const client = await connectAsync(url, { reconnectPeriod: 0, clientId: `load-${index}` });
       client.on("error", () => {});
-      await once(client, "connect");
       publishUntilCut(client, `van-${index}`, next, acknowledged);
       return client;
     }),
   );
   const closed = Promise.all(
-    clients.map((client) => new Promise((resolve) => client.once("close", resolve))),
+    clients.map((client) => new Promise<void>((resolve) => client.once("close", () => resolve()))),
   );
   await new Promise((resolve) => setTimeout(resolve, killAfterMs));
   await gateway.kill();

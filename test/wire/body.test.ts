@@ -44,7 +44,7 @@ const nested = fc.letrec<{ value: Value }>((tie) => ({
 
 const values: fc.Arbitrary<Values> = fc
   .tuple(
-    fc.dictionary(fc.constantFrom(...scaledNames), scalar, { noNullPrototype: true }),
+    fc.dictionary(fc.constantFrom(...scaledNames), fc.oneof(scalar, nested), { noNullPrototype: true }),
     fc.dictionary(fc.constantFrom(...plainNames), fc.oneof(scalar, nested), { noNullPrototype: true }),
   )
   .map(([scaled, plain]) => ({ ...scaled, ...plain }));
@@ -57,8 +57,8 @@ function shapeOf(of: Values): Shape {
 const seq = fc.maxSafeInteger().map(Math.abs);
 const time = fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 });
 
-/** Large enough that the writer's buffer does not grow while a text is written. */
-const roomBytes = 1 << 20;
+/** Small, so that the writer's buffer grows at every possible moment. */
+const roomBytes = 16;
 
 describe("a body", () => {
   it("gives back every value bit for bit", async () => {
@@ -152,6 +152,17 @@ describe("MsgpackWriter", () => {
       const writer = new MsgpackWriter(roomBytes);
       writer.text(many);
       expect(decode(writer.take())).toBe(many);
+    }
+  });
+
+  it("keeps a text that its header's width was guessed too small for, wherever the buffer ends", () => {
+    for (let filler = 0; filler < 64; filler++) {
+      for (const text of ["中".repeat(11), "é".repeat(200), "中".repeat(30_000)]) {
+        const writer = new MsgpackWriter(64);
+        writer.raw(new Uint8Array(filler));
+        writer.text(text);
+        expect(decode(writer.take().subarray(filler)) === text).toBe(true);
+      }
     }
   });
 
