@@ -30,6 +30,6 @@ export function connectionWords({ kind, lostAt, wasLive }: Connection, locale?: 
   if (kind === "live") return "Live";
   if (kind === "reconnecting") return wasLive ? "Reconnecting…" : "Connecting…";
   if (lostAt === null) return "Offline";
-  const time = new Date(lostAt).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  const time = new Date(lostAt).toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit" });
   return `Offline since ${time}`;
 }

@@ -39,7 +39,7 @@ export function MapView({ page }: { page: Page }) {
           <FitIcon />
         </MapButton>
       </div>
-      {hovered && <Tip page={page} marker={hovered} />}
+      {hovered && <Tip page={page} marker={hovered} mapWidth={container.current?.clientWidth ?? 0} />}
       <EmptyState page={page} />
     </>
   );
@@ -59,17 +59,25 @@ function MapButton({ label, onClick, children }: MapButtonProps) {
   );
 }
 
-function Tip({ page, marker }: { page: Page; marker: Marker }) {
+/** Nearer to an edge than this, the tip opens towards the middle. */
+const tipRoomPx = { x: 170, y: 60 };
+
+interface TipProps {
+  readonly page: Page;
+  readonly marker: Marker;
+  readonly mapWidth: number;
+}
+
+function Tip({ page, marker, mapWidth }: TipProps) {
   const { thing, px, py } = marker;
   const now = page.now.value;
+  const side = px < tipRoomPx.x ? "right" : px > mapWidth - tipRoomPx.x ? "left" : "middle";
+  const style = {
+    transform: `translate(${Math.round(px)}px, ${Math.round(py)}px)`,
+    "--accent": `var(--${thing.domain})`,
+  };
   return (
-    <div
-      class="tip"
-      style={{
-        transform: `translate(${Math.round(px)}px, ${Math.round(py)}px)`,
-        "--accent": `var(--${thing.domain})`,
-      }}
-    >
+    <div class="tip" data-side={side} data-below={py < tipRoomPx.y} style={style}>
       <div>
         <strong>{thing.name}</strong>
         <span class="subtitle">{rowSubtitle(thing)}</span>

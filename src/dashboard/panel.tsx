@@ -80,7 +80,7 @@ function PanelCount({ domain, count, hasMatch }: PanelCountProps) {
   if (count === 0) return <span class="count">nothing yet</span>;
   return (
     <span class="count">
-      {countWords(count)} <span class="wide-only">{nouns[domain][count === 1 ? 0 : 1]}</span>
+      {countWords(count)} <span class="noun">{nouns[domain][count === 1 ? 0 : 1]}</span>
       {!hasMatch && " · no match"}
     </span>
   );

@@ -5,8 +5,12 @@ import { Series } from "./series.ts";
 export const maxTrailPoints = 64;
 /** Points nearer to the last one kept (about 12 m in middle latitudes) are left out, so that a trail shows a way. */
 const spacing = 5e-7;
-/** A jump that no vehicle makes (about 20 km at the equator) starts a new trail instead of drawing a line across. */
-const maxStep = 0.0005;
+/**
+ * Faster than about 400 m/s nothing moves that is tracked here: such a jump starts a new trail instead of drawing a line
+ * across. The slack is for clocks that count in seconds.
+ */
+const maxStepPerSecond = 1e-5;
+const stepSlack = 1e-5;
 /** Movements below about 1 m are the receiver's noise. */
 const minStep = 4e-8;
 
@@ -34,6 +38,7 @@ export class Trail {
   /** Moves on. A position observed before the newest one changes nothing. Returns whether it moved. */
   move(lat: number, lon: number, time: number): boolean {
     if (time < this.time) return false;
+    const maxStep = stepSlack + (maxStepPerSecond * (time - this.time)) / 1000;
     this.time = time;
     const x = mercatorX(lon);
     const y = mercatorY(lat);

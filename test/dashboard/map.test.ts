@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { needsFineLand } from "../../src/dashboard/map/basemap.ts";
+import { bothSides, unwrapRing } from "../../src/dashboard/map/rings.ts";
 import {
   boxAround,
   fittingWorldPx,
@@ -100,5 +102,43 @@ describe("Rows", () => {
     expect(bus && ["423", "transit/0018", "2159", ""].every((text) => matchesName(bus, text))).toBe(true);
     expect(bus && matchesName(bus, "van")).toBe(false);
     expect(new Rows(things, "transit").list("van", 0)).toEqual([]);
+  });
+});
+
+describe("rings", () => {
+  it("go on over the antimeridian, with a copy on the other side", () => {
+    const ring = unwrapRing([
+      [170, 60],
+      [-170, 60],
+      [-170, 70],
+      [170, 70],
+      [170, 60],
+    ]);
+    expect(ring.map(([lon]) => lon)).toEqual([170, 190, 190, 170, 170]);
+    expect(bothSides(ring).map((side) => side[1])).toEqual([
+      [190, 60],
+      [-170, 60],
+    ]);
+  });
+
+  it("that go around a pole are closed over it", () => {
+    const ring = unwrapRing([
+      [-180, -80],
+      [-60, -75],
+      [60, -75],
+      [180, -80],
+      [-180, -80],
+    ]);
+    expect(ring.slice(-3)).toEqual([
+      [180, -90],
+      [-180, -90],
+      [-180, -80],
+    ]);
+  });
+});
+
+describe("base map", () => {
+  it("loads the fine land only where it is seen", () => {
+    expect([2, 6, 12].map(needsFineLand)).toEqual([false, true, false]);
   });
 });

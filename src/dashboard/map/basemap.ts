@@ -34,3 +34,11 @@ export interface BaseMapOptions {
   /** No flights and no gliding, as the user asked the system for. */
   readonly calm: boolean;
 }
+
+/** Natural Earth at 1:50 m is too coarse from this zoom on. */
+const fineLandZoom = 5;
+
+/** Whether the fine land is worth its 4 MB: not far away, and not where the land has faded. */
+export function needsFineLand(zoom: number): boolean {
+  return zoom >= fineLandZoom && zoom < landFadeZooms[1];
+}

@@ -19,8 +19,15 @@ import {
   zoomOf,
 } from "../mercator.ts";
 import type { Palette } from "../palette.ts";
-import { type BaseMap, type BaseMapOptions, landFadeZooms, maxFitZoom, maxZoom } from "./basemap.ts";
-import { fineLandZoom, type Land, loadLand, noLand } from "./land.ts";
+import {
+  type BaseMap,
+  type BaseMapOptions,
+  landFadeZooms,
+  maxFitZoom,
+  maxZoom,
+  needsFineLand,
+} from "./basemap.ts";
+import { type Land, loadLand, noLand } from "./land.ts";
 
 /** A driver that has not drawn a first frame by then is taken for broken. */
 const startTimeoutMs = 8_000;
@@ -120,11 +127,11 @@ async function showLand(map: MapLibre, detail: "coarse" | "fine"): Promise<void>
   }
   if (detail === "fine") return;
   const refine = () => {
-    if (map.getZoom() < fineLandZoom) return;
-    map.off("zoom", refine);
+    if (!needsFineLand(map.getZoom())) return;
+    map.off("moveend", refine);
     void showLand(map, "fine");
   };
-  map.on("zoom", refine);
+  map.on("moveend", refine);
   refine();
 }
 

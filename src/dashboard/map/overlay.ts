@@ -7,11 +7,10 @@ import { Glides } from "./glide.ts";
 import { drawGrid, drawScale } from "./grid.ts";
 import { drawLabels } from "./labels.ts";
 import type { Marker } from "./marker.ts";
+import { Pace } from "./pace.ts";
 import { type MovingDomain, markerPx, Sprites } from "./sprites.ts";
 import { drawTrails } from "./trails.ts";
 
-/** After a drawing the main thread is left alone for so many times as long as it took. */
-const restFactor = 2;
 /** So near must a pointer be to a marker, CSS pixels. */
 const reachPx = 16;
 /** Names are written beside markers when so few are in view. */
@@ -34,12 +33,10 @@ export class Overlay {
   private readonly calm: boolean;
   private readonly sprites: Sprites;
   private readonly glides = new Glides();
+  private readonly pace = new Pace(() => this.draw());
   private palette: Palette;
   private markers: Marker[] = [];
   private hoveredKey: string | null = null;
-  private frame = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private restUntil = 0;
 
   constructor(canvas: HTMLCanvasElement, state: OverlayState, palette: Palette, calm: boolean) {
     this.canvas = canvas;
@@ -61,22 +58,13 @@ export class Overlay {
     this.wake();
   }
 
-  /** Draws soon: in the next frame, or after the rest that the last drawing earned. */
+  /** Draws soon, at a pace that leaves the main thread free. */
   wake(): void {
-    if (this.frame !== 0 || this.timer !== undefined) return;
-    const restMs = this.restUntil - performance.now();
-    if (restMs <= 4) this.frame = requestAnimationFrame(() => this.draw());
-    else {
-      this.timer = setTimeout(() => {
-        this.timer = undefined;
-        this.frame = requestAnimationFrame(() => this.draw());
-      }, restMs);
-    }
+    this.pace.wake();
   }
 
   stop(): void {
-    cancelAnimationFrame(this.frame);
-    clearTimeout(this.timer);
+    this.pace.stop();
   }
 
   /** The marker at a point of the canvas, the nearest within reach. */
@@ -94,8 +82,6 @@ export class Overlay {
 
   /** Draws now; the base map calls it in its own frame, so that both move as one. */
   draw(): void {
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
     const startedAt = performance.now();
     const view = this.state.view();
     const context = this.prepare(view);
@@ -108,8 +94,7 @@ export class Overlay {
     this.drawRing(context, this.state.selectedKey(), 2.5);
     this.drawRing(context, this.hoveredKey, 1.5);
     drawScale(context, view, this.palette);
-    const endedAt = performance.now();
-    this.restUntil = endedAt + (endedAt - startedAt) * restFactor;
+    this.pace.drawn(startedAt);
     if (isMoving) this.wake();
   }
 

@@ -13,9 +13,16 @@ import {
   zoomOf,
 } from "../mercator.ts";
 import type { Palette } from "../palette.ts";
-import { type BaseMap, type BaseMapOptions, landFadeZooms, maxFitZoom, maxZoom } from "./basemap.ts";
+import {
+  type BaseMap,
+  type BaseMapOptions,
+  landFadeZooms,
+  maxFitZoom,
+  maxZoom,
+  needsFineLand,
+} from "./basemap.ts";
 import { listenToGestures } from "./gestures.ts";
-import { fineLandZoom, loadLand } from "./land.ts";
+import { loadLand } from "./land.ts";
 
 const flightMs = 500;
 
@@ -110,6 +117,7 @@ class PlainMap implements BaseMap {
     cancelAnimationFrame(this.flight);
     for (const listener of this.userListeners) listener();
     move();
+    this.refine();
   }
 
   private panBy(dx: number, dy: number): void {
@@ -135,6 +143,7 @@ class PlainMap implements BaseMap {
       const between = (a: number, b: number) => a + (b - a) * eased;
       this.moveTo(between(from.x, x), between(from.y, y), worldPxAt(between(from.zoom, zoom)));
       if (done < 1) this.flight = requestAnimationFrame(step);
+      else this.refine();
     };
     step();
   }
@@ -143,8 +152,11 @@ class PlainMap implements BaseMap {
     this.x = Math.max(0, Math.min(1, x));
     this.y = Math.max(0, Math.min(1, y));
     this.worldPx = clampWorld(worldPx);
-    if (this.detail === "coarse" && zoomOf(this.worldPx) >= fineLandZoom) void this.load("fine");
     this.changed();
+  }
+
+  private refine(): void {
+    if (this.detail === "coarse" && needsFineLand(zoomOf(this.worldPx))) void this.load("fine");
   }
 
   private async load(detail: "coarse" | "fine"): Promise<void> {
