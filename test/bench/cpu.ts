@@ -1,0 +1,48 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+/** Why this machine's processes cannot be measured, null if they can. */
+export function accountingProblem(): string | null {
+  if (existsSync("/proc/self/stat")) return null;
+  return "CPU time is read from /proc, which this system does not have; run the bench on Linux";
+}
+
+/**
+ * CPU seconds that all threads of a process have used, user and system together. From the scheduler's own account of
+ * each thread (`/proc/<pid>/task/<tid>/schedstat`, nanoseconds): it is the sum that `/proc/<pid>/stat` rounds to ticks of
+ * 10 ms, too coarse for a short window. Where the kernel keeps no such account, from `stat`.
+ */
+export function cpuSeconds(pid: number): number {
+  if (!hasSchedstat) return tickSeconds(pid);
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const account = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
+    nanoseconds += Number(account.split(" ", 1)[0]);
+  }
+  return nanoseconds / 1e9;
+}
+
+const hasSchedstat = existsSync("/proc/self/schedstat");
+let ticksPerSecond = 0;
+
+/** The same from fields 14 and 15 of `/proc/<pid>/stat` (`man 5 proc`), in ticks. */
+export function tickSeconds(pid: number): number {
+  ticksPerSecond ||= Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The second field is the name in parentheses and may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** Resident memory of a process in KB (`VmRSS`). */
+export function residentKb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+/** How many files a process of this user may have open. Node.js has raised the soft limit to the hard one at its start. */
+export function openFilesLimit(): number {
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  const soft = /^Max open files\s+(\S+)/m.exec(limits)?.[1];
+  return soft === "unlimited" ? Number.POSITIVE_INFINITY : Number(soft);
+}

@@ -1,0 +1,18 @@
+import { markerText, nowMicros } from "./marker.ts";
+
+/** The topic of device number `index`. */
+export function deviceTopic(index: number): string {
+  return `telemetry/gps/dev-${index}`;
+}
+
+/** A native GPS reading of about 156 bytes; every field but the accuracy changes with `count`. */
+export function gpsPayload(count: number): Buffer {
+  const lat = `60.${1_000_000 + (count % 8_999_999)}`;
+  const lon = `24.${1_000_000 + ((count * 7) % 8_999_999)}`;
+  const speedKmh = `${20 + (count % 70)}.${count % 9 || 5}`;
+  const time = new Date().toISOString();
+  const text =
+    `{"lat":${lat},"lon":${lon},"speedKmh":${speedKmh},"courseDeg":${count % 360},"accuracyM":4.5,` +
+    `"batteryPct":${20 + (count % 80)},"time":"${time}","tag":"${markerText(nowMicros())}"}`;
+  return Buffer.from(text, "latin1");
+}

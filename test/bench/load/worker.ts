@@ -1,0 +1,76 @@
+import { type PublishCounts, Publisher, type PublishJob } from "./publisher.ts";
+import { type ReadCounts, Reader, type ReadJob, type Verdict } from "./reader.ts";
+
+/** What a load process can be asked, and what it answers. One question at a time. */
+export interface Questions {
+  openDevices: { ask: PublishJob; answer: null };
+  startPublishing: { ask: null; answer: null };
+  stopPublishing: { ask: null; answer: PublishCounts };
+  publishCounts: { ask: null; answer: PublishCounts };
+  openDashboards: { ask: ReadJob; answer: null };
+  /** Opens so many more. */
+  moreDashboards: { ask: number; answer: null };
+  startAging: { ask: null; answer: null };
+  stopAging: { ask: null; answer: { p50Ms: number; p99Ms: number } };
+  readCounts: { ask: null; answer: ReadCounts };
+  verdict: { ask: readonly number[]; answer: Verdict };
+}
+
+type Handlers = {
+  [Name in keyof Questions]: (
+    ask: Questions[Name]["ask"],
+  ) => Questions[Name]["answer"] | Promise<Questions[Name]["answer"]>;
+};
+
+/** Answers the questions of the parent process until it disconnects. */
+export function runLoadWorker(): void {
+  const handlers = createHandlers();
+  process.on("message", (message: { name: keyof Questions; ask: unknown }) => {
+    const handle = handlers[message.name] as (ask: unknown) => unknown;
+    void Promise.resolve(handle(message.ask)).then((answer) => process.send?.({ answer }));
+  });
+  process.on("disconnect", () => process.exit(0));
+}
+
+function createHandlers(): Handlers {
+  let publisher: Publisher | null = null;
+  let reader: Reader | null = null;
+  const devices = () => publisher ?? missing();
+  const dashboards = () => reader ?? missing();
+  return {
+    openDevices: async (job) => {
+      publisher = new Publisher(job);
+      await publisher.connect();
+      return null;
+    },
+    startPublishing: () => {
+      devices().start();
+      return null;
+    },
+    stopPublishing: () => {
+      devices().stop();
+      return devices().counts();
+    },
+    publishCounts: () => devices().counts(),
+    openDashboards: async (job) => {
+      reader = new Reader(job);
+      await reader.connect();
+      return null;
+    },
+    moreDashboards: async (count) => {
+      await dashboards().connect(count);
+      return null;
+    },
+    startAging: () => {
+      dashboards().startAging();
+      return null;
+    },
+    stopAging: () => dashboards().stopAging(),
+    readCounts: () => dashboards().counts(),
+    verdict: (sentByDevice) => dashboards().verdict(sentByDevice),
+  };
+}
+
+function missing(): never {
+  throw new Error("nothing is open in this process yet");
+}

@@ -1,0 +1,184 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LoadProcess } from "./child.ts";
+import type { Contestant, Server } from "./contestants.ts";
+import { cpuSeconds, residentKb } from "./cpu.ts";
+import type { FanoutScenario, IdleScenario, IngestScenario, Scenario } from "./scenarios.ts";
+
+/** How long a run takes. */
+export interface Windows {
+  /** Between the start of the load and of the measurement. */
+  readonly warmUpMs: number;
+  readonly measuredMs: number;
+  /** Given to memory to settle. */
+  readonly settleMs: number;
+}
+
+/** Figures of one run, by the names of `units`. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** Each figure's column, and what it is counted in as it stands in the JSON lines. */
+export const units: Readonly<Record<string, { readonly column: string; readonly unit: string }>> = {
+  cpuPerReading: { column: "µs CPU/reading", unit: "µs CPU/reading" },
+  cpuPerDelivery: { column: "µs CPU/delivery", unit: "µs CPU/delivery" },
+  idle: { column: "KB/dashboard", unit: "KB/idle dashboard" },
+  bytesPerDelivery: { column: "bytes", unit: "bytes on the wire/delivery" },
+  framesPerDelivery: { column: "frames", unit: "frames/delivery" },
+  p50: { column: "p50 ms", unit: "ms latency p50" },
+  p99: { column: "p99 ms", unit: "ms latency p99" },
+  held: { column: "held %", unit: "% of the rate held" },
+  lost: { column: "lost", unit: "readings lost" },
+  extra: { column: "extra", unit: "readings too many" },
+  serverLoad: { column: "server %", unit: "% of a core, server" },
+  generatorLoad: { column: "load %", unit: "% of a core, busiest load process" },
+};
+
+/** How long the last readings may take to arrive after the load has stopped. */
+const arrivalMs = 10_000;
+
+/** One run: a fresh server process, the load, the figures. Everything that it started has ended when it resolves. */
+export async function measure(
+  scenario: Scenario,
+  contestant: Contestant,
+  windows: Windows,
+): Promise<Figures> {
+  const server = await contestant.start();
+  const devices = new LoadProcess();
+  const dashboards = new LoadProcess();
+  const run = { server, contestant, windows, devices, dashboards };
+  try {
+    if (scenario.kind === "ingest") return await measureIngest(scenario, run);
+    if (scenario.kind === "fanout") return await measureFanout(scenario, run);
+    return await measureIdle(scenario, run);
+  } finally {
+    // The load first: it takes a server that hangs up for a failure.
+    await Promise.all([devices.child.end("SIGKILL"), dashboards.child.end("SIGKILL")]);
+    await server.stop();
+  }
+}
+
+interface Run {
+  readonly server: Server;
+  readonly contestant: Contestant;
+  readonly windows: Windows;
+  readonly devices: LoadProcess;
+  readonly dashboards: LoadProcess;
+}
+
+async function measureIngest(scenario: IngestScenario, run: Run): Promise<Figures> {
+  const { server, devices, windows } = run;
+  await openDevices(scenario, run);
+  await devices.ask("startPublishing", null);
+  await sleep(windows.warmUpMs);
+  const before = await server.ingested();
+  const clock = startClocks(run);
+  await sleep(windows.measuredMs);
+  const ingested = (await server.ingested()) - before;
+  const { seconds, cpu, ...loads } = clock();
+  const { sent } = await devices.ask("stopPublishing", null);
+  const lost = await untilNone(async () => {
+    const acked = scenario.qos === 0 ? sent : (await devices.ask("publishCounts", null)).acked;
+    return sent - Math.min(acked, await server.ingested());
+  });
+  return {
+    cpuPerReading: (cpu * 1e6) / ingested,
+    held: held(ingested, scenario.readingsPerSecond, seconds),
+    lost,
+    ...loads,
+  };
+}
+
+async function measureFanout(scenario: FanoutScenario, run: Run): Promise<Figures> {
+  const { server, contestant, devices, dashboards, windows } = run;
+  const { watch, aged } = scenario;
+  const kind = contestant.dashboards;
+  const port = server.webSocketPort;
+  await openDevices(scenario, run);
+  const watching = { devices: scenario.devices, dashboards: scenario.dashboards, watch, aged };
+  await dashboards.ask("openDashboards", { port, kind, ...watching });
+  await devices.ask("startPublishing", null);
+  await sleep(windows.warmUpMs);
+  await dashboards.ask("startAging", null);
+  const before = await dashboards.ask("readCounts", null);
+  const clock = startClocks(run);
+  await sleep(windows.measuredMs);
+  const after = await dashboards.ask("readCounts", null);
+  const { seconds, cpu, ...loads } = clock();
+  const { p50Ms, p99Ms } = await dashboards.ask("stopAging", null);
+  const { sentByDevice } = await devices.ask("stopPublishing", null);
+  let extra = 0;
+  const lost = await untilNone(async () => {
+    const verdict = await dashboards.ask("verdict", sentByDevice);
+    extra = verdict.extra;
+    return verdict.lost;
+  });
+  const deliveries = after.readings - before.readings;
+  const receivers = watch === "everything" ? scenario.dashboards : scenario.dashboards / scenario.devices;
+  return {
+    cpuPerDelivery: (cpu * 1e6) / deliveries,
+    bytesPerDelivery: (after.bytes - before.bytes) / deliveries,
+    framesPerDelivery: (after.frames - before.frames) / deliveries,
+    p50: p50Ms,
+    p99: p99Ms,
+    held: held(deliveries, scenario.readingsPerSecond * receivers, seconds),
+    lost,
+    extra,
+    ...loads,
+  };
+}
+
+async function measureIdle(scenario: IdleScenario, run: Run): Promise<Figures> {
+  const { server, contestant, dashboards, windows } = run;
+  const kind = contestant.dashboards;
+  const few = { dashboards: 100, watch: "everything", devices: 1, aged: 1 } as const;
+  // The first ones pay for code and pools that the rest share.
+  await dashboards.ask("openDashboards", { port: server.webSocketPort, kind, ...few });
+  await sleep(windows.settleMs);
+  const before = residentKb(server.pid);
+  await dashboards.ask("moreDashboards", scenario.dashboards);
+  await sleep(windows.settleMs);
+  return { idle: (residentKb(server.pid) - before) / scenario.dashboards };
+}
+
+async function openDevices(scenario: IngestScenario | FanoutScenario, run: Run): Promise<void> {
+  const { server, contestant, devices } = run;
+  const { qos, readingsPerSecond, burst } = scenario;
+  const port = contestant.feed === "mqtt" ? server.mqttPort : server.webSocketPort;
+  const load = { qos, devices: scenario.devices, readingsPerSecond, burst };
+  await devices.ask("openDevices", { port, kind: contestant.feed, ...load });
+}
+
+/**
+ * Starts the measured window; what it returns ends the window. Both are called right behind a count, so that the delay
+ * of its answer cancels out.
+ */
+function startClocks({ server, devices, dashboards }: Run) {
+  const pids = [server.pid, devices.child.pid, dashboards.child.pid];
+  const startedAt = performance.now();
+  const started = pids.map(cpuSeconds);
+  return () => {
+    const used = pids.map((pid, index) => cpuSeconds(pid) - (started[index] as number));
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const [cpu = 0, ...load] = used;
+    return {
+      seconds,
+      cpu,
+      serverLoad: (100 * cpu) / seconds,
+      generatorLoad: (100 * Math.max(...load)) / seconds,
+    };
+  };
+}
+
+function held(count: number, perSecond: number, seconds: number): number {
+  return (100 * count) / (perSecond * seconds);
+}
+
+/** Asks until nothing is missing or the time is over; returns what is missing then. */
+async function untilNone(missing: () => Promise<number>): Promise<number> {
+  const deadline = performance.now() + arrivalMs;
+  for (;;) {
+    const count = await missing();
+    if (count === 0 || performance.now() > deadline) return count;
+    await sleep(20);
+  }
+}
