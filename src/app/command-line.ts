@@ -91,15 +91,14 @@ function collectSetting(text: string, settings: Record<string, string>): Record<
 }
 
 function readConfig(flags: ConfigFlags, port: ProcessPort) {
-  const named: Record<string, string | undefined> = {
-    host: flags.host,
-    dataDir: flags.dataDir,
-    "mqtt.port": flags.mqttPort,
-    "http.port": flags.httpPort,
+  const named = {
+    ...(flags.host !== undefined && { host: flags.host }),
+    ...(flags.dataDir !== undefined && { dataDir: flags.dataDir }),
+    ...(flags.mqttPort !== undefined && { "mqtt.port": flags.mqttPort }),
+    ...(flags.httpPort !== undefined && { "http.port": flags.httpPort }),
   };
-  const given = Object.entries({ ...flags.set, ...named }).filter(([, value]) => value !== undefined);
   const file = flags.config ?? port.env["FIELDCAST_CONFIG"] ?? null;
-  return loadConfig({ flags: Object.fromEntries(given) as Record<string, string>, env: port.env, file });
+  return loadConfig({ flags: { ...flags.set, ...named }, env: port.env, file });
 }
 
 async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {
