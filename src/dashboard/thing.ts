@@ -63,7 +63,7 @@ export class Thing {
     if (isNewest) this.time = time;
     mergeInto(this.partNamed(part), observation);
     if (this.domain === "fare") this.takeQuote(observation);
-    if (isNewest) this.remember(part);
+    if (isNewest) this.remember(part, observation.values);
     return this.takePosition(observation);
   }
 
@@ -98,9 +98,11 @@ export class Thing {
     if (this.quote !== before) this.topic = observation.topic;
   }
 
-  private remember(part: string): void {
+  private remember(part: string, values: Values): void {
     const value = this.mainValue;
     if (value === null) return;
+    // Many devices tell each value in a message of its own; the course has a step only where its value was observed.
+    if (this.domain !== "fare" && !(mainNames[this.domain] in values)) return;
     // Phases change one by one; their sum is a step of the course only when the first of them comes round again.
     const first = this.parts.keys().next().value;
     if (this.domain === "energy" && part !== "" && part !== "total" && part !== first) return;

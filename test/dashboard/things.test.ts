@@ -110,6 +110,14 @@ describe("Things", () => {
     expect(things.get("transit/op/bus")?.parts.size).toBe(maxParts);
   });
 
+  it("adds a step to the course only for readings of its value", () => {
+    const things = new Things();
+    apply(things, "road/23001/1", 0, { speedKmh: 80 });
+    apply(things, "road/23001/1", 0, { flowVph: 900 });
+    apply(things, "road/23001/1", 5, { speedKmh: 78 });
+    expect(things.get("road/23001/1")?.history.length).toBe(2);
+  });
+
   it("learns a device's rhythm from its observation times", () => {
     const things = new Things();
     for (let i = 0; i < 20; i++) apply(things, "gps/van", i * 10, { lat: 0, lon: 0 });
