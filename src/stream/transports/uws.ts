@@ -1,5 +1,6 @@
 import type * as Uws from "uWebSockets.js";
 import { createRequire } from "node:module";
+import { type AddressInfo, createServer } from "node:net";
 import type { HttpReply, HttpRequest } from "../../model/http.ts";
 import type { Subprotocol } from "../../wire/messages.ts";
 import type { Socket, SocketHandler, Transport, TransportOptions } from "../transport.ts";
@@ -55,7 +56,12 @@ export async function startUws(options: TransportOptions): Promise<Transport> {
     close: (ws) => ws.getUserData().connection?.closed(),
   });
   app.any("/*", (response, request) => answer(options, response, request));
-  const port = await listen(uws, app, options);
+  const port = await listen(
+    uws,
+    app,
+    options.host,
+    options.port === 0 ? await freePort(options.host) : options.port,
+  );
   return {
     name: "uws",
     port,
@@ -65,11 +71,13 @@ export async function startUws(options: TransportOptions): Promise<Transport> {
   };
 }
 
-function listen(uws: Library, app: Uws.TemplatedApp, options: TransportOptions): Promise<number> {
+function listen(uws: Library, app: Uws.TemplatedApp, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const done = (token: Uws.us_listen_socket | false) => {
-      if (token) return resolve(uws.us_socket_local_port(token as unknown as Uws.us_socket));
-      reject(new Error(`listen EADDRINUSE: cannot listen on ${options.host}:${options.port}`));
+      if (token) return resolve(port);
+      reject(
+        new Error(`listen EADDRINUSE: cannot listen on ${host}:${port}; is another program using the port?`),
+      );
     };
     // Without the exclusive flag the kernel lets a second gateway share the port, and clients land on either.
     const listenWithHost = app.listen as unknown as (
@@ -78,7 +86,22 @@ function listen(uws: Library, app: Uws.TemplatedApp, options: TransportOptions):
       flags: number,
       done: (token: Uws.us_listen_socket | false) => void,
     ) => void;
-    listenWithHost.call(app, options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, done);
+    listenWithHost.call(app, host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, done);
+  });
+}
+
+/**
+ * A free port. The library could take port 0 itself, but then it does not set SO_REUSEADDR (seen with strace), and a
+ * gateway that restarts could not have the same port again for a minute.
+ */
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, host, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
   });
 }
 
