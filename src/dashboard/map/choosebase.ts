@@ -1,4 +1,6 @@
 import type { BaseMap, BaseMapOptions } from "./basemap.ts";
+// Not loaded when needed, as MapLibre is: it must be there when the gateway is not.
+import { createPlainMap } from "./plain.ts";
 
 /** MapLibre where WebGL works, else the plain map; never nothing. `force` is for tests and for a broken driver. */
 export async function createBaseMap(
@@ -15,7 +17,6 @@ export async function createBaseMap(
       container.replaceChildren();
     }
   }
-  const { createPlainMap } = await import("./plain.ts");
   return createPlainMap(container, options);
 }
 
