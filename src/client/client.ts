@@ -3,7 +3,7 @@ import type { ReadingListener } from "./reading.ts";
 import { type ConnectOptions, Session, type State, type StateListener } from "./session.ts";
 import type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
 
-export type { BackoffLimits } from "./backoff.ts";
+export type { BackoffLimits } from "../model/backoff.ts";
 export { type ErrorCode, type ErrorListener, FieldcastError } from "./errors.ts";
 export type { Latest, LatestMap, LatestOptions } from "./latest.ts";
 export type { Gap, Reading, ReadingListener } from "./reading.ts";

@@ -1,8 +1,8 @@
+import { Backoff, type BackoffLimits, defaultBackoffLimits } from "../model/backoff.ts";
 import { type Clock, systemClock } from "../model/clock.ts";
 import { mayReconnect } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { ServerMessage, Subprotocol } from "../wire/messages.ts";
-import { Backoff, type BackoffLimits, defaultBackoffLimits } from "./backoff.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
 import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";

@@ -1,6 +1,6 @@
+import { Backoff, type BackoffLimits } from "../model/backoff.ts";
 import { type Cursor, formatCursor, parseCursor } from "../model/cursor.ts";
 import type { From, ServerMessage, SubscribeMessage, WireReading } from "../wire/messages.ts";
-import { Backoff, type BackoffLimits } from "./backoff.ts";
 import { type ErrorListener, FieldcastError, report } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";

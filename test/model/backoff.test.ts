@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Backoff, defaultBackoffLimits } from "../../src/client/backoff.ts";
+import { Backoff, defaultBackoffLimits } from "../../src/model/backoff.ts";
 
 test("the bound doubles to the cap, and the delay is a random part of it", () => {
   const parts = [1, 1, 1, 0.5, 0, 1, 1, 1];
