@@ -26,6 +26,13 @@ export function isHostileName(name: string): boolean {
  * too large, not UTF-8, not JSON, not an object, nested too deep or has a hostile key.
  */
 export function readJsonObject(payload: Uint8Array): JsonObject | string | null {
+  const json = readJson(payload);
+  if (json === null || typeof json === "string") return json;
+  return isObject(json.value) ? json.value : `payload: a JSON object is expected, not ${quote(json.value)}`;
+}
+
+/** What a payload says in JSON, of whatever type; null and reasons as `readJsonObject` gives them. */
+export function readJson(payload: Uint8Array): { readonly value: unknown } | string | null {
   if (payload.length === 0) return null;
   const text = decodeText(payload);
   if (text === null) return textProblem(payload);
@@ -36,18 +43,23 @@ export function readJsonObject(payload: Uint8Array): JsonObject | string | null 
   } catch (error) {
     return `payload: broken JSON (${error instanceof Error ? error.message.slice(0, 120) : "unreadable"})`;
   }
-  if (!isObject(value)) return `payload: a JSON object is expected, not ${quote(value)}`;
   // The three names cannot occur without one of these: a text search is far cheaper than a walk of every key.
   if (text.includes("proto") || text.includes("constructor") || text.includes("\\u")) {
     const hostile = findHostileKey(value);
     if (hostile !== null) return `payload: the key ${hostile} is not allowed; rename it`;
   }
-  return value;
+  return { value };
 }
 
 /** True for a JSON object: neither null nor a list. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A payload that is plain text: the text, or a reason when it is too large or not UTF-8. */
+export function readPlainText(payload: Uint8Array): { readonly text: string } | string {
+  const text = decodeText(payload);
+  return text === null ? textProblem(payload) : { text };
 }
 
 /** The payload as text, null when it is too large or not UTF-8. A leading byte order mark is dropped. */

@@ -38,3 +38,8 @@ export function readPosition(source: JsonObject, fields: PositionFields, values:
   values["lon"] = lon;
   return true;
 }
+
+/** Rule 6: no satellite and exactly 0,0 is how trackers say that they have no fix. */
+export function isNullIsland(values: Values): boolean {
+  return values["lat"] === 0 && values["lon"] === 0 && values["satellites"] === 0;
+}
