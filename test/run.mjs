@@ -13,32 +13,38 @@ function run(title, command, args) {
   process.exit(status || 1);
 }
 
-/** The end-to-end tests look at the page in a real browser. */
-function needChromium() {
-  const path = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  if (existsSync(path)) return;
-  const isDebianRoot =
-    process.getuid?.() === 0 && existsSync("/usr/bin/apt-get") && !process.env.CHROMIUM_PATH;
-  if (isDebianRoot) {
+/** Programs that tests start, where they are, and the variable that says otherwise. */
+const programs = [
+  { name: "Chromium", package: "chromium", path: "/usr/bin/chromium", variable: "CHROMIUM_PATH" },
+  // An MQTT 5 broker for the bridge: the gateway's own speaks 3.1.1 only.
+  { name: "Mosquitto", package: "mosquitto", path: "/usr/sbin/mosquitto", variable: "MOSQUITTO_PATH" },
+];
+
+/** Installs what is missing where that is the custom (root on Debian), else says what to do. */
+function needPrograms() {
+  const isDebianRoot = process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+  const missing = programs.filter(({ path, variable }) => !existsSync(process.env[variable] ?? path));
+  const installable = missing.filter(({ variable }) => isDebianRoot && !process.env[variable]);
+  if (installable.length > 0) {
     run("system packages: apt-get update", "apt-get", ["update", "-qq"]);
-    run("system packages: chromium", "apt-get", [
-      "install",
-      "-y",
-      "-qq",
-      "--no-install-recommends",
-      "chromium",
-    ]);
-    return;
+    const names = installable.map((program) => program.package);
+    // RUNLEVEL=1: the broker's package must not start a broker on the gateway's port.
+    const install = ["RUNLEVEL=1", "apt-get", "install", "-y", "-qq", "--no-install-recommends", ...names];
+    run(`system packages: ${names.join(", ")}`, "env", install);
   }
-  process.stderr.write(
-    `The end-to-end tests need Chromium, and there is none at ${path}.\n` +
-      "Install it (Debian: sudo apt-get install chromium) or set CHROMIUM_PATH to an installed one, then run again.\n" +
-      "0 passed, 1 failed\n",
-  );
+  const absent = missing.filter((program) => !installable.includes(program));
+  if (absent.length === 0) return;
+  for (const { name, package: wanted, path, variable } of absent) {
+    process.stderr.write(
+      `The tests need ${name}, and there is none at ${process.env[variable] ?? path}.\n` +
+        `Install it (Debian: sudo apt-get install ${wanted}) or set ${variable} to an installed one, then run again.\n`,
+    );
+  }
+  process.stderr.write("0 passed, 1 failed\n");
   process.exit(1);
 }
 
-needChromium();
+needPrograms();
 run("lint", "npm", ["run", "--silent", "lint"]);
 run("types", "npm", ["run", "--silent", "types"]);
 run("build", "npm", ["run", "--silent", "build"]);
