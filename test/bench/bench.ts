@@ -31,7 +31,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
     process.stderr.write(`${problem}\n`);
     return 2;
   }
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
   printMachine(plan);
   const missing = missingLibrary();
   const lines: string[] = [];

@@ -28,7 +28,7 @@ export type ContestantName = "fieldcast" | Baseline;
 /** Folders of the gateways' logs, removed at the latest when the bench ends. */
 const dataDirs = new Set<string>();
 process.on("exit", () => {
-  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true });
+  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
 });
 
 const program = fileURLToPath(new URL("../../src/main.js", import.meta.url));
@@ -61,7 +61,7 @@ async function startFieldcast(profileDir: string | null): Promise<Server> {
     stop: async () => {
       // A profile is only written at an orderly end.
       await child.end(profileDir === null ? "SIGKILL" : "SIGTERM");
-      rmSync(dataDir, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
       dataDirs.delete(dataDir);
     },
   };
