@@ -1,9 +1,10 @@
 import type { Clock } from "../model/clock.ts";
 import { isoTime, isTime, type Reading } from "../model/reading.ts";
-import type { FormatSettings } from "./format.ts";
+import type { Context, RouterSettings } from "./contexts.ts";
 import { isObject, type JsonObject, maxPayloadBytes } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
-import { createRouter, type Router } from "./registry.ts";
+import { createRouter } from "./registry.ts";
+import type { Router } from "./router.ts";
 import { parseTime } from "./time.ts";
 
 /** A reading as people see it: the time as ISO 8601 UTC. */
@@ -20,19 +21,24 @@ export interface DecodedRow {
 /**
  * Decodes a parsed file of messages (the fixtures' shape) and gives one row per message, in the file's order. Messages
  * of a group share one decoder and are fed to it in step order; any other message has a decoder of its own. The clock
- * of a message is its `receivedAt`; `clock` serves where that is missing.
+ * of a message is its `receivedAt`; `clock` serves where that is missing. A message's (or group's) own `context` takes the
+ * place of the contexts in `settings`.
  * @throws Error if `content` is not a list of messages
  */
-export function decodeFile(file: string, content: unknown, clock: Clock): DecodedRow[] {
+export function decodeFile(
+  file: string,
+  content: unknown,
+  clock: Clock,
+  settings: RouterSettings = {},
+): DecodedRow[] {
   if (!Array.isArray(content)) throw new Error(`${file}: a JSON list of messages is expected`);
-  const contexts = groupContexts(content);
-  const routers = new Map<string, Router>();
+  const routers = new Routers(content, settings);
   const rows: DecodedRow[] = new Array(content.length);
   for (const at of inStepOrder(content)) {
     const message: unknown = content[at];
     const name = isObject(message) && typeof message["name"] === "string" ? message["name"] : `#${at + 1}`;
     const result = isObject(message)
-      ? decodeMessage(message, contexts, routers, clock)
+      ? decodeMessage(message, routers, clock)
       : `${quote(message)} is not a message`;
     rows[at] =
       typeof result === "string"
@@ -66,12 +72,7 @@ function stepOf(message: unknown): number {
 
 type MessageResult = { readonly readings: readonly ReadingRow[]; readonly rejected: string | null };
 
-function decodeMessage(
-  message: JsonObject,
-  contexts: ReadonlyMap<string, JsonObject>,
-  routers: Map<string, Router>,
-  clock: Clock,
-): MessageResult | string {
+function decodeMessage(message: JsonObject, routers: Routers, clock: Clock): MessageResult | string {
   const topic = message["topic"];
   if (typeof topic !== "string") return `topic: ${quote(topic)}; a message needs one`;
   const payload = messagePayload(message);
@@ -81,46 +82,61 @@ function decodeMessage(
   if (receivedAt === null || !isTime(receivedAt)) {
     return `receivedAt: ${quote(message["receivedAt"])} is not a time`;
   }
-  const router = routerOf(message, contexts, routers);
+  const router = routers.of(message, topic);
   if (typeof router === "string") return router;
   const route = router(topic);
   if (route === null) return `topic: no format claims ${quote(topic)}`;
   const { readings, rejected } = route.decode({ topic, payload, receivedAt, client: null });
-  return { readings: readings.map((reading) => ({ ...reading, time: isoTime(reading.time) })), rejected };
+  return {
+    readings: readings.map((reading) => ({ ...reading, time: isoTime(reading.time) })),
+    rejected: rejected === null ? null : inOwnWords(rejected),
+  };
 }
 
-/** What the messages of each group say of their source, taken together: a group has one decoder. */
-function groupContexts(messages: readonly unknown[]): ReadonlyMap<string, JsonObject> {
-  const contexts = new Map<string, JsonObject>();
-  for (const message of messages) {
-    const group = groupOf(message);
-    if (group !== null) contexts.set(group, { ...contexts.get(group), ...contextOf(message) });
+/** The routers of a file: one per group, and one for each message on its own. */
+class Routers {
+  readonly #settings: RouterSettings;
+  /** What the messages of each group say of their source, taken together. */
+  readonly #contexts = new Map<string, JsonObject>();
+  readonly #routers = new Map<string, Router>();
+
+  constructor(messages: readonly unknown[], settings: RouterSettings) {
+    this.#settings = settings;
+    for (const message of messages) {
+      const group = groupOf(message);
+      if (group !== null) this.#contexts.set(group, { ...this.#contexts.get(group), ...contextOf(message) });
+    }
   }
-  return contexts;
+
+  /** The router for a message; a reason if its context is wrong. */
+  of(message: JsonObject, topic: string): Router | string {
+    const group = groupOf(message);
+    const known = group === null ? undefined : this.#routers.get(group);
+    if (known !== undefined) return known;
+    const context = group === null ? contextOf(message) : this.#contexts.get(group);
+    try {
+      const router = createRouter(withContext(this.#settings, context ?? {}, group === null ? topic : "#"));
+      if (group !== null) this.#routers.set(group, router);
+      return router;
+    } catch (error) {
+      return inOwnWords(error instanceof Error ? error.message : String(error));
+    }
+  }
 }
 
 function contextOf(message: unknown): JsonObject {
   return isObject(message) && isObject(message["context"]) ? message["context"] : {};
 }
 
-/** The router of the message's group; a new one for a message on its own. */
-function routerOf(
-  message: JsonObject,
-  contexts: ReadonlyMap<string, JsonObject>,
-  routers: Map<string, Router>,
-): Router | string {
-  const group = groupOf(message);
-  const known = group === null ? undefined : routers.get(group);
-  if (known !== undefined) return known;
-  const { timezone } = group === null ? contextOf(message) : (contexts.get(group) ?? {});
-  const settings: FormatSettings = typeof timezone === "string" ? { timezone } : {};
-  try {
-    const router = createRouter(settings);
-    if (group !== null) routers.set(group, router);
-    return router;
-  } catch (error) {
-    return `context.${error instanceof Error ? error.message : String(error)}`;
-  }
+/** The settings with a message's own context in the place of the config's. */
+function withContext(settings: RouterSettings, context: JsonObject, topic: string): RouterSettings {
+  if (Object.keys(context).length === 0) return settings;
+  return { ...settings, contexts: [{ ...(context as Partial<Context>), topic }] };
+}
+
+/** The file has one context per message, and no list of them. */
+function inOwnWords(reason: string): string {
+  return reason.replace(/^contexts\.0\./, "context.");
 }
 
 /** The bytes that the message describes; a reason if it describes none. */

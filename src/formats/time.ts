@@ -24,7 +24,16 @@ export function observedAt(
   zone: TimeZone | null,
 ): number | string {
   if (raw === undefined || raw === null || raw === "") return receivedAt;
-  const time = parseTime(raw, zone, receivedAt);
+  return checkObserved(parseTime(raw, zone, receivedAt), raw, path, receivedAt);
+}
+
+/** Rule 1 for a time that `parseTime` or the like has read from `raw`; see `observedAt` and `parseTime`. */
+export function checkObserved(
+  time: number | null,
+  raw: unknown,
+  path: string,
+  receivedAt: number,
+): number | string {
   if (time === null) return receivedAt;
   if (Number.isNaN(time)) {
     return `${path}: ${quote(raw)} is not a time; send ISO 8601 with an offset, or epoch seconds`;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FormatSettings } from "../../src/formats/format.ts";
 import type { ReadingRow } from "../../src/formats/decode-file.ts";
 
 /** A message of the fixtures with what must come of it (test/fixtures/formats/README.md). */
@@ -9,7 +10,7 @@ export interface FixtureMessage {
   readonly encoding: string;
   readonly payload: unknown;
   readonly receivedAt: string;
-  readonly context?: { readonly timezone?: string };
+  readonly context?: FormatSettings;
   readonly expected: { readonly readings: readonly ReadingRow[]; readonly rejected: string | null };
 }
 

@@ -20,7 +20,8 @@ describe.each(allFormats.map((format) => ({ format, name: format.name })))("$nam
       test.each(file.messages.map((message, at) => ({ name: message.name, message, at })))(
         "$name",
         ({ message, at }) => {
-          expect(createRouter({})(message.topic)?.name).toBe(format.name);
+          const contexts = [{ ...message.context, topic: message.topic }];
+          expect(createRouter({ contexts })(message.topic)?.name).toBe(format.name);
           expectRow(rows[at] as DecodedRow, message);
         },
       );

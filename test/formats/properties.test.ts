@@ -4,7 +4,7 @@ import { allFormats, createRouter } from "../../src/formats/registry.ts";
 import { maxAheadMs } from "../../src/formats/time.ts";
 import type { Decoded } from "../../src/model/packet.ts";
 import { domains, isTime, type Value } from "../../src/model/reading.ts";
-import { fixtureFiles } from "./fixtures.ts";
+import { type FixtureMessage, fixtureFiles } from "./fixtures.ts";
 
 const receivedAt = Date.UTC(2026, 10, 20, 12);
 
@@ -74,9 +74,15 @@ function mutate(root: unknown, picks: readonly number[], value: unknown): unknow
   return { ...root, [key]: inner };
 }
 
+/** What the fixtures say of their sources, for the messages that need it; one of each topic is enough here. */
+function contextsOf(messages: readonly FixtureMessage[]) {
+  const byTopic = new Map(messages.map(({ topic, context }) => [topic, { ...context, topic }]));
+  return [...byTopic.values()].filter((context) => context.mapping !== undefined);
+}
+
 describe.each(allFormats.map((format) => ({ name: format.name })))("$name", ({ name }) => {
-  const router = createRouter({ timezone: "Europe/Berlin" });
   const messages = fixtureFiles(name).flatMap((file) => file.messages);
+  const router = createRouter({ timezone: "Europe/Berlin", contexts: contextsOf(messages) });
   const topics = messages.map((message) => message.topic);
   const decode = (topic: string, payload: Uint8Array): Decoded => {
     const route = router(topic);

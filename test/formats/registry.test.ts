@@ -62,7 +62,7 @@ describe("createRouter", () => {
   });
 
   test("refuses reserved names in topics and payloads of a mebibyte, for every format", () => {
-    for (const format of allFormats) {
+    for (const format of allFormats.filter(({ topics }) => topics.length > 0)) {
       const topic = (format.topics[0] as string).replace("#", "x/y").replaceAll("+", "x");
       const route = createRouter({})(topic);
       const large = new Uint8Array(maxPayloadBytes);
