@@ -4,6 +4,7 @@ import { createLogger } from "../observe/log.ts";
 import { configReference } from "./config-keys.ts";
 import { decodeFiles, listFormats } from "./decode-command.ts";
 import { ConfigError, loadConfig } from "./load-config.ts";
+import { redact } from "./secrets.ts";
 
 /** What the command line has of the process; `main.ts` gives the real one. */
 export interface ProcessPort {
@@ -42,9 +43,10 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
   );
   withConfig(program.command("print-config").description("print the configuration in force, as YAML"))
     .option("--redact", "hide secrets")
-    .action(async (flags: ConfigFlags) => {
+    .action(async (flags: ConfigFlags & { readonly redact?: boolean }) => {
       const { stringify } = await import("yaml");
-      port.out(stringify(readConfig(flags, port)));
+      const config = readConfig(flags, port);
+      port.out(stringify(flags.redact ? redact(config) : config));
     });
   program
     .command("config-reference")

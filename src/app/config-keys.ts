@@ -5,8 +5,8 @@ import { configSchema } from "./config.ts";
 export interface ConfigKey {
   /** `mqtt.port`, as in the file. */
   readonly path: string;
-  /** `FIELDCAST_MQTT_PORT`. */
-  readonly env: string;
+  /** `FIELDCAST_MQTT_PORT`; null for a list of maps and what stands in it: those are set in the file only. */
+  readonly env: string | null;
   readonly type: "string" | "number" | "boolean" | "list";
   /** The values it may have, if they are few. */
   readonly choices: readonly string[];
@@ -16,29 +16,33 @@ export interface ConfigKey {
 
 interface JsonSchema {
   readonly type?: string;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | number)[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
   readonly default?: unknown;
   readonly description?: string;
 }
 
 /** Every key, in the schema's order. */
 export function configKeys(): ConfigKey[] {
-  return walk(z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema, []);
+  return walk(z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema, [], false);
 }
 
-function walk(schema: JsonSchema, path: readonly string[]): ConfigKey[] {
+function walk(schema: JsonSchema, path: readonly string[], isInList: boolean): ConfigKey[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
     const childPath = [...path, name];
-    if (child.properties) return walk(child, childPath);
-    return {
+    if (child.properties) return walk(child, childPath, isInList);
+    const isListOfMaps = child.items?.properties !== undefined;
+    const key: ConfigKey = {
       path: childPath.join("."),
-      env: envName(childPath),
+      env: isInList || isListOfMaps ? null : envName(childPath),
       type: keyType(child),
-      choices: child.enum ?? [],
+      choices: (child.enum ?? []).map(String),
       defaultValue: child.default,
       description: child.description ?? "",
     };
+    if (!isListOfMaps) return key;
+    return [key, ...walk(child.items ?? {}, [...path, `${name}[]`], true)];
   });
 }
 
@@ -59,14 +63,16 @@ export function configReference(): string {
     const values =
       choices.length > 0 ? ` One of: ${choices.map((choice) => `\`${choice}\``).join(", ")}.` : "";
     const shown = defaultValue === undefined ? "" : `\`${JSON.stringify(defaultValue)}\``;
-    return `| \`${path}\` | \`${env}\` | ${shown} | ${description}.${values} |`;
+    const variable = env === null ? "" : `\`${env}\``;
+    return `| \`${path}\` | ${variable} | ${shown} | ${description}.${values} |`;
   });
   return [
     "# Configuration",
     "",
     "One YAML file (`fieldcast serve --config fieldcast.yaml`); every key can also come from the environment or from",
     "`--set key=value`. A flag wins over the environment, the environment over the file, the file over the default. A key",
-    "that is not in this table is an error, so that a typing mistake never passes unseen.",
+    "that is not in this table is an error, so that a typing mistake never passes unseen. A key without a variable belongs to a",
+    "list of maps (`[]` is any entry of it), and stands in the file only.",
     "",
     "This page is made from the schema in `src/app/config.ts`: `npm run config-reference`.",
     "",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaultStreamOptions } from "../stream/options.ts";
+import { sources } from "./source-config.ts";
 
 const port = z.int().min(0).max(65_535);
 const positive = z.int().min(1);
@@ -135,6 +136,7 @@ export const configSchema = z.strictObject({
   http,
   ring,
   stream,
+  sources,
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -1,19 +1,22 @@
+import type { Bridge } from "../ingest/bridge.ts";
 import type { MqttBroker } from "../ingest/broker.ts";
 import type { Log } from "../log/contract.ts";
 import type { Figure } from "../observe/metrics.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { StreamServer } from "../stream/stream.ts";
+import type { Sources } from "./sources.ts";
 
-interface Sources {
+interface Parts {
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly broker: MqttBroker;
+  readonly sources: Sources;
   /** Null until it listens. */
   readonly stream: () => StreamServer | null;
 }
 
 /** What `/metrics` tells about the gateway, beside the process's own figures. */
-export function gatewayFigures({ log, pipeline, broker, stream }: Sources): Figure[] {
+export function gatewayFigures({ log, pipeline, broker, sources, stream }: Parts): Figure[] {
   const { counts } = pipeline;
   return [
     counter("fieldcast_packets_total", "Packets that devices published", () => counts.packets),
@@ -36,6 +39,63 @@ export function gatewayFigures({ log, pipeline, broker, stream }: Sources): Figu
         [stream()?.transport ?? "none"]: 1,
       })),
       label: "transport",
+    },
+    ...sourceFigures(sources),
+  ];
+}
+
+function sourceFigures({ bridges }: Sources): Figure[] {
+  const each = (read: (bridge: Bridge) => number) => () =>
+    Object.fromEntries(bridges.map((bridge) => [bridge.name, read(bridge)]));
+  const label = "source";
+  return [
+    {
+      ...gauge(
+        "fieldcast_source_up",
+        "1 if the source delivers",
+        each((one) => (one.isUp() ? 1 : 0)),
+      ),
+      label,
+    },
+    {
+      ...counter(
+        "fieldcast_source_connections_total",
+        "Connections made",
+        each((one) => one.stats().connections),
+      ),
+      label,
+    },
+    {
+      ...counter(
+        "fieldcast_source_packets_total",
+        "Messages taken",
+        each((one) => one.stats().packets),
+      ),
+      label,
+    },
+    {
+      ...counter(
+        "fieldcast_source_bytes_total",
+        "Their payloads",
+        each((one) => one.stats().bytes),
+      ),
+      label,
+    },
+    {
+      ...counter(
+        "fieldcast_source_acks_total",
+        "Messages acknowledged",
+        each((one) => one.stats().acks),
+      ),
+      label,
+    },
+    {
+      ...counter(
+        "fieldcast_source_unstored_total",
+        "Messages not stored: of QoS 0 they are lost, others come again",
+        each((one) => one.stats().unavailable + one.stats().failed),
+      ),
+      label,
     },
   ];
 }

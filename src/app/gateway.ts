@@ -21,6 +21,7 @@ import { defaultStreamOptions } from "../stream/options.ts";
 import { type StreamServer, startStream } from "../stream/stream.ts";
 import type { Config } from "./config.ts";
 import { gatewayFigures } from "./figures.ts";
+import { type Sources, startSources } from "./sources.ts";
 
 /** A running gateway. */
 export interface Gateway {
@@ -56,7 +57,9 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       onPacket: pipeline.ingest,
     });
     undo.push(() => broker.close(0));
-    const stream = await serve(config, { log, pipeline, broker, clock, logger });
+    const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
+    undo.push(() => sources.close(0));
+    const stream = await serve(config, { log, pipeline, broker, sources, clock, logger });
     logger.info(
       {
         mqtt: `mqtt://${config.host}:${broker.port}`,
@@ -70,7 +73,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       mqttPort: broker.port,
       httpPort: stream.port,
       transport: stream.transport,
-      close: () => closeAll(config, { log, broker, stream }),
+      close: () => closeAll(config, { log, broker, sources, stream }),
     };
   } catch (error) {
     for (const step of undo.reverse()) await step();
@@ -82,6 +85,7 @@ interface Parts {
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly broker: MqttBroker;
+  readonly sources: Sources;
 }
 
 async function serve(config: Config, parts: Parts & GatewayDependencies): Promise<StreamServer> {
@@ -98,7 +102,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     log,
     clock: parts.clock,
     logger,
-    http: createHttpHandler({ log, files, problems, metrics }),
+    http: createHttpHandler({ log, files, problems, warnings: parts.sources.warnings, metrics }),
     options: { ...defaultStreamOptions, ...config.stream },
     host: config.host,
     port: config.http.port,
@@ -130,10 +134,11 @@ function logOptions({ ring }: Config) {
 
 async function closeAll(
   config: Config,
-  { log, broker, stream }: { log: Log; broker: MqttBroker; stream: StreamServer },
+  { log, broker, sources, stream }: Pick<Parts, "log" | "broker" | "sources"> & { stream: StreamServer },
 ): Promise<void> {
   // Devices first: what they were promised is committed before the last readings and the goodbyes go out.
-  await broker.close(config.shutdownGraceMs / 2);
+  const graceMs = config.shutdownGraceMs / 2;
+  await Promise.all([broker.close(graceMs), sources.close(graceMs)]);
   await stream.close(Math.min(1_000, config.shutdownGraceMs / 2));
   await log.close();
 }

@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { type Config, configSchema } from "./config.ts";
 import { type ConfigKey, configKeys } from "./config-keys.ts";
+import { resolveCredentials } from "./secrets.ts";
 
 /** A configuration that cannot be used; the message is for the person who wrote it, one problem a line. */
 export class ConfigError extends Error {
@@ -27,7 +28,7 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
   const settings = file === null ? {} : readFile(file, origins);
   const keys = new Map(configKeys().map((key) => [key.path, key]));
   for (const key of keys.values()) {
-    const text = env[key.env];
+    const text = key.env === null ? undefined : env[key.env];
     if (text === undefined || text === "") continue;
     put(settings, key, text);
     origins.set(key.path, `environment variable ${key.env}`);
@@ -35,6 +36,7 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
   for (const [path, text] of Object.entries(flags)) {
     const key = keys.get(path);
     if (!key) throw new ConfigError(`--set ${path}: there is no such key; config/REFERENCE.md lists them`);
+    if (key.env === null) throw new ConfigError(`--set ${path}: this can be set in the file only`);
     put(settings, key, text);
     origins.set(path, "command line");
   }
@@ -42,7 +44,15 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
   if (!result.success)
     throw new ConfigError(result.error.issues.map((issue) => explain(issue, origins)).join("\n"));
   checkExposure(result.data);
-  return Object.freeze(result.data);
+  return Object.freeze(withCredentials(result.data, env));
+}
+
+function withCredentials(config: Config, env: ConfigSources["env"]): Config {
+  try {
+    return resolveCredentials(config, env);
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
 }
 
 function readFile(file: string, origins: Map<string, string>): Record<string, unknown> {

@@ -9,20 +9,29 @@ export interface HttpDependencies {
   readonly files: StaticFiles;
   /** What is wrong with the gateway as a whole; empty if nothing. */
   readonly problems: () => readonly string[];
+  /** What is wrong with parts that the gateway can do without; it is ready all the same. */
+  readonly warnings: () => readonly string[];
   readonly metrics: { write(): Promise<string>; readonly contentType: string };
 }
 
 type Route = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
 
 /** Everything served over HTTP but the stream itself. */
-export function createHttpHandler({ log, files, problems, metrics }: HttpDependencies): HttpHandler {
+export function createHttpHandler({
+  log,
+  files,
+  problems,
+  warnings,
+  metrics,
+}: HttpDependencies): HttpHandler {
   const routes: Readonly<Record<string, Route>> = {
     "/healthz": () => json(200, { status: "ok" }),
     "/readyz": () => {
       const found = problems();
+      const more = warnings().length === 0 ? {} : { warnings: warnings() };
       return found.length === 0
-        ? json(200, { status: "ready", epoch: log.epoch, head: log.head, oldest: log.oldest })
-        : json(503, { status: "degraded", problems: found });
+        ? json(200, { status: "ready", epoch: log.epoch, head: log.head, oldest: log.oldest, ...more })
+        : json(503, { status: "degraded", problems: found, ...more });
     },
     "/metrics": async () => ({
       status: 200,

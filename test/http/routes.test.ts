@@ -12,11 +12,13 @@ import { append, gpsReading, openTestLog } from "../support/log.ts";
 let log: Log;
 let handler: HttpHandler;
 let problems: string[];
+let warnings: string[];
 let folder: string;
 
 beforeEach(async () => {
   log = await openTestLog();
   problems = [];
+  warnings = [];
   folder = mkdtempSync(join(tmpdir(), "fieldcast-http-"));
   writeFileSync(join(folder, "index.html"), "<title>page</title>");
   const metrics = createMetrics([
@@ -27,6 +29,7 @@ beforeEach(async () => {
     log,
     files: await loadStaticFiles(folder),
     problems: () => problems,
+    warnings: () => warnings,
     metrics,
   });
 });
@@ -52,6 +55,9 @@ describe("HTTP", () => {
       status: 200,
       body: { status: "ready", epoch: log.epoch, head: 0, oldest: 1 },
     });
+    warnings = ["source a: down"];
+    expect(await getJson("/readyz")).toMatchObject({ status: 200, body: { warnings: ["source a: down"] } });
+    warnings = [];
     problems = ["the disk is full; free some space"];
     expect(await getJson("/readyz")).toEqual({
       status: 503,

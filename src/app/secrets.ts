@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { type Config, configSchema } from "./config.ts";
+
+interface JsonSchema {
+  readonly secret?: boolean;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+}
+
+/** The configuration with every secret (`secret: true` in the schema) replaced by a word. */
+export function redact(config: Config): unknown {
+  return hide(z.toJSONSchema(configSchema, { io: "output" }) as JsonSchema, config);
+}
+
+function hide(schema: JsonSchema, value: unknown): unknown {
+  if (value === undefined) return undefined;
+  if (schema.secret) return "<redacted>";
+  const { items, properties } = schema;
+  if (items && Array.isArray(value)) return value.map((item) => hide(items, item));
+  if (!properties || typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, child]) => [name, hide(properties[name] ?? {}, child)]),
+  );
+}
+
+/**
+ * Puts environment variables in place of `${NAME}` in the credentials of sources, so that the file needs to hold none.
+ * @throws Error naming the key and the variable that is not set
+ */
+export function resolveCredentials(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): Config {
+  const sources = config.sources.map((source) => ({
+    ...source,
+    ...credential("username", source.username),
+    ...credential("password", source.password),
+  }));
+  return { ...config, sources };
+
+  function credential(key: string, text: string | undefined): Readonly<Record<string, string>> {
+    if (text === undefined) return {};
+    const resolved = text.replace(/\$\{(\w+)\}/g, (_match, name: string) => {
+      const value = env[name];
+      if (value === undefined)
+        throw new Error(`sources: ${key}: the environment variable ${name} is not set`);
+      return value;
+    });
+    return { [key]: resolved };
+  }
+}
