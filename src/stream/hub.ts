@@ -8,6 +8,9 @@ import type { Subscription } from "./subscription.ts";
 /** How many subscriptions behind the head get a page in one turn of the event loop, so that live traffic goes on. */
 const advancesPerTurn = 64;
 
+/** Topics whose wildcard groups are remembered. */
+const maxRoutes = 200_000;
+
 /**
  * Pushes what the log commits to everyone at the head, gathered over a short window, and gives those behind the head
  * their turns. It is fed by the log alone.
@@ -18,7 +21,10 @@ export class Hub {
   /** Everything up to here has been pushed; the cursor of every subscription at the head. */
   position: number;
   private readonly groups = new Map<string, Group>();
-  /** Groups that want a topic, by its name; filled when the topic is first seen. */
+  /** Groups whose filter is the name of a topic, by that name. */
+  private readonly exactGroups = new Map<string, Group[]>();
+  private readonly wildcardGroups = new Set<Group>();
+  /** The wildcard groups that want a topic, by its name; found when the topic is first seen. */
   private readonly routes = new Map<string, Group[]>();
   private readonly matchers = new Map<string, Matcher>();
   private window: LogRecord[] = [];
@@ -57,7 +63,7 @@ export class Hub {
     if (!group) {
       group = new Group(subscription);
       this.groups.set(key, group);
-      this.route(group, subscription.matcher);
+      this.addRoutes(group);
     }
     group.add(subscription);
     subscription.live = true;
@@ -119,11 +125,16 @@ export class Hub {
     this.window = [];
     this.position = this.log.head;
     const wanted = new Set<Group>();
-    for (const record of records) {
-      for (const group of this.groupsFor(record.topic)) {
+    const gather = (record: LogRecord, groups: readonly Group[]) => {
+      for (const group of groups) {
         group.window.push(record);
         wanted.add(group);
       }
+    };
+    for (const record of records) {
+      const exact = this.exactGroups.get(record.topic.name);
+      if (exact) gather(record, exact);
+      if (this.wildcardGroups.size > 0) gather(record, this.wildcardGroupsFor(record.topic));
     }
     for (const group of wanted) {
       for (const behind of group.push(this.log, from, this.position, this.options.maxFrameBytes)) {
@@ -148,37 +159,49 @@ export class Hub {
     }, this.options.batchMs);
   }
 
-  private groupsFor(topic: Topic): Group[] {
+  private wildcardGroupsFor(topic: Topic): readonly Group[] {
     let groups = this.routes.get(topic.name);
     if (!groups) {
-      groups = [...this.groups.values()].filter(({ matcher }) => matcher.matches(topic));
+      groups = [...this.wildcardGroups].filter(({ matcher }) => matcher.matches(topic));
       // Topics come and go over the years; forgetting the routes only costs finding them again.
-      if (this.routes.size >= 200_000) this.routes.clear();
+      if (this.routes.size >= maxRoutes) this.routes.clear();
       this.routes.set(topic.name, groups);
     }
     return groups;
   }
 
-  private route(group: Group, matcher: Matcher): void {
-    if (matcher.isExact) {
-      this.routes.get(matcher.filter)?.push(group);
+  private addRoutes(group: Group): void {
+    const { isExact, filter } = group.matcher;
+    if (isExact) {
+      const groups = this.exactGroups.get(filter);
+      if (groups) groups.push(group);
+      else this.exactGroups.set(filter, [group]);
       return;
     }
+    this.wildcardGroups.add(group);
     for (const [name, groups] of this.routes) {
-      if (matchesFilter(matcher.filter, name)) groups.push(group);
+      if (matchesFilter(filter, name)) groups.push(group);
     }
   }
 
   private dropIfEmpty(group: Group): void {
     if (group.members.size > 0) return;
     this.groups.delete(group.key);
-    const unroute = (groups: Group[] | undefined) => {
-      const index = groups?.indexOf(group) ?? -1;
-      if (index >= 0) groups?.splice(index, 1);
-    };
-    if (group.matcher.isExact) unroute(this.routes.get(group.matcher.filter));
-    else for (const groups of this.routes.values()) unroute(groups);
+    const { isExact, filter } = group.matcher;
+    if (isExact) {
+      const groups = this.exactGroups.get(filter);
+      remove(groups, group);
+      if (groups?.length === 0) this.exactGroups.delete(filter);
+      return;
+    }
+    this.wildcardGroups.delete(group);
+    for (const groups of this.routes.values()) remove(groups, group);
   }
+}
+
+function remove(groups: Group[] | undefined, group: Group): void {
+  const index = groups?.indexOf(group) ?? -1;
+  if (index >= 0) groups?.splice(index, 1);
 }
 
 /** Remembers which topics a filter matches, so that each is compared once. */
