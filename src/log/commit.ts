@@ -1,4 +1,4 @@
-import type { QuarantinedPacket } from "../model/packet.ts";
+import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { StoredRecord } from "./record.ts";
 
 /** Bookkeeping of one append while it waits: promise, closures, list entries. */
@@ -7,6 +7,7 @@ const appendOverheadBytes = 256;
 /** One transaction in the making: the appends that gathered for it. */
 export class Commit {
   readonly quarantine: QuarantinedPacket[] = [];
+  readonly remembered: Packet[] = [];
   records: StoredRecord[] = [];
   bytes = 0;
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -19,6 +20,7 @@ export class Commit {
   add(part: CommitPart): void {
     for (const record of part.records) this.records.push(record);
     this.quarantine.push(...part.quarantine);
+    this.remembered.push(...part.remembered);
     this.bytes += part.bytes;
   }
 
@@ -53,15 +55,20 @@ export class Commit {
 export interface CommitPart {
   readonly records: readonly StoredRecord[];
   readonly quarantine: readonly QuarantinedPacket[];
+  readonly remembered: readonly Packet[];
   readonly bytes: number;
 }
 
 export function commitPart(
   records: readonly StoredRecord[],
   quarantine: readonly QuarantinedPacket[],
+  remember: readonly Packet[],
 ): CommitPart {
   let bytes = appendOverheadBytes;
   for (const record of records) bytes += record.body.length;
   for (const packet of quarantine) bytes += packet.payload.length + 2 * packet.topic.length;
-  return { records, quarantine, bytes };
+  for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
+  // A payload may be a view of a socket's buffer, which is not ours to keep.
+  const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
+  return { records, quarantine, remembered, bytes };
 }

@@ -1,4 +1,4 @@
-import type { QuarantinedPacket } from "../model/packet.ts";
+import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
 import type { Shape } from "../wire/body.ts";
 
@@ -64,6 +64,12 @@ export interface Append {
   readonly readings: readonly Reading[];
   /** Packets to keep in quarantine, committed with the same promise. */
   readonly quarantine?: readonly QuarantinedPacket[];
+  /**
+   * Packets that formats need again after a restart, committed with the same promise. The newest of each topic is kept, one
+   * with an empty payload forgets its topic. Bounded (maxRememberedPackets, maxRememberedBytes): what was remembered
+   * longest ago is forgotten first.
+   */
+  readonly remember?: readonly Packet[];
 }
 
 /** The state of the log for health checks. */
@@ -106,6 +112,8 @@ export interface Log {
   topic(id: number): Topic | undefined;
   /** The field names and decimals of a body's shape (wire/PROTOCOL.md, "Shapes"). */
   shape(id: number): Shape | undefined;
+  /** What was remembered when the log was opened, in the order in which it was appended. */
+  remembered(): readonly Packet[];
   /** Newest first. */
   quarantined(limit: number): Promise<(QuarantinedPacket & { readonly id: number })[]>;
   health(): LogHealth;

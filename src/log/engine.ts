@@ -1,4 +1,4 @@
-import type { QuarantinedPacket } from "../model/packet.ts";
+import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Shape } from "../wire/body.ts";
 import type { Topic } from "./contract.ts";
 
@@ -26,6 +26,8 @@ export interface EngineState {
   readonly latest: readonly LatestRow[];
   /** The latest rows contain every record up to this seq (and perhaps later ones). */
   readonly checkpoint: number;
+  /** In the order in which they were committed, one per topic. */
+  readonly remembered: readonly Packet[];
 }
 
 /** A record as it is handed to an engine; seqs are contiguous and continue the engine's head. */
@@ -51,6 +53,8 @@ export interface EngineBatch {
   /** If not null: with `latest` of this batch, the rows contain every record up to this seq. */
   readonly checkpoint: number | null;
   readonly quarantine: readonly QuarantinedPacket[];
+  /** In order; each takes the place of the one of the same topic, and an empty payload only drops that. */
+  readonly remembered: readonly Packet[];
 }
 
 export type EnginePage =

@@ -1,4 +1,5 @@
 import type { Clock } from "../model/clock.ts";
+import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { LatestCheckpoint } from "./checkpoint.ts";
 import { Commit, commitPart } from "./commit.ts";
@@ -63,6 +64,7 @@ class SequencedLog implements Log {
   readonly #reader: StoreReader;
   readonly #listeners = new Set<(records: readonly LogRecord[]) => void>();
   readonly #timer: NodeJS.Timeout;
+  readonly #remembered: readonly Packet[];
   #head: number;
   #oldest: number;
   #nextSeq: number;
@@ -94,6 +96,7 @@ class SequencedLog implements Log {
     this.epoch = state.epoch;
     this.#head = state.head;
     this.#oldest = state.oldest;
+    this.#remembered = state.remembered;
     this.#nextSeq = state.head + 1;
     this.#encoder = new RecordEncoder(memory.topics, memory.shapes, options.maxReadingBytes);
     this.#reader = new StoreReader(engine, memory, options.maxStoreReads);
@@ -113,12 +116,13 @@ class SequencedLog implements Log {
 
   append(batch: Append): Promise<void> | null {
     const quarantine = batch.quarantine ?? [];
-    const isBarrier = batch.readings.length === 0 && quarantine.length === 0;
+    const remember = batch.remember ?? [];
+    const isBarrier = batch.readings.length === 0 && quarantine.length === 0 && remember.length === 0;
     const last = this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
     if (isBarrier && !last) return null;
     if (this.#stopped !== null) return Promise.reject(new LogUnavailable(this.#stopped));
     const records = this.#encoder.encode(batch.readings, this.#nextSeq, this.#oldest);
-    const part = commitPart(records, quarantine);
+    const part = commitPart(records, quarantine, remember);
     const full = this.#fullProblem(part.bytes);
     if (full !== null) return Promise.reject(new LogUnavailable(full));
     const commit = isBarrier && last ? last : this.#gathering();
@@ -153,6 +157,10 @@ class SequencedLog implements Log {
 
   shape(id: number) {
     return this.#memory.shapes.byId(id);
+  }
+
+  remembered(): readonly Packet[] {
+    return this.#remembered;
   }
 
   async quarantined(limit: number): Promise<StoredPacket[]> {
@@ -228,12 +236,13 @@ class SequencedLog implements Log {
     const names = topics.take();
     const newShapes = shapes.take();
     const part = checkpoint.take();
-    const { records, quarantine } = commit;
+    const { records, quarantine, remembered } = commit;
     const committedAt = this.#clock.now();
     const latest = { latest: part.rows, checkpoint: part.checkpoint };
     let oldest: number;
     try {
-      const batch = { committedAt, ...names, shapes: newShapes, records, quarantine, ...latest };
+      const kept = { records, quarantine, remembered };
+      const batch = { committedAt, ...names, shapes: newShapes, ...kept, ...latest };
       ({ oldest } = await this.#engine.commit(batch));
     } catch (error) {
       topics.untake(names);

@@ -51,6 +51,9 @@ export interface RingOptions {
   readonly maxAgeMs: number;
   readonly quarantineMaxPackets: number;
   readonly quarantineMaxBytes: number;
+  /** Packets that formats need again after a restart; those remembered longest ago are forgotten first. */
+  readonly maxRememberedPackets: number;
+  readonly maxRememberedBytes: number;
 }
 
 export const defaultRingOptions: RingOptions = {
@@ -58,6 +61,8 @@ export const defaultRingOptions: RingOptions = {
   maxAgeMs: 7 * 24 * 3_600_000,
   quarantineMaxPackets: 10_000,
   quarantineMaxBytes: 64 * mebibyte,
+  maxRememberedPackets: 10_000,
+  maxRememberedBytes: 32 * mebibyte,
 };
 
 /** The SQLite engine's own options. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { EngineBatch, EnginePage, EngineRecord, LogEngine } from "../../src/log/engine.ts";
 import type { RingOptions } from "../../src/log/options.ts";
-import type { QuarantinedPacket } from "../../src/model/packet.ts";
+import type { Packet, QuarantinedPacket } from "../../src/model/packet.ts";
 
 /** How the suite gets engines of one kind. */
 export interface EngineKind {
@@ -32,6 +32,7 @@ function batchOf(part: Partial<EngineBatch>): EngineBatch {
     latest: [],
     checkpoint: null,
     quarantine: [],
+    remembered: [],
     ...part,
   };
 }
@@ -63,6 +64,19 @@ function expected(firstSeq: number, count: number, bytes = 10): number[][] {
 function packet(name: string, bytes = 4): QuarantinedPacket {
   const payload = new Uint8Array(bytes).fill(7);
   return { topic: name, payload, receivedAt: 77, client: "c1", format: null, reason: "not JSON" };
+}
+
+/** A packet to remember. */
+function birth(topic: string, text: string): Packet {
+  return { topic, payload: new TextEncoder().encode(text), receivedAt: 78, client: "c2" };
+}
+
+/** What an engine said that it remembers when it was opened: topics and payloads. */
+async function remembered(engine: LogEngine): Promise<string[]> {
+  const state = await opened.get(engine);
+  return (state?.remembered ?? []).map(
+    ({ topic, payload }) => `${topic}=${new TextDecoder().decode(payload)}`,
+  );
 }
 
 type Case = (start: (ring?: Partial<RingOptions>) => Promise<LogEngine>) => Promise<void>;
@@ -180,6 +194,34 @@ const cases: Readonly<Record<string, Case>> = {
     expect(bodiesOf(await second.read(32, 1e6))).toEqual(expected(33, 2, 100));
     await second.commit(batchOf({ quarantine: [packet("d")] }));
     expect((await second.quarantined(9)).map(({ topic }) => topic)).toEqual(["d", "c"]);
+  },
+  "the newest packet of each topic is remembered, in the order of arrival": async (start) => {
+    const first = await start();
+    await first.commit(batchOf({ remembered: [birth("a", "1"), birth("b", "1"), birth("c", "1")] }));
+    await first.commit(batchOf({ remembered: [birth("a", "2"), birth("d", "1"), birth("d", "2")] }));
+    await first.commit(batchOf({ remembered: [birth("c", ""), birth("never", "")] }));
+    await first.close();
+    const second = await start();
+    expect(await remembered(second)).toEqual(["b=1", "a=2", "d=2"]);
+    expect((await opened.get(second))?.remembered[0]).toMatchObject({ receivedAt: 78, client: "c2" });
+    await second.commit(batchOf({ remembered: [{ ...birth("b", "3"), client: null }] }));
+    await second.close();
+    expect(await remembered(await start())).toEqual(["a=2", "d=2", "b=3"]);
+  },
+  "what was remembered longest ago is forgotten first, by count and by bytes": async (start) => {
+    const ring = { maxRememberedPackets: 3, maxRememberedBytes: 10 };
+    const first = await start(ring);
+    for (const topic of ["a", "b", "c", "d"]) {
+      await first.commit(batchOf({ remembered: [birth(topic, "1")] }));
+    }
+    await first.commit(batchOf({ remembered: [birth("b", "12")] }));
+    await first.close();
+    const second = await start(ring);
+    expect(await remembered(second)).toEqual(["c=1", "d=1", "b=12"]);
+    await second.commit(batchOf({ remembered: [birth("e", "12345678")] }));
+    await second.commit(batchOf({ remembered: [birth("f", "12345678901")] }));
+    await second.close();
+    expect(await remembered(await start(ring))).toEqual([]);
   },
   "head does not go back when the ring was empty at the restart": async (start) => {
     const first = await start({ maxAgeMs: 10 });

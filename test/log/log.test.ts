@@ -63,6 +63,25 @@ describe("append", () => {
     expect(await log.quarantined(5)).toEqual([{ ...packet, id: 1 }]);
   });
 
+  it("remembers packets with the same promise, as they were when they were appended", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    const log = await open(engine);
+    expect(log.remembered()).toEqual([]);
+    const buffer = Uint8Array.of(0, 1, 2, 3);
+    const birth = { topic: "n/birth", payload: buffer.subarray(1, 3), receivedAt: t0, client: "n" };
+    const committed = log.append({ readings: [], remember: [birth] });
+    buffer.fill(9);
+    await committed;
+    engine.fail("no room");
+    const later = { ...birth, topic: "n/later" };
+    await expect(log.append({ readings: [], remember: [later] })).rejects.toThrow("no room");
+    engine.fail(null);
+    await log.close();
+    const again = await open(engine);
+    expect(again.remembered()).toEqual([{ ...birth, payload: Uint8Array.of(1, 2) }]);
+    await again.close();
+  });
+
   it("refuses what does not fit the queue, without using a seq, and takes more when it is shorter", async () => {
     engine.hold();
     const large = () => reading("a", { text: "x".repeat(3_000) });

@@ -41,6 +41,31 @@ describe("opening a SQLite log", () => {
     await expect(open(sqliteIn(folder))).rejects.toThrow(/log\.db has schema version 99/);
   });
 
+  it("brings a file of schema version 1 to today's, with what is in it", async () => {
+    const first = await open(sqliteIn(folder));
+    await append(first, reading("a"));
+    const { epoch } = first;
+    await first.close();
+    const db = new Database(join(folder, "log.db"));
+    db.exec("DROP TABLE remembered");
+    for (const name of ["count", "bytes", "position"]) {
+      db.exec(`ALTER TABLE meta DROP COLUMN remembered_${name}`);
+    }
+    db.pragma("user_version = 1");
+    db.close();
+    const second = await open(sqliteIn(folder));
+    expect(second).toMatchObject({ epoch, head: 1 });
+    expect(second.remembered()).toEqual([]);
+    await second.append({
+      readings: [],
+      remember: [{ topic: "t", payload: Uint8Array.of(1), receivedAt: 5, client: null }],
+    });
+    await second.close();
+    const third = await open(sqliteIn(folder));
+    expect(third.remembered()).toMatchObject([{ topic: "t", receivedAt: 5, client: null }]);
+    await third.close();
+  });
+
   it("refuses a file that another gateway holds, until that one is gone", async () => {
     const first = await open(sqliteIn(folder));
     await expect(open(sqliteIn(folder))).rejects.toThrow(/log\.db is in use by another process/);

@@ -42,6 +42,14 @@ export const memoryKind: EngineKind = {
     "head does not go back when the ring was empty at the restart": keepsNothing,
   },
   async place() {
-    return { engine: memoryEngine, remove: async () => {} };
+    // One engine per place: it can be opened again as long as it lives.
+    let engine: LogEngine | null = null;
+    return {
+      engine(ring) {
+        engine ??= memoryEngine(ring);
+        return engine;
+      },
+      remove: async () => {},
+    };
   },
 };

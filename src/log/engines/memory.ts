@@ -1,4 +1,4 @@
-import type { QuarantinedPacket } from "../../model/packet.ts";
+import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { Shape } from "../../wire/body.ts";
 import type { Topic } from "../contract.ts";
 import type { EngineBatch, EnginePage, EngineState, LatestRow, LogEngine, StoredPacket } from "../engine.ts";
@@ -26,6 +26,9 @@ export class MemoryEngine implements LogEngine {
   #quarantine: StoredPacket[] = [];
   #quarantineBytes = 0;
   #lastPacketId = 0;
+  /** By topic, what was remembered longest ago first. */
+  readonly #remembered = new Map<string, Packet>();
+  #rememberedBytes = 0;
   #isClosed = false;
 
   /** @param newEpoch makes the epoch, `[0-9a-z]{1,32}` */
@@ -45,6 +48,7 @@ export class MemoryEngine implements LogEngine {
       shapes: [...this.#shapes.values()],
       latest: [...this.#latest.values()],
       checkpoint: this.#checkpoint,
+      remembered: [...this.#remembered.values()],
     };
   }
 
@@ -68,6 +72,7 @@ export class MemoryEngine implements LogEngine {
     this.#checkpoint = batch.checkpoint ?? this.#checkpoint;
     this.#trim(batch.committedAt);
     this.#keepPackets(batch.quarantine);
+    for (const packet of batch.remembered) this.#remember(packet);
     return { oldest: this.#oldest };
   }
 
@@ -113,6 +118,23 @@ export class MemoryEngine implements LogEngine {
     if (this.#start * 2 <= this.#ring.length) return;
     this.#ring = this.#ring.slice(this.#start);
     this.#start = 0;
+  }
+
+  #remember(packet: Packet): void {
+    this.#forget(packet.topic);
+    if (packet.payload.length === 0) return;
+    this.#remembered.set(packet.topic, packet);
+    this.#rememberedBytes += packet.payload.length;
+    const { maxRememberedPackets, maxRememberedBytes } = this.#options;
+    for (const topic of this.#remembered.keys()) {
+      if (this.#remembered.size <= maxRememberedPackets && this.#rememberedBytes <= maxRememberedBytes) break;
+      this.#forget(topic);
+    }
+  }
+
+  #forget(topic: string): void {
+    this.#rememberedBytes -= this.#remembered.get(topic)?.payload.length ?? 0;
+    this.#remembered.delete(topic);
   }
 
   #keepPackets(packets: readonly QuarantinedPacket[]): void {

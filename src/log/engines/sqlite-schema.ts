@@ -5,12 +5,22 @@ import type { SqliteOptions } from "../options.ts";
 
 /** "FCLG": marks the file as a Fieldcast log (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x46434c47;
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** How long another process's lock is waited for. It blocks only the worker thread. */
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
 const walPages = 1_000;
 const walBytes = 8 * 1024 * 1024;
+
+const rememberedTable = `
+  CREATE TABLE remembered (
+    topic TEXT PRIMARY KEY,
+    position INTEGER NOT NULL UNIQUE,
+    received_at INTEGER NOT NULL,
+    client TEXT,
+    payload BLOB NOT NULL
+  );
+`;
 
 // One row per block, not per reading: ten times as many readings a second (measured). `meta` has one row, written with
 // every commit, so that head never goes back even if the ring is empty.
@@ -23,7 +33,10 @@ const schema = `
     checkpoint INTEGER NOT NULL,
     last_topic_id INTEGER NOT NULL,
     quarantine_count INTEGER NOT NULL,
-    quarantine_bytes INTEGER NOT NULL
+    quarantine_bytes INTEGER NOT NULL,
+    remembered_count INTEGER NOT NULL,
+    remembered_bytes INTEGER NOT NULL,
+    remembered_position INTEGER NOT NULL
   );
   CREATE TABLE topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
   CREATE TABLE shape (id INTEGER PRIMARY KEY, names TEXT NOT NULL, decimals TEXT NOT NULL);
@@ -45,7 +58,18 @@ const schema = `
     reason TEXT NOT NULL,
     payload BLOB NOT NULL
   );
+  ${rememberedTable}
 `;
+
+// Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back.
+const migrations: Readonly<Record<number, string>> = {
+  1: `
+    ALTER TABLE meta ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE meta ADD COLUMN remembered_bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE meta ADD COLUMN remembered_position INTEGER NOT NULL DEFAULT 0;
+    ${rememberedTable}
+  `,
+};
 
 /**
  * Opens the file, makes the tables if it is new, and takes the lock that keeps every other process out.
@@ -58,10 +82,11 @@ export function openDatabase(options: SqliteOptions, newEpoch: string): Database
     db = new Database(options.path, { timeout: lockWaitMs });
     // Before the first access: two gateways must never share a log, and no shared-memory file is needed then.
     db.pragma("locking_mode = EXCLUSIVE");
-    const isNew = checkOwner(db, options.path);
+    const version = fileVersion(db, options.path);
     configure(db, options);
     db.exec("BEGIN EXCLUSIVE");
-    if (isNew) createTables(db, newEpoch);
+    if (version === null) createTables(db, newEpoch);
+    else migrate(db, version);
     db.exec("COMMIT");
     return db;
   } catch (error) {
@@ -70,21 +95,27 @@ export function openDatabase(options: SqliteOptions, newEpoch: string): Database
   }
 }
 
-/** True if the file is empty. @throws Error if it is someone else's */
-function checkOwner(db: Database.Database, path: string): boolean {
+/** The version of the file's schema, null if it is empty. @throws Error if it is someone else's or not known here */
+function fileVersion(db: Database.Database, path: string): number | null {
   const tables = db.prepare<[], { n: number }>("SELECT count(*) AS n FROM sqlite_master").get()?.n ?? 0;
-  if (tables === 0) return true;
+  if (tables === 0) return null;
   if (db.pragma("application_id", { simple: true }) !== applicationId) {
     throw new Error(`${path} is a SQLite database of another program; set another path for the log`);
   }
   const version = Number(db.pragma("user_version", { simple: true }));
-  if (version !== schemaVersion) {
+  if (version !== schemaVersion && !Object.hasOwn(migrations, version)) {
     throw new Error(
       `${path} has schema version ${version} and this Fieldcast knows ${schemaVersion}: ` +
         "start the Fieldcast that wrote it, or move the file away to begin a new log",
     );
   }
-  return false;
+  return version;
+}
+
+/** Brings an older file to the schema of today; the caller's transaction takes it all or nothing. */
+function migrate(db: Database.Database, from: number): void {
+  for (let version = from; version < schemaVersion; version++) db.exec(migrations[version] ?? "");
+  if (from < schemaVersion) db.pragma(`user_version = ${schemaVersion}`);
 }
 
 function configure(db: Database.Database, options: SqliteOptions): void {
@@ -101,7 +132,7 @@ function configure(db: Database.Database, options: SqliteOptions): void {
 
 function createTables(db: Database.Database, epoch: string): void {
   db.exec(schema);
-  db.prepare("INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0)").run(epoch);
+  db.prepare("INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0)").run(epoch);
   db.pragma(`application_id = ${applicationId}`);
   db.pragma(`user_version = ${schemaVersion}`);
 }

@@ -11,6 +11,10 @@ export interface MetaRow {
   last_topic_id: number;
   quarantine_count: number;
   quarantine_bytes: number;
+  remembered_count: number;
+  remembered_bytes: number;
+  /** The highest position that was ever given. */
+  remembered_position: number;
 }
 
 export interface BlockRow {
@@ -24,6 +28,13 @@ interface OldBlockRow {
   readonly last_seq: number;
   readonly committed_at: number;
   readonly size: number;
+}
+
+interface RememberedRow {
+  readonly topic: string;
+  readonly received_at: number;
+  readonly client: string | null;
+  readonly payload: Uint8Array;
 }
 
 interface PacketRow {
@@ -52,7 +63,9 @@ export function prepareStatements(db: Database.Database) {
     meta: prepare<[], MetaRow>("SELECT * FROM meta"),
     putMeta: prepare<[MetaRow]>(
       `UPDATE meta SET head = @head, ring_bytes = @ring_bytes, checkpoint = @checkpoint,
-       last_topic_id = @last_topic_id, quarantine_count = @quarantine_count, quarantine_bytes = @quarantine_bytes`,
+       last_topic_id = @last_topic_id, quarantine_count = @quarantine_count, quarantine_bytes = @quarantine_bytes,
+       remembered_count = @remembered_count, remembered_bytes = @remembered_bytes,
+       remembered_position = @remembered_position`,
     ),
     topics: prepare<[], Topic>("SELECT id, name FROM topic ORDER BY id"),
     // OR REPLACE: a commit that failed at its very end may have left the row.
@@ -88,6 +101,19 @@ export function prepareStatements(db: Database.Database) {
     ),
     dropOldestPacket: prepare<[], { size: number }>(
       `DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine)
+       RETURNING length(payload) AS size`,
+    ),
+    remembered: prepare<[], RememberedRow>(
+      "SELECT topic, received_at, client, payload FROM remembered ORDER BY position",
+    ),
+    putRemembered: prepare<[string, number, number, string | null, Uint8Array]>(
+      "INSERT INTO remembered VALUES (?, ?, ?, ?, ?)",
+    ),
+    dropRemembered: prepare<[string], { size: number }>(
+      "DELETE FROM remembered WHERE topic = ? RETURNING length(payload) AS size",
+    ),
+    dropOldestRemembered: prepare<[], { size: number }>(
+      `DELETE FROM remembered WHERE position = (SELECT min(position) FROM remembered)
        RETURNING length(payload) AS size`,
     ),
   };

@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import type { QuarantinedPacket } from "../../model/packet.ts";
+import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { Topic } from "../contract.ts";
 import type { EngineState, StoredPacket } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
@@ -52,7 +52,10 @@ export class SqliteStore {
       .all()
       .map((row) => ({ topicId: row.topic_id, lastSeq: row.last_seq, body: row.body }));
     const topics: Topic[] = this.#sql.topics.all();
-    return { epoch, head, oldest: this.#oldest, topics, lastTopicId, shapes, latest, checkpoint };
+    const remembered = this.#sql.remembered
+      .all()
+      .map(({ received_at: receivedAt, ...packet }) => ({ ...packet, receivedAt }));
+    return { epoch, head, oldest: this.#oldest, topics, lastTopicId, shapes, latest, checkpoint, remembered };
   }
 
   /** @throws Error when nothing of the batch was stored */
@@ -131,6 +134,7 @@ export class SqliteStore {
       meta.head = lastSeq;
     }
     if (batch.quarantine.length > 0) this.#keepPackets(meta, batch.quarantine);
+    for (const packet of batch.remembered) this.#remember(meta, packet);
     sql.putMeta.run(meta);
     return meta;
   }
@@ -163,6 +167,26 @@ export class SqliteStore {
     }
   }
 
+  #remember(meta: MetaRow, { topic, receivedAt, client, payload }: Packet): void {
+    const { maxRememberedPackets, maxRememberedBytes } = this.#options;
+    let dropped = this.#sql.dropRemembered.get(topic);
+    if (payload.length > 0) {
+      this.#sql.putRemembered.run(topic, ++meta.remembered_position, receivedAt, client, payload);
+      meta.remembered_count++;
+      meta.remembered_bytes += payload.length;
+    }
+    for (;;) {
+      if (dropped) {
+        meta.remembered_count--;
+        meta.remembered_bytes -= dropped.size;
+      }
+      const isOver =
+        meta.remembered_count > maxRememberedPackets || meta.remembered_bytes > maxRememberedBytes;
+      dropped = isOver ? this.#sql.dropOldestRemembered.get() : undefined;
+      if (!dropped) return;
+    }
+  }
+
   /** @throws Error if the file is not the one this log was opened with, or has lost commits */
   #reopen(): void {
     this.#db.close();
@@ -174,8 +198,17 @@ export class SqliteStore {
         `${this.#options.path} is not the file it was (seq ${found.head} instead of ${this.#meta.head}): restart the gateway`,
       );
     }
+    this.#takeCounters(found);
     if (found.head > this.#meta.head) this.#dropAfterHead();
     this.#mustReopen = false;
+  }
+
+  // Packets of a commit that is there after all stay: they are true, and their counters must be those of their tables.
+  #takeCounters(found: MetaRow): void {
+    const { quarantine_count, quarantine_bytes } = found;
+    const { remembered_count, remembered_bytes, remembered_position } = found;
+    const remembered = { remembered_count, remembered_bytes, remembered_position };
+    this.#meta = { ...this.#meta, quarantine_count, quarantine_bytes, ...remembered };
   }
 
   // A commit whose error came from the last fsync can be there after all. It was reported as failed, so it must go.
