@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { systemClock } from "../model/clock.ts";
 import { createLogger } from "../observe/log.ts";
 import { configReference } from "./config-keys.ts";
+import { routerSettings } from "./context-config.ts";
 import { decodeFiles, listFormats } from "./decode-command.ts";
 import { ConfigError, loadConfig } from "./load-config.ts";
 import { redact } from "./secrets.ts";
@@ -58,13 +59,13 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
       .description("read messages from files and print what each would become, one JSON line a message")
       .argument("<file...>", "JSON files, each a list of messages"),
   ).action((files: string[], flags: ConfigFlags) => {
-    readConfig(flags, port);
-    code = decodeFiles(files, systemClock, port);
+    code = decodeFiles(files, routerSettings(readConfig(flags, port)), systemClock, port);
   });
   program
     .command("formats")
     .description("list the device formats that are spoken, with their topics")
-    .action(() => listFormats(port));
+    .option("--json", "as a JSON list")
+    .action(({ json }: { readonly json?: boolean }) => listFormats(json === true, port));
   try {
     await program.parseAsync(args, { from: "user" });
     return code;

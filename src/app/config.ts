@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaultStreamOptions } from "../stream/options.ts";
+import { contexts, isTimezone } from "./context-config.ts";
 import { sources } from "./source-config.ts";
 
 const port = z.int().min(0).max(65_535);
@@ -136,16 +137,8 @@ export const configSchema = z.strictObject({
   http,
   ring,
   stream,
+  contexts,
   sources,
 });
 
 export type Config = z.infer<typeof configSchema>;
-
-function isTimezone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { RouterSettings } from "../formats/contexts.ts";
 import { decodeFile } from "../formats/decode-file.ts";
 import { allFormats } from "../formats/registry.ts";
 import type { Clock } from "../model/clock.ts";
@@ -9,12 +10,20 @@ export interface Printer {
   err(text: string): void;
 }
 
-/** `fieldcast decode`: one JSON line per message of each file. Returns the exit code: 1 if a file cannot be read. */
-export function decodeFiles(files: readonly string[], clock: Clock, port: Printer): number {
+/**
+ * `fieldcast decode`: one JSON line per message of each file. A message's own `context` takes the place of the config's
+ * contexts. Returns the exit code: 1 if a file cannot be read.
+ */
+export function decodeFiles(
+  files: readonly string[],
+  settings: RouterSettings,
+  clock: Clock,
+  port: Printer,
+): number {
   let code = 0;
   for (const file of files) {
     try {
-      const rows = decodeFile(file, JSON.parse(readFileSync(file, "utf8")), clock);
+      const rows = decodeFile(file, JSON.parse(readFileSync(file, "utf8")), clock, settings);
       for (const row of rows) port.out(`${JSON.stringify(row)}\n`);
     } catch (error) {
       port.err(`${file}: ${(error as Error).message}\n`);
@@ -24,8 +33,13 @@ export function decodeFiles(files: readonly string[], clock: Clock, port: Printe
   return code;
 }
 
-/** `fieldcast formats`: what is spoken, with the topics it is recognized by. */
-export function listFormats(port: Printer): void {
+/** `fieldcast formats`: what is spoken, with the topics it is recognized by; as one JSON list if `asJson`. */
+export function listFormats(asJson: boolean, port: Printer): void {
+  if (asJson) {
+    const list = allFormats.map(({ name, title, topics }) => ({ name, title, topics }));
+    port.out(`${JSON.stringify(list, null, 2)}\n`);
+    return;
+  }
   const nameWidth = Math.max(...allFormats.map(({ name }) => name.length));
   for (const { name, title, topics } of allFormats) {
     port.out(

@@ -20,6 +20,7 @@ import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { type StreamServer, startStream } from "../stream/stream.ts";
 import type { Config } from "./config.ts";
+import { routerSettings } from "./context-config.ts";
 import { gatewayFigures } from "./figures.ts";
 import { type Sources, startSources } from "./sources.ts";
 
@@ -46,7 +47,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
   try {
     const log = await openLog(createEngine(config, logger), logOptions(config), clock, logger);
     undo.push(() => log.close());
-    const route = createRouter(config.timezone === undefined ? {} : { timezone: config.timezone });
+    const route = createRouter(routerSettings(config));
     const pipeline = createPipeline(route, log);
     const broker = await startBroker({
       host: config.host,

@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { type Config, configSchema } from "./config.ts";
 import { type ConfigKey, configKeys } from "./config-keys.ts";
+import { contextsProblem, routerSettings } from "./context-config.ts";
 import { resolveCredentials } from "./secrets.ts";
 
 /** A configuration that cannot be used; the message is for the person who wrote it, one problem a line. */
@@ -44,6 +45,9 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
   if (!result.success)
     throw new ConfigError(result.error.issues.map((issue) => explain(issue, origins)).join("\n"));
   checkExposure(result.data);
+  const problem = contextsProblem(routerSettings(result.data));
+  if (problem !== null)
+    throw new ConfigError(`${originOf(problem.split(": ")[0] ?? "", origins)}: ${problem}`);
   return Object.freeze(withCredentials(result.data, env));
 }
 
@@ -117,7 +121,16 @@ function explain(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, string>):
       })
       .join("\n");
   }
-  return `${origins.get(path) ?? "the config"}: ${path}: ${issue.message}`;
+  return `${originOf(path, origins)}: ${path}: ${issue.message}`;
+}
+
+/** Where a key stands; where the nearest key above it stands if it is missing. */
+function originOf(path: string, origins: ReadonlyMap<string, string>): string {
+  for (let key = path; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf(".")))) {
+    const origin = origins.get(key);
+    if (origin !== undefined) return origin;
+  }
+  return "the config";
 }
 
 /** Closed by default: beyond loopback, openness must have been asked for in so many words. */

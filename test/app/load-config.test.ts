@@ -67,6 +67,33 @@ describe("loadConfig", () => {
     expect(() => load({ file: file(text) })).toThrow(message);
   });
 
+  it.each([
+    ["contexts:\n  - timezone: UTC\n", /yaml:2: contexts\.0\.topic: /],
+    ["contexts:\n  - topic: a\n    tz: UTC\n", /yaml:3: contexts\.0\.tz: there is no such key/],
+    [
+      "contexts:\n  - topic: a\n  - topic: b\n    timezone: Mars\n",
+      /yaml:4: contexts\.1\.timezone: not an IANA/,
+    ],
+    ["contexts:\n  - topic: a/#/b\n", /yaml:2: contexts\.0\.topic: `#` must stand alone/],
+    ["contexts:\n  - topic: a\n    format: nmae\n", /yaml:3: contexts\.0\.format: there is no format "nmae"/],
+    ["contexts:\n  - topic: a/+\n  - topic: a/{x}\n", /yaml:3: contexts\.1\.topic: .* as contexts\.0\.topic/],
+    [
+      "contexts:\n  - topic: a\n    mapping:\n      domain: gps\n      fields:\n        lat: $.a\n        lon: $.b\n",
+      /yaml:4: contexts\.0\.mapping\.device: missing; expected a path/,
+    ],
+    [
+      "contexts:\n  - topic: a\n    mapping:\n      domain: energy\n      device: x\n      fields:\n        powerW:\n          path: $.p\n          scale: big\n",
+      /yaml:9: contexts\.0\.mapping\.fields\.powerW\.scale: "big" is not a number/,
+    ],
+  ])("says where a context is wrong: %j", (text, message) => {
+    expect(() => load({ file: file(text) })).toThrow(message);
+  });
+
+  it("has an example of every notation that can be used as it is", () => {
+    const config = load({ file: join(import.meta.dirname, "../../config/contexts.yaml") });
+    expect(config.contexts.length).toBeGreaterThan(5);
+  });
+
   it("names the variable and the flag that are wrong", () => {
     expect(() => load({ env: { FIELDCAST_MQTT_PORT: "x" } })).toThrow(/FIELDCAST_MQTT_PORT: mqtt\.port: /);
     expect(() => load({ flags: { "no.such": "1" } })).toThrow(/--set no\.such: there is no such key/);
