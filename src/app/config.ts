@@ -87,6 +87,9 @@ const stream = z
     maxSubscriptions: positive
       .default(defaultStreamOptions.maxSubscriptions)
       .describe("Subscriptions of one connection; more are refused"),
+    maxInflightPublishes: positive
+      .default(defaultStreamOptions.maxInflightPublishes)
+      .describe("Publishes of one connection that wait for the commit; more are refused"),
     allowedOrigins: z
       .array(z.string())
       .default([])

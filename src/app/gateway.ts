@@ -104,6 +104,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     clock: parts.clock,
     logger,
     http: createHttpHandler({ log, files, problems, warnings: parts.sources.warnings, metrics }),
+    onPublish: parts.pipeline.publish,
     options: { ...defaultStreamOptions, ...config.stream },
     host: config.host,
     port: config.http.port,

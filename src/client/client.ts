@@ -1,4 +1,5 @@
 import { followLatest, type LatestMap, type LatestOptions } from "./latest.ts";
+import type { PublishOptions } from "./publisher.ts";
 import type { ReadingListener } from "./reading.ts";
 import { type ConnectOptions, Session, type State, type StateListener } from "./session.ts";
 import type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
@@ -6,6 +7,7 @@ import type { StreamStats, SubscribeOptions, Subscription } from "./subscription
 export type { BackoffLimits } from "../model/backoff.ts";
 export { type ErrorCode, type ErrorListener, FieldcastError } from "./errors.ts";
 export type { Latest, LatestMap, LatestOptions } from "./latest.ts";
+export type { PublishOptions } from "./publisher.ts";
 export type { Gap, Reading, ReadingListener } from "./reading.ts";
 export type { ConnectOptions, State, StateListener } from "./session.ts";
 export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
@@ -43,7 +45,18 @@ export interface Fieldcast {
    * @throws FieldcastError as `subscribe`
    */
   latest(filter: string, options?: LatestOptions): LatestMap;
-  /** Ends every subscription and closes the socket. */
+  /**
+   * Sends what a device would publish over MQTT; resolves when the gateway has stored it. While offline it waits for the
+   * connection, up to `timeoutMs`; what was not answered is sent again after a reconnect, so it may be stored twice: let
+   * the payload say its own `time`, and twice is as good as once.
+   * ```ts
+   * await fieldcast.publish("telemetry/gps/my-phone", { lat, lon, time: new Date().toISOString() });
+   * ```
+   * Rejects with FieldcastError `rejected` (with the reason), `bad-topic`, `bad-payload`, `log-unavailable`, `timeout`,
+   * `too-many-publishes` or `closed`.
+   */
+  publish(topic: string, payload: string | Uint8Array | object, options?: PublishOptions): Promise<void>;
+  /** Ends every subscription, gives up what waits to be published, and closes the socket. */
   close(): void;
 }
 
@@ -71,6 +84,7 @@ export function connect(url: string, options: ConnectOptions = {}): Fieldcast {
     },
     latest: (filter, options = {}) =>
       followLatest(options, (listeners) => session.subscribe(filter, listeners)),
+    publish: (topic, payload, options = {}) => session.publish(topic, payload, options),
     close: () => session.close(),
   };
 }

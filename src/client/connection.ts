@@ -33,6 +33,15 @@ export interface ConnectionEvents {
   onDown(error: FieldcastError, closeCode: number | null): void;
 }
 
+/** A request as it stands on the wire. */
+export function encodeRequest(
+  message: ClientMessage,
+  subprotocol: Subprotocol,
+): string | Uint8Array<ArrayBuffer> {
+  const isBinary = subprotocol === "fieldcast.v1.msgpack";
+  return isBinary ? encode(message, { ignoreUndefined: true }) : JSON.stringify(message);
+}
+
 /** One WebSocket from opening to its end. A connection that falls silent is over too: no close event would ever tell. */
 export class Connection {
   private readonly options: ConnectionOptions;
@@ -68,8 +77,7 @@ export class Connection {
   /** Sends a message; only after `onWelcome`. */
   send(message: ClientMessage): void {
     if (this.over) return;
-    const isBinary = this.options.subprotocol === "fieldcast.v1.msgpack";
-    this.socket.send(isBinary ? encode(message, { ignoreUndefined: true }) : JSON.stringify(message));
+    this.socket.send(encodeRequest(message, this.options.subprotocol));
   }
 
   /** Closes it; no event follows. */

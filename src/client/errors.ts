@@ -9,6 +9,10 @@ const clientErrors = {
     again: false,
     help: "this runtime has no WebSocket: pass a constructor as the option `webSocket`",
   },
+  timeout: {
+    again: true,
+    help: "it may have been stored; to publish it again is harmless if the payload says its own time",
+  },
   closed: { again: false, help: "call connect() again" },
   refused: {
     again: false,

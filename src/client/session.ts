@@ -5,6 +5,7 @@ import { filterProblem } from "../model/filter.ts";
 import type { ServerMessage, Subprotocol } from "../wire/messages.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
+import { Publisher, type PublishOptions } from "./publisher.ts";
 import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";
 import {
   readCursor,
@@ -59,6 +60,7 @@ export class Session implements Wire {
   private retryTimer: unknown = null;
   private readonly subscribers = new Set<Subscriber>();
   private readonly routes = new Map<number, Subscriber>();
+  private readonly publisher: Publisher;
   private lastId = 0;
   private readonly stateListeners = new Set<StateListener>();
   private readonly stopListening: () => void;
@@ -81,7 +83,24 @@ export class Session implements Wire {
     } catch (thrown) {
       throw new FieldcastError("bad-url", `cannot connect to ${url}: ${String(thrown)}`, thrown);
     }
+    this.publisher = new Publisher({
+      timers,
+      subprotocol,
+      isOnline: () => this.state === "online",
+      freshId: () => this.freshId(),
+      send: (message) => this.connection.send(message),
+    });
     this.stopListening = onWake(() => this.wake());
+  }
+
+  /** Rejects with a FieldcastError. */
+  async publish(
+    topic: string,
+    payload: string | Uint8Array | object,
+    options: PublishOptions,
+  ): Promise<void> {
+    if (this.state === "closed") throw new FieldcastError("closed", "this client is closed");
+    return this.publisher.publish(topic, payload, options);
   }
 
   /** @throws FieldcastError `closed`, `bad-filter`, `too-many-subscriptions` */
@@ -145,6 +164,7 @@ export class Session implements Wire {
     this.welcomedAt = this.clock.now();
     this.setState("online", null);
     for (const subscriber of this.subscribers) this.open(subscriber);
+    this.publisher.sendSome();
   }
 
   private dispatch(message: ServerMessage): void {
@@ -152,7 +172,9 @@ export class Session implements Wire {
     if (message.type === "error" && message.id === null) {
       return report(new FieldcastError(message.code, message.message), this.onError);
     }
-    if (message.type === "welcome" || message.type === "ack") return;
+    if (message.type === "welcome") return;
+    if ((message.type === "ack" || message.type === "error") && this.publisher.receive(message)) return;
+    if (message.type === "ack") return;
     const subscriber = message.id === null ? undefined : this.routes.get(message.id);
     if (subscriber) subscriber.receive(message);
     else this.stats.ignored++;
@@ -170,6 +192,7 @@ export class Session implements Wire {
     }
     this.routes.clear();
     for (const subscriber of this.subscribers) subscriber.leaveWire();
+    this.publisher.offline();
     if (error.code === "bad-frame") report(error, this.onError);
     if (this.state === "closed") return;
     if (closeCode === null || mayReconnect(closeCode)) this.retryLater(error);
@@ -204,6 +227,7 @@ export class Session implements Wire {
     this.connection.close();
     this.setState("closed", reason);
     if (reason) for (const subscriber of [...this.subscribers]) subscriber.fail(reason);
+    this.publisher.close(reason ?? new FieldcastError("closed", "the client was closed"));
   }
 
   private setState(state: State, reason: FieldcastError | null): void {
@@ -215,7 +239,7 @@ export class Session implements Wire {
 
   private freshId(): number {
     do this.lastId = (this.lastId % lastWireId) + 1;
-    while (this.routes.has(this.lastId));
+    while (this.routes.has(this.lastId) || this.publisher.has(this.lastId));
     return this.lastId;
   }
 }

@@ -12,9 +12,19 @@ export const streamErrors = {
   "bad-from": { again: false, help: 'use "latest", "now" or {"cursor":"…"}' },
   "bad-id": {
     again: false,
-    help: "give each subscription a whole number from 0 to 65535 that is not in use on this connection",
+    help: "give each request a whole number from 0 to 65535 that is not in use on this connection",
   },
   "unknown-id": { again: false, help: "subscribe with this id first" },
+  "bad-topic": {
+    again: false,
+    help: "publish to an MQTT topic without wildcards, such as `telemetry/gps/my-phone`",
+  },
+  "bad-payload": { again: false, help: "send an object, a list, text, or (in MessagePack) bytes" },
+  rejected: {
+    again: false,
+    help: "what was wrong with it is in the gateway's quarantine; what could be read of it was stored",
+  },
+  "too-many-publishes": { again: true, help: "wait for the answers to earlier ones" },
   "too-many-subscriptions": { again: false, help: "unsubscribe from something, or use a wildcard" },
   "not-supported": {
     again: false,
@@ -22,7 +32,7 @@ export const streamErrors = {
   },
   "log-unavailable": {
     again: true,
-    help: "the gateway cannot read its store at the moment; try again, /readyz tells the reason",
+    help: "the gateway cannot use its store at the moment; try again, /readyz tells the reason",
   },
 } as const satisfies Record<string, { again: boolean; help: string }>;
 

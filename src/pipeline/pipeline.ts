@@ -24,12 +24,32 @@ export interface Pipeline {
    * @throws LogUnavailable (as rejection) when the log did not take it: it must not be acknowledged
    */
   ingest(packet: Packet): Promise<void> | null;
+  /**
+   * The same for a sender who wants to know what came of it: resolves to the reason why the packet (or a part of it) went
+   * to quarantine, null if nothing was wrong.
+   * @throws LogUnavailable (as rejection) as `ingest`
+   */
+  publish(packet: Packet): Promise<string | null>;
   readonly counts: Readonly<PipelineCounts>;
 }
 
-/** The hot path: decode → check → sequence and commit (the log) → publish (the log's listeners). */
-export function createPipeline(route: Route, log: Log): Pipeline {
+/**
+ * The hot path: decode → check → sequence and commit (the log) → publish (the log's listeners).
+ * @param onQuarantined told of each packet that was handed to the quarantine; must not throw
+ */
+export function createPipeline(
+  route: Route,
+  log: Log,
+  onQuarantined: (packet: QuarantinedPacket) => void = () => {},
+): Pipeline {
   const counts: PipelineCounts = { packets: 0, readings: 0, quarantined: 0, silent: 0 };
+  /** Of the packet at hand; a packet is handed to the log in one go, so no other can come between. */
+  let reasonAtHand: string | null = null;
+  const takeReason = () => {
+    const reason = reasonAtHand;
+    reasonAtHand = null;
+    return reason;
+  };
 
   function ingest(packet: Packet): Promise<void> | null {
     counts.packets++;
@@ -50,7 +70,11 @@ export function createPipeline(route: Route, log: Log): Pipeline {
   function store(readings: readonly Reading[], quarantine: QuarantinedPacket | null): Promise<void> | null {
     const committed = log.append(quarantine === null ? { readings } : { readings, quarantine: [quarantine] });
     counts.readings += readings.length;
-    if (quarantine !== null) counts.quarantined++;
+    if (quarantine !== null) {
+      counts.quarantined++;
+      reasonAtHand = quarantine.reason;
+      onQuarantined(quarantine);
+    }
     return committed;
   }
 
@@ -75,7 +99,15 @@ export function createPipeline(route: Route, log: Log): Pipeline {
     return Promise.all(commits).then(() => {});
   }
 
-  return { ingest, counts };
+  async function publish(packet: Packet): Promise<string | null> {
+    takeReason();
+    const committed = ingest(packet);
+    const reason = takeReason();
+    await committed;
+    return reason;
+  }
+
+  return { ingest, publish, counts };
 }
 
 function isRefusal(error: unknown): error is TooManyTopics | UnstorableReading {

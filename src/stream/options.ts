@@ -1,3 +1,5 @@
+import { maxRequestBytes } from "../wire/messages.ts";
+
 /** Bounds and rhythm of the stream. */
 export interface StreamOptions {
   /** How long readings gather before they are sent together; 0 sends each commit at once. Milliseconds. */
@@ -14,6 +16,8 @@ export interface StreamOptions {
   readonly maxConnections: number;
   /** More subscriptions on one connection are refused with `too-many-subscriptions`. */
   readonly maxSubscriptions: number;
+  /** Publishes of one connection that wait for their commit; more are answered with `too-many-publishes`. */
+  readonly maxInflightPublishes: number;
   /** Largest message taken from a client; a larger one closes the connection. */
   readonly maxMessageBytes: number;
   /** Browser origins that may connect besides the page's own; `*` lets every page connect. */
@@ -28,6 +32,7 @@ export const defaultStreamOptions: StreamOptions = {
   maxFrameBytes: 64 * 1024,
   maxConnections: 20_000,
   maxSubscriptions: 1_000,
-  maxMessageBytes: 64 * 1024,
+  maxInflightPublishes: 64,
+  maxMessageBytes: maxRequestBytes,
   allowedOrigins: [],
 };

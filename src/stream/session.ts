@@ -2,8 +2,8 @@ import type { Log, Topic } from "../log/contract.ts";
 import { closeCodes, type StreamErrorCode } from "../model/errors.ts";
 import type { Shape } from "../wire/body.ts";
 import { encodeControl } from "../wire/frames.ts";
-import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
-import { parseRequest, type Refusal, refuse } from "../wire/requests.ts";
+import type { ServerMessage } from "../wire/messages.ts";
+import { type PublishRequest, parseRequest, type Refusal, type Request, refuse } from "../wire/requests.ts";
 import { encodeHeartbeat, encodeShapes, encodeTopics } from "./encode.ts";
 import type { Hub } from "./hub.ts";
 import { NumberSet } from "./number-set.ts";
@@ -16,6 +16,13 @@ const maxRefusals = 100;
 /** A connection that sends requests while this many times its buffer is unsent is dropped. */
 const abuseFactor = 8;
 
+/** Where a session turns to. */
+export interface SessionEvents {
+  onEnd(session: Session): void;
+  /** Resolves after the commit, to the reason if the packet was rejected. */
+  publish(topic: string, payload: Uint8Array): Promise<string | null>;
+}
+
 /** One connection: its subscriptions, and what it has been told. */
 export class Session implements SocketHandler {
   readonly binary: boolean;
@@ -25,18 +32,20 @@ export class Session implements SocketHandler {
   private readonly subscriptions = new Map<number, Subscription>();
   private readonly topics = new NumberSet();
   private readonly shapes = new NumberSet();
-  private readonly onEnd: (session: Session) => void;
+  private readonly events: SessionEvents;
+  /** Ids of publishes that wait for their commit. */
+  private readonly publishing = new Set<number>();
   private refusals = 0;
   /** The client gave a sign of life since the last beat. */
   private heard = true;
   private heardAt = 0;
 
-  constructor(socket: Socket, hub: Hub, onEnd: (session: Session) => void) {
+  constructor(socket: Socket, hub: Hub, events: SessionEvents) {
     this.socket = socket;
     this.hub = hub;
     this.log = hub.log;
     this.binary = socket.subprotocol === "fieldcast.v1.msgpack";
-    this.onEnd = onEnd;
+    this.events = events;
     this.control({ type: "welcome", epoch: this.log.epoch, heartbeatMs: hub.options.heartbeatMs });
   }
 
@@ -66,7 +75,7 @@ export class Session implements SocketHandler {
   onClose(): void {
     for (const subscription of this.subscriptions.values()) subscription.close();
     this.subscriptions.clear();
-    this.onEnd(this);
+    this.events.onEnd(this);
   }
 
   /** True while the connection has as much unsent as it may; then nothing but small answers is sent to it. */
@@ -138,22 +147,24 @@ export class Session implements SocketHandler {
     if (shapes.length > 0) this.socket.send(encodeShapes(shapes));
   }
 
-  private handle(request: ClientMessage): void {
+  private handle(request: Request): void {
     this.refusals = 0;
     switch (request.type) {
       case "hello":
         return;
       case "subscribe":
         return this.subscribe(request);
+      case "publish":
+        return this.publish(request);
       case "unsubscribe":
         if (this.end(request.id)) this.control({ type: "ack", id: request.id });
         else this.answerRefusal(refuse(request.id, "unknown-id", `there is no subscription ${request.id}`));
     }
   }
 
-  private subscribe({ id, filter, from }: Extract<ClientMessage, { type: "subscribe" }>): void {
+  private subscribe({ id, filter, from }: Extract<Request, { type: "subscribe" }>): void {
     const { maxSubscriptions } = this.hub.options;
-    if (this.subscriptions.has(id)) {
+    if (this.isInUse(id)) {
       this.answerRefusal(refuse(id, "bad-id", `id ${id} is in use on this connection`));
     } else if (this.subscriptions.size >= maxSubscriptions) {
       const problem = `this connection has ${maxSubscriptions} subscriptions, the most allowed`;
@@ -163,17 +174,51 @@ export class Session implements SocketHandler {
     }
   }
 
+  private isInUse(id: number): boolean {
+    return this.subscriptions.has(id) || this.publishing.has(id);
+  }
+
+  private publish({ id, topic, payload }: PublishRequest): void {
+    const { maxInflightPublishes } = this.hub.options;
+    if (this.isInUse(id)) {
+      this.answerRefusal(refuse(id, "bad-id", `id ${id} is in use on this connection`));
+      return;
+    }
+    if (this.publishing.size >= maxInflightPublishes) {
+      const problem = `${maxInflightPublishes} publishes of this connection wait for their commit`;
+      this.answer(refuse(id, "too-many-publishes", problem));
+      return;
+    }
+    this.publishing.add(id);
+    this.events.publish(topic, payload).then(
+      (reason) => {
+        this.publishing.delete(id);
+        if (reason === null) this.control({ type: "ack", id });
+        else this.answer(refuse(id, "rejected", reason));
+      },
+      (error: unknown) => {
+        this.publishing.delete(id);
+        const problem = error instanceof Error ? error.message : String(error);
+        this.answer(refuse(id, "log-unavailable", `not stored: ${problem}`));
+      },
+    );
+  }
+
   private end(id: number): boolean {
     this.subscriptions.get(id)?.close();
     return this.subscriptions.delete(id);
   }
 
-  private answerRefusal({ id, code, message }: Refusal): void {
+  private answer({ id, code, message }: Refusal): void {
+    this.control({ type: "error", id, code, message });
+  }
+
+  private answerRefusal(refusal: Refusal): void {
     this.refusals++;
     if (this.refusals > maxRefusals) {
       this.close(closeCodes.protocolViolation, "too many messages that could not be carried out");
       return;
     }
-    this.control({ type: "error", id, code, message });
+    this.answer(refusal);
   }
 }

@@ -2,6 +2,7 @@ import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
 import { closeCodes } from "../model/errors.ts";
 import type { HttpHandler } from "../model/http.ts";
+import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { type Subprotocol, subprotocols } from "../wire/messages.ts";
 import { Hub } from "./hub.ts";
@@ -20,11 +21,16 @@ export interface StreamServer {
   close(graceMs: number): Promise<void>;
 }
 
+/** Rejects with LogUnavailable when nothing was stored. */
+export type OnPublish = (packet: Packet) => Promise<string | null>;
+
 export interface StreamDependencies {
   readonly log: Log;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly http: HttpHandler;
+  /** Takes what clients publish: resolves after the commit, to the reason if it was rejected. */
+  readonly onPublish: OnPublish;
   readonly options: StreamOptions;
   readonly host: string;
   readonly port: number;
@@ -58,7 +64,12 @@ export async function startStream(
       return admit(request, options.allowedOrigins);
     },
     accept: (socket) => {
-      const session = new Session(socket, hub, (ended) => sessions.delete(ended));
+      const client = `ws:${socket.remote}`;
+      const session = new Session(socket, hub, {
+        onEnd: (ended) => sessions.delete(ended),
+        publish: async (topic, payload) =>
+          dependencies.onPublish({ topic, payload, receivedAt: clock.now(), client }),
+      });
       sessions.set(session, accepted++ % beatSlots);
       return session;
     },

@@ -5,6 +5,9 @@ import type { Values } from "../model/reading.ts";
 export const subprotocols = ["fieldcast.v1.msgpack", "fieldcast.v1.json"] as const;
 export type Subprotocol = (typeof subprotocols)[number];
 
+/** Largest request that a gateway takes by default; a larger one closes the connection. */
+export const maxRequestBytes = 65_536;
+
 /** Where a subscription starts. */
 export type From = "latest" | "now" | { readonly cursor: string };
 
@@ -20,12 +23,21 @@ export interface UnsubscribeMessage {
   readonly id: number;
 }
 
+/** What a device would publish over MQTT. */
+export interface PublishMessage {
+  readonly type: "publish";
+  readonly id: number;
+  readonly topic: string;
+  /** An object or a list stands for its JSON text. Bytes are possible in MessagePack only. */
+  readonly payload: string | Uint8Array | object;
+}
+
 export interface HelloMessage {
   readonly type: "hello";
   readonly token?: string;
 }
 
-export type ClientMessage = HelloMessage | SubscribeMessage | UnsubscribeMessage;
+export type ClientMessage = HelloMessage | SubscribeMessage | UnsubscribeMessage | PublishMessage;
 
 /** A reading as clients see it. In JSON `time` and `times` are ISO 8601 text, in this type epoch milliseconds. */
 export interface WireReading {

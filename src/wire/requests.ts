@@ -1,24 +1,29 @@
 import { decode } from "@msgpack/msgpack";
 import { type StreamErrorCode, streamErrors } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
-import type { ClientMessage, From } from "./messages.ts";
+import { maxTopicBytes } from "../model/topic.ts";
+import { type ClientMessage, type From, maxRequestBytes, type PublishMessage } from "./messages.ts";
 
 /** A request that cannot be carried out, ready to be answered. */
 export interface Refusal {
   readonly refused: true;
-  /** The subscription's id if the request had a usable one. */
+  /** The request's id if it had a usable one. */
   readonly id: number | null;
   readonly code: StreamErrorCode;
   readonly message: string;
 }
 
-/** Largest subscription id; ids stand in every frame, so they are kept short. */
+/** Largest id; those of subscriptions stand in every frame, so they are kept short. */
 export const maxSubscriptionId = 65_535;
+
+/** A request as it was read: what is to be published has become bytes of its own. */
+export type Request = Exclude<ClientMessage, PublishMessage> | PublishRequest;
+export type PublishRequest = PublishMessage & { readonly payload: Uint8Array };
 
 // Requests are small; the bounds keep a hostile one from allocating more than its own size.
 const requestLimits = {
-  maxStrLength: 65_536,
-  maxBinLength: 65_536,
+  maxStrLength: maxRequestBytes,
+  maxBinLength: maxRequestBytes,
   maxArrayLength: 64,
   maxMapLength: 64,
   maxExtLength: 0,
@@ -30,7 +35,7 @@ export function refuse(id: number | null, code: StreamErrorCode, problem: string
 }
 
 /** Reads what a client sent, in either subprotocol. Never throws. */
-export function parseRequest(data: Uint8Array | string): ClientMessage | Refusal {
+export function parseRequest(data: Uint8Array | string): Request | Refusal {
   let message: unknown;
   try {
     message = typeof data === "string" ? JSON.parse(data) : decode(data, requestLimits);
@@ -43,23 +48,24 @@ export function parseRequest(data: Uint8Array | string): ClientMessage | Refusal
   return checkRequest(message as Record<string, unknown>);
 }
 
-function checkRequest(message: Record<string, unknown>): ClientMessage | Refusal {
+function checkRequest(message: Record<string, unknown>): Request | Refusal {
   const type = message["type"];
   if (type === "hello") return checkHello(message);
   const id = message["id"];
-  const isKnown = type === "subscribe" || type === "unsubscribe";
+  const isKnown = type === "subscribe" || type === "unsubscribe" || type === "publish";
   if (!isKnown) {
-    if (type === "update" || type === "publish" || type === "command") {
+    if (type === "update" || type === "command") {
       return refuse(usableId(id), "not-supported", `\`${type}\` is not available`);
     }
     return refuse(usableId(id), "unknown-type", `unknown type ${describe(type)}`);
   }
   const usable = usableId(id);
   if (usable === null) return refuse(null, "bad-id", `id ${describe(id)} cannot be used`);
+  if (type === "publish") return checkPublish(usable, message);
   return type === "subscribe" ? checkSubscribe(usable, message) : { type, id: usable };
 }
 
-function checkHello(message: Record<string, unknown>): ClientMessage | Refusal {
+function checkHello(message: Record<string, unknown>): Request | Refusal {
   const token = message["token"];
   if (token === undefined) return { type: "hello" };
   if (typeof token !== "string") return refuse(null, "bad-message", "`token` is not text");
@@ -68,7 +74,7 @@ function checkHello(message: Record<string, unknown>): ClientMessage | Refusal {
 
 const unsupportedOptions = ["rate", "bbox", "where", "fields", "speed"] as const;
 
-function checkSubscribe(id: number, message: Record<string, unknown>): ClientMessage | Refusal {
+function checkSubscribe(id: number, message: Record<string, unknown>): Request | Refusal {
   const filter = message["filter"];
   if (typeof filter !== "string") return refuse(id, "bad-filter", "`filter` is missing");
   const problem = filterProblem(filter);
@@ -88,6 +94,35 @@ function checkFrom(from: unknown): From | null {
   if (typeof from !== "object" || from === null) return null;
   const cursor = (from as Record<string, unknown>)["cursor"];
   return typeof cursor === "string" ? { cursor } : null;
+}
+
+function checkPublish(id: number, { topic, payload }: Record<string, unknown>): Request | Refusal {
+  const problem = typeof topic === "string" ? topicProblem(topic) : "`topic` is missing";
+  if (problem) return refuse(id, "bad-topic", problem);
+  if (typeof payload !== "string" && (typeof payload !== "object" || payload === null)) {
+    return refuse(id, "bad-payload", `\`payload\` is ${describe(payload)}`);
+  }
+  try {
+    return { type: "publish", id, topic: topic as string, payload: payloadBytes(payload) };
+  } catch {
+    return refuse(id, "bad-payload", "`payload` is nested too deep");
+  }
+}
+
+/** Why nobody can publish to `topic` (MQTT 3.1.1, 4.7), null if it is good. */
+function topicProblem(topic: string): string | null {
+  if (topic === "") return "the topic is empty";
+  if (/[+#]/.test(topic)) return "the topic has a wildcard";
+  if (topic.includes("\u0000")) return "the topic contains a null character";
+  // Server topics are the broker's own (4.7.2).
+  if (topic.startsWith("$")) return "the topic begins with `$`";
+  return new TextEncoder().encode(topic).length > maxTopicBytes ? "the topic is too long" : null;
+}
+
+/** What a device would have sent. Bytes are copied, because those of a request are only valid while it is read. */
+function payloadBytes(payload: string | object): Uint8Array {
+  if (payload instanceof Uint8Array) return payload.slice();
+  return new TextEncoder().encode(typeof payload === "string" ? payload : JSON.stringify(payload));
 }
 
 function usableId(id: unknown): number | null {

@@ -8,19 +8,13 @@ import { matchesFilter } from "../../src/model/filter.ts";
 import type { Values } from "../../src/model/reading.ts";
 import { decimalsOf, type Shape, writeBody } from "../../src/wire/body.ts";
 import { encodeControl, frameKinds, readingJson } from "../../src/wire/frames.ts";
-import type {
-  ClientMessage,
-  From,
-  ServerMessage,
-  SubscribeMessage,
-  WireReading,
-} from "../../src/wire/messages.ts";
-import { parseRequest } from "../../src/wire/requests.ts";
+import type { From, ServerMessage, SubscribeMessage, WireReading } from "../../src/wire/messages.ts";
+import { type PublishRequest, parseRequest, type Request } from "../../src/wire/requests.ts";
 import { MsgpackWriter } from "../../src/wire/writer.ts";
 
 /** A socket of the gateway, with what it was asked and what it has announced. */
 export class Peer {
-  readonly requests: ClientMessage[] = [];
+  readonly requests: Request[] = [];
   readonly filters = new Map<number, string>();
   /** While true nothing is answered or sent. */
   isMute = false;
@@ -34,6 +28,10 @@ export class Peer {
 
   get isBinary(): boolean {
     return this.socket.protocol === "fieldcast.v1.msgpack";
+  }
+
+  get publishes(): PublishRequest[] {
+    return this.requests.filter((request) => request.type === "publish");
   }
 
   get subscribes(): SubscribeMessage[] {
@@ -123,6 +121,8 @@ export class Gateway {
   copies = 1;
   /** Answers subscribes with this error instead, as long as it is set. */
   refusal: StreamErrorCode | null = null;
+  /** Answers publishes with this error instead, as long as it is set. */
+  publishRefusal: StreamErrorCode | null = null;
   /** While true requests get no answer. */
   isDeaf = false;
   /** While true new connections get no welcome. */
@@ -229,7 +229,12 @@ export class Gateway {
     });
   }
 
-  private answer(peer: Peer, request: ClientMessage): void {
+  private answer(peer: Peer, request: Request): void {
+    if (request.type === "publish") {
+      const { id } = request;
+      if (this.publishRefusal === null) peer.send({ type: "ack", id });
+      else peer.send({ type: "error", id, code: this.publishRefusal, message: "lat: 95 is outside -90..90" });
+    }
     if (request.type === "unsubscribe") {
       peer.filters.delete(request.id);
       peer.send({ type: "ack", id: request.id });

@@ -1,10 +1,12 @@
 import { connect } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
-import type { Log } from "../../src/log/contract.ts";
+import { encode } from "@msgpack/msgpack";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Log, LogUnavailable } from "../../src/log/contract.ts";
 import { systemClock } from "../../src/model/clock.ts";
+import type { Packet } from "../../src/model/packet.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 import { defaultStreamOptions, type StreamOptions } from "../../src/stream/options.ts";
-import { type StreamServer, startStream } from "../../src/stream/stream.ts";
+import { type OnPublish, type StreamServer, startStream } from "../../src/stream/stream.ts";
 import type { Socket, StartTransport } from "../../src/stream/transport.ts";
 import { type Subprotocol, subprotocols } from "../../src/wire/messages.ts";
 import { append, gpsReading, openTestLog } from "../support/log.ts";
@@ -18,6 +20,13 @@ export function sessionSuite(name: string, start: StartTransport): void {
     const opened: { close(): unknown }[] = [];
     /** The server's side of every connection. */
     const sockets: Socket[] = [];
+    /** What clients published, and what comes of it. */
+    const published: Packet[] = [];
+    let onPublish: OnPublish;
+    beforeEach(() => {
+      published.length = 0;
+      onPublish = async () => null;
+    });
     afterEach(async () => {
       for (const thing of opened.splice(0).reverse()) await thing.close();
       sockets.length = 0;
@@ -45,6 +54,10 @@ export function sessionSuite(name: string, start: StartTransport): void {
           headers: { "content-type": "text/plain" },
           body: `${path} ${query.get("a") ?? ""}`,
         }),
+        onPublish: (packet) => {
+          published.push(packet);
+          return onPublish(packet);
+        },
         options: { ...defaultStreamOptions, batchMs: 5, ...options },
         host: "127.0.0.1",
         port: 0,
@@ -259,7 +272,14 @@ export function sessionSuite(name: string, start: StartTransport): void {
           /not one that this gateway/,
         ],
         [{ type: "subscribe", id: 1, filter: "#", rate: 1 }, "not-supported", /rate/],
-        [{ type: "publish", id: 4 }, "not-supported", /publish/],
+        [{ type: "update", id: 4 }, "not-supported", /update/],
+        [{ type: "publish", id: 4, payload: "x" }, "bad-topic", /missing/],
+        [{ type: "publish", id: 4, topic: "", payload: "x" }, "bad-topic", /empty/],
+        [{ type: "publish", id: 4, topic: "a/#", payload: "x" }, "bad-topic", /wildcard/],
+        [{ type: "publish", id: 4, topic: "$SYS/a", payload: "x" }, "bad-topic", /begins with/],
+        [{ type: "publish", id: 4, topic: "a" }, "bad-payload", /nothing/],
+        [{ type: "publish", id: 4, topic: "a", payload: 5 }, "bad-payload", /5/],
+        [{ type: "publish", topic: "a", payload: "x" }, "bad-id", /nothing/],
         [{ type: "dance" }, "unknown-type", /dance/],
         [{ type: "unsubscribe", id: 3 }, "unknown-id", /no subscription 3/],
         [[1, 2], "bad-message", /not an object/],
@@ -276,6 +296,103 @@ export function sessionSuite(name: string, start: StartTransport): void {
       client.send({ type: "subscribe", id: 2, filter: "#" });
       expect((await client.next("error", 1, 6)).code).toBe("bad-id");
       expect((await client.next("error", 2)).code).toBe("too-many-subscriptions");
+    });
+
+    it("hands what is published to the pipeline, and acknowledges after the commit", async () => {
+      const { server } = await serve();
+      let commit = () => {};
+      onPublish = () => new Promise((resolve) => (commit = () => resolve(null)));
+      const client = await join(server);
+      const payload = { lat: 60.17, note: "ä", deep: { list: [1, 2] } };
+      client.send({ type: "publish", id: 5, topic: "telemetry/gps/phone", payload });
+      await client.until(() => published.length === 1, "the packet");
+      // A subscribe is answered after the publish was read.
+      client.send({ type: "subscribe", id: 1, filter: "#" });
+      await client.next("subscribed", 1);
+      expect(client.messages.some(({ type }) => type === "ack")).toBe(false);
+      commit();
+      expect(await client.next("ack", 5)).toEqual({ type: "ack", id: 5 });
+      const [packet] = published;
+      expect(packet).toMatchObject({
+        topic: "telemetry/gps/phone",
+        client: expect.stringMatching(/^ws:.*127\.0\.0\.1$/),
+      });
+      expect(JSON.parse(Buffer.from(packet?.payload ?? []).toString())).toEqual(payload);
+      expect(Math.abs((packet?.receivedAt ?? 0) - Date.now())).toBeLessThan(60_000);
+    });
+
+    it("takes text, and in MessagePack bytes, as they are", async () => {
+      const { server } = await serve();
+      const client = await join(server);
+      client.send({ type: "publish", id: 1, topic: "a", payload: "plain ä" });
+      await client.next("ack", 1);
+      if (subprotocol === "fieldcast.v1.msgpack") {
+        client.send({ type: "publish", id: 1, topic: "b", payload: Uint8Array.of(0, 255, 1) });
+        await client.next("ack", 1, 1);
+        expect([...(published[1]?.payload ?? [])]).toEqual([0, 255, 1]);
+      }
+      expect(Buffer.from(published[0]?.payload ?? []).toString()).toBe("plain ä");
+    });
+
+    it("answers a publish that was rejected, that was not stored, and one too many", async () => {
+      const { server } = await serve({ maxInflightPublishes: 2 });
+      const client = await join(server);
+      onPublish = async () => "lat: 95 is outside -90..90";
+      client.send({ type: "publish", id: 1, topic: "a", payload: {} });
+      expect(await client.next("error", 1)).toMatchObject({
+        code: "rejected",
+        message: expect.stringContaining("lat: 95"),
+      });
+      onPublish = () => Promise.reject(new LogUnavailable("disk full"));
+      client.send({ type: "publish", id: 1, topic: "a", payload: {} });
+      const failed = await client.next("error", 1, 1);
+      expect([failed.code, failed.message]).toEqual([
+        "log-unavailable",
+        expect.stringContaining("disk full"),
+      ]);
+      onPublish = () => new Promise(() => {});
+      for (const id of [1, 2, 3]) client.send({ type: "publish", id, topic: "a", payload: {} });
+      expect((await client.next("error", 3)).code).toBe("too-many-publishes");
+      client.send({ type: "publish", id: 1, topic: "a", payload: {} });
+      expect((await client.next("error", 1, 2)).code).toBe("bad-id");
+      client.send({ type: "subscribe", id: 2, filter: "#" });
+      expect((await client.next("error", 2)).code).toBe("bad-id");
+    });
+
+    it("survives a payload that is nested absurdly deep", async () => {
+      const { server } = await serve();
+      const client = await join(server);
+      const depth = 30_000;
+      client.sendRaw(
+        subprotocol === "fieldcast.v1.json"
+          ? `{"type":"publish","id":1,"topic":"a","payload":${"[".repeat(depth)}${"]".repeat(depth)}}`
+          : Buffer.concat([
+              Buffer.from(encode({ type: "publish", id: 1, topic: "a", payload: [] })).subarray(0, -1),
+              Buffer.alloc(depth, 0x91),
+              Buffer.of(0x90),
+            ]),
+      );
+      await client.until(
+        () => client.messages.some(({ type }) => type === "error" || type === "ack"),
+        "an answer",
+      );
+      client.send({ type: "subscribe", id: 2, filter: "#" });
+      await client.next("subscribed", 2);
+    });
+
+    it("survives a client that leaves before its publish is stored", async () => {
+      const { server } = await serve();
+      let commit = () => {};
+      onPublish = () => new Promise((resolve) => (commit = () => resolve(null)));
+      const client = await join(server);
+      client.send({ type: "publish", id: 1, topic: "a", payload: {} });
+      await client.until(() => published.length === 1, "the packet");
+      client.close();
+      const other = await join(server);
+      await other.until(() => server.connections() === 1, "the close");
+      commit();
+      other.send({ type: "subscribe", id: 2, filter: "#" });
+      await other.next("subscribed", 2);
     });
 
     it("survives frames that are no messages, and closes on who sends nothing else", async () => {
@@ -383,6 +500,7 @@ export function sessionSuite(name: string, start: StartTransport): void {
         clock: systemClock,
         logger: silentLogger,
         http: async () => ({ status: 200 }),
+        onPublish: async () => null,
         options: defaultStreamOptions,
         host: "127.0.0.1",
         port: server.port,
@@ -398,6 +516,7 @@ export function sessionSuite(name: string, start: StartTransport): void {
       clock: systemClock,
       logger: silentLogger,
       http: async () => ({ status: 200 }),
+      onPublish: async () => null,
       options: defaultStreamOptions,
       host: "127.0.0.1",
       port: 0,
