@@ -135,7 +135,11 @@ function compileOther(
   scope: MappingScope,
 ): FieldPlan {
   if (!numberKeys.some((key) => settings[key] !== undefined)) {
-    return plan(name, path, (raw) => (isKept(name, raw) ? raw : undefined));
+    return plan(name, path, (raw) => {
+      if (!isKept(name, raw)) return undefined;
+      // Minus zero is 0.
+      return typeof raw === "number" ? raw + 0 : raw;
+    });
   }
   const convert = compileNumber(settings, at, null, scope);
   return plan(name, path, (raw, from) => {

@@ -1,12 +1,4 @@
-import {
-  convert,
-  fieldProblem,
-  isInfinite,
-  type NumberField,
-  numberField,
-  readNumber,
-  readValue,
-} from "./fields.ts";
+import { fieldProblem, isInfinite, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
 import type { JsonObject } from "./json-payload.ts";
 import type { Path, Scope } from "./mapping-path.ts";
 import { type MappingScope, readFactor, readKeys, readPath, refuse } from "./mapping-settings.ts";
@@ -21,8 +13,6 @@ type ReadNumber = (raw: unknown, scope: Scope) => number | undefined;
 export const numberKeys = ["scale", "offset", "unit", "perInterval"] as const;
 
 const hourS = 3_600;
-const roundingUnit = 1e9;
-const maxRounded = Number.MAX_SAFE_INTEGER / roundingUnit;
 
 /**
  * Compiles what a mapping says of a number. `name` is null for a value of the operator's own, which has no unit.
@@ -38,32 +28,30 @@ export function compileNumber(
   const factor = readFactor(settings["scale"], `${at}.scale`, 1) * unit;
   if (factor === 0) refuse(`${at}.scale`, "0 would make every value the same");
   const offset = readFactor(settings["offset"], `${at}.offset`, 0) * unit;
-  const scale = scaling(factor);
   const interval = compileInterval(settings["perInterval"], `${at}.perInterval`, scope);
-  if (interval === null && offset === 0) return (raw) => apply(readNumber(raw), scale);
+  if (interval === null && offset === 0 && factor === 1) return readNumber;
+  if (interval === null) return (raw) => apply(readNumber(raw), (number) => tidy(number * factor + offset));
   return (raw, from) => {
-    const value = apply(readNumber(raw), (number) => scale(number) + offset);
-    if (value === undefined || interval === null) return value === undefined ? undefined : tidy(value);
+    const number = readNumber(raw);
     const seconds = interval(from);
-    return seconds !== undefined && seconds > 0 ? tidy((value * hourS) / seconds) : Number.NaN;
+    if (number === undefined) return undefined;
+    if (seconds === undefined || !(seconds > 0)) return Number.NaN;
+    return tidy(((number * factor + offset) * hourS) / seconds);
   };
 }
 
-function apply(number: number | undefined, scale: (number: number) => number): number | undefined {
-  return number === undefined ? undefined : scale(number);
+function apply(number: number | undefined, convert: (number: number) => number): number | undefined {
+  return number === undefined ? undefined : convert(number);
 }
 
-/** Multiplication by a factor; 1e-7 divides by 1e7, because only that gives the decimals that were meant. */
-function scaling(factor: number): (number: number) => number {
-  if (factor === 1) return (number) => number;
-  const inverse = Math.round(1 / factor);
-  if (inverse !== 0 && 1 / inverse === factor) return (number) => number / inverse;
-  return (number) => tidy(number * factor);
-}
+/** Nine decimals are a tenth of a millimetre in degrees; large numbers keep three. */
+const fineUnit = 1e9;
+const coarseUnit = 1e3;
 
-/** Without the noise of binary fractions: nine decimals, a millimetre's share of a degree. */
+/** Without the noise of binary fractions: 556613783 × 1e-7 is 55.6613783. */
 function tidy(value: number): number {
-  return Math.abs(value) > maxRounded ? convert(value, 1) : Math.round(value * roundingUnit) / roundingUnit;
+  const unit = Math.abs(value) * fineUnit <= Number.MAX_SAFE_INTEGER ? fineUnit : coarseUnit;
+  return Math.abs(value) * unit <= Number.MAX_SAFE_INTEGER ? Math.round(value * unit) / unit + 0 : value;
 }
 
 function readUnit(raw: unknown, at: string, name: NumberName | null): number {

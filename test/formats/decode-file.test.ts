@@ -51,6 +51,33 @@ describe("decodeFile", () => {
     expect(powers(decodeFile("f", alone, clock))).toStrictEqual([500, -200, -100]);
   });
 
+  test("takes a message's own context, or its group's, in the place of the config's", () => {
+    const mapping = { domain: "energy", device: "$topic.0", fields: { powerW: "$.p" } };
+    const kilo = { ...mapping, fields: { powerW: { path: "$.p", unit: "kW" } } };
+    const message = { name: "m", topic: "own/m", encoding: "json", payload: { p: 2 } };
+    const settings = { contexts: [{ topic: "own/#", mapping }] };
+    const rows = decodeFile(
+      "f",
+      [
+        message,
+        { ...message, context: { mapping: kilo } },
+        { ...message, group: "g", step: 1 },
+        { ...message, topic: "other/m", group: "g", step: 2, context: { mapping: kilo } },
+        { ...message, topic: "other/m" },
+        { ...message, context: { mapping: { ...mapping, domain: "heat" } } },
+        { ...message, group: "h", context: { mapping: { ...mapping, device: "$." } } },
+      ],
+      clock,
+      settings,
+    );
+    expect(powers(rows)).toStrictEqual([2, 2000, 2000, 2000, undefined, undefined, undefined]);
+    expect(rows.slice(4).map((row) => row.rejected?.split(": ")[0])).toStrictEqual([
+      "topic",
+      "context.mapping.domain",
+      "context.mapping.device",
+    ]);
+  });
+
   test("builds generated payloads", () => {
     const generated = (generator: object) => ({
       name: "g",
