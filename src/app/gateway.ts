@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createRouter } from "../formats/registry.ts";
 import { createHttpHandler } from "../http/routes.ts";
@@ -6,22 +5,20 @@ import { loadStaticFiles } from "../http/static.ts";
 import { type MqttBroker, startBroker } from "../ingest/broker.ts";
 import { defaultMqttLimits } from "../ingest/limits.ts";
 import type { Log } from "../log/contract.ts";
-import type { LogEngine } from "../log/engine.ts";
-import { MemoryEngine } from "../log/engines/memory.ts";
-import { SqliteEngine } from "../log/engines/sqlite.ts";
-import { randomEpoch } from "../log/epoch.ts";
-import { openLog } from "../log/log.ts";
-import { defaultLogOptions, defaultRingOptions } from "../log/options.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Reply } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { createNotices, type Notices } from "../pipeline/notices.ts";
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
+import { createRetry } from "../pipeline/retry.ts";
 import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { type StreamServer, startStream } from "../stream/stream.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
 import { gatewayFigures } from "./figures.ts";
+import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
 
 /** A running gateway. */
@@ -45,10 +42,16 @@ export interface GatewayDependencies {
 export async function startGateway(config: Config, { logger, clock }: GatewayDependencies): Promise<Gateway> {
   const undo: (() => Promise<unknown>)[] = [];
   try {
-    const log = await openLog(createEngine(config, logger), logOptions(config), clock, logger);
+    const log = await openConfiguredLog(config, clock, logger);
     undo.push(() => log.close());
     const route = createRouter(routerSettings(config));
-    const pipeline = createPipeline(route, log);
+    const notices = createNotices(log, clock);
+    const running: { broker: MqttBroker | null } = { broker: null };
+    const pipeline = createPipeline(route, log, notices.announce, (message) =>
+      send(running.broker, message, logger),
+    );
+    const packets = pipeline.recall();
+    if (packets > 0) logger.info({ packets }, "the formats know again what they knew before the restart");
     const broker = await startBroker({
       host: config.host,
       port: config.mqtt.port,
@@ -57,10 +60,11 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       logger,
       onPacket: pipeline.ingest,
     });
+    running.broker = broker;
     undo.push(() => broker.close(0));
     const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
     undo.push(() => sources.close(0));
-    const stream = await serve(config, { log, pipeline, broker, sources, clock, logger });
+    const stream = await serve(config, { log, pipeline, notices, broker, sources, clock, logger });
     logger.info(
       {
         mqtt: `mqtt://${config.host}:${broker.port}`,
@@ -82,9 +86,17 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
   }
 }
 
+/** A format's answer goes to MQTT only, and once: who missed it makes the format ask again. */
+function send(broker: MqttBroker | null, { topic, payload }: Reply, logger: Logger): void {
+  broker
+    ?.publish(topic, Buffer.from(payload), 0, false)
+    .catch((err) => logger.warn({ err, topic }, "a device could not be answered"));
+}
+
 interface Parts {
   readonly log: Log;
   readonly pipeline: Pipeline;
+  readonly notices: Notices;
   readonly broker: MqttBroker;
   readonly sources: Sources;
 }
@@ -103,7 +115,14 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     log,
     clock: parts.clock,
     logger,
-    http: createHttpHandler({ log, files, problems, warnings: parts.sources.warnings, metrics }),
+    http: createHttpHandler({
+      log,
+      files,
+      problems,
+      warnings: parts.sources.warnings,
+      retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
+      metrics,
+    }),
     onPublish: parts.pipeline.publish,
     options: { ...defaultStreamOptions, ...config.stream },
     host: config.host,
@@ -111,27 +130,6 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
   });
   logger.debug({ mqttPort: broker.port, httpPort: running.stream.port }, "listening");
   return running.stream;
-}
-
-function createEngine(config: Config, logger: Logger): LogEngine {
-  const ring = {
-    ...defaultRingOptions,
-    maxBytes: config.ring.maxBytes,
-    maxAgeMs: config.ring.maxAgeHours * 3_600_000,
-  };
-  if (config.ring.engine === "memory") {
-    logger.warn("the log is kept in memory only: it ends with this process");
-    return new MemoryEngine(ring, randomEpoch);
-  }
-  return new SqliteEngine({
-    ...ring,
-    durability: config.ring.durability,
-    path: join(config.dataDir, "log.db"),
-  });
-}
-
-function logOptions({ ring }: Config) {
-  return { ...defaultLogOptions, tailBytes: ring.tailBytes, maxTopics: ring.maxTopics };
 }
 
 async function closeAll(

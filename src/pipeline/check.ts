@@ -11,7 +11,7 @@ const hostileNames: ReadonlySet<string> = new Set(["__proto__", "prototype", "co
  * Says why a reading may not enter the log, or null if it may. Formats keep these rules themselves; this is the last gate
  * for all of them, so that one careless format cannot poison what every subscriber shares.
  */
-export function checkReading(reading: Reading): string | null {
+function checkReading(reading: Reading): string | null {
   const { device, channel, time, values } = reading;
   if (device === "" || hostileNames.has(device))
     return `device: ${JSON.stringify(device)} cannot be a device id`;
@@ -24,6 +24,22 @@ export function checkReading(reading: Reading): string | null {
     return `device: the topic would be longer than ${maxTopicBytes} bytes`;
   }
   return checkValues(values, 0);
+}
+
+/** Parts readings that may enter the log from those that may not; `problem` is what is wrong with the first of those. */
+export function checkReadings(readings: readonly Reading[]): {
+  good: readonly Reading[];
+  problem: string | null;
+} {
+  let problem: string | null = null;
+  let good = readings;
+  for (const reading of readings) {
+    const found = checkReading(reading);
+    if (found === null) continue;
+    problem ??= found;
+    good = good.filter((other) => other !== reading);
+  }
+  return { good, problem };
 }
 
 function isTopicTooLong(reading: Reading): boolean {

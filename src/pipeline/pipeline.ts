@@ -1,7 +1,7 @@
 import { type Log, TooManyTopics, UnstorableReading } from "../log/contract.ts";
-import type { Decoded, Packet, QuarantinedPacket } from "../model/packet.ts";
+import type { Decoded, Packet, QuarantinedPacket, Reply } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
-import { checkReading } from "./check.ts";
+import { checkReadings } from "./check.ts";
 
 /** Finds who reads a topic; null if nobody does. */
 export type Route = (
@@ -15,6 +15,10 @@ export interface PipelineCounts {
   quarantined: number;
   /** Packets that had nothing to say: status messages, last wills, commands. */
   silent: number;
+  /** Packets that formats will need again after a restart. */
+  remembered: number;
+  /** Messages to devices. */
+  replies: number;
 }
 
 export interface Pipeline {
@@ -30,85 +34,148 @@ export interface Pipeline {
    * @throws LogUnavailable (as rejection) as `ingest`
    */
   publish(packet: Packet): Promise<string | null>;
+  /**
+   * Gives the formats what they knew before the restart: decodes what the log remembers, without storing or answering
+   * anything. Call it once, before the first packet. Returns how many packets that were.
+   */
+  recall(): number;
   readonly counts: Readonly<PipelineCounts>;
 }
 
 /**
  * The hot path: decode → check → sequence and commit (the log) → publish (the log's listeners).
  * @param onQuarantined told of each packet that was handed to the quarantine; must not throw
+ * @param reply sends a format's answer to the devices; called after the commit, must not throw
  */
 export function createPipeline(
   route: Route,
   log: Log,
   onQuarantined: (packet: QuarantinedPacket) => void = () => {},
+  reply: (message: Reply) => void = () => {},
 ): Pipeline {
-  const counts: PipelineCounts = { packets: 0, readings: 0, quarantined: 0, silent: 0 };
+  return new PacketPipeline(route, log, onQuarantined, reply);
+}
+
+class PacketPipeline implements Pipeline {
+  readonly counts: PipelineCounts = {
+    packets: 0,
+    readings: 0,
+    quarantined: 0,
+    silent: 0,
+    remembered: 0,
+    replies: 0,
+  };
+  readonly #route: Route;
+  readonly #log: Log;
+  readonly #onQuarantined: (packet: QuarantinedPacket) => void;
+  readonly #reply: (message: Reply) => void;
   /** Of the packet at hand; a packet is handed to the log in one go, so no other can come between. */
-  let reasonAtHand: string | null = null;
-  const takeReason = () => {
-    const reason = reasonAtHand;
-    reasonAtHand = null;
+  #reasonAtHand: string | null = null;
+
+  constructor(
+    route: Route,
+    log: Log,
+    onQuarantined: (packet: QuarantinedPacket) => void,
+    reply: (message: Reply) => void,
+  ) {
+    this.#route = route;
+    this.#log = log;
+    this.#onQuarantined = onQuarantined;
+    this.#reply = reply;
+  }
+
+  readonly ingest = (packet: Packet): Promise<void> | null => {
+    this.counts.packets++;
+    const format = this.#route(packet.topic);
+    if (!format) return this.#store([], quarantined(packet, null, "no format reads this topic"), nothing);
+    const decoded = format.decode(packet);
+    const committed = this.#commit(packet, format.name, decoded);
+    const { replies } = decoded;
+    if (replies !== undefined && replies.length > 0) this.#answer(replies, committed);
+    return committed;
+  };
+
+  readonly publish = async (packet: Packet): Promise<string | null> => {
+    this.#reasonAtHand = null;
+    const committed = this.ingest(packet);
+    const reason = this.#reasonAtHand;
+    await committed;
     return reason;
   };
 
-  function ingest(packet: Packet): Promise<void> | null {
-    counts.packets++;
-    const format = route(packet.topic);
-    if (!format) return store([], quarantined(packet, null, "no format reads this topic"));
-    const { readings, rejected } = format.decode(packet);
-    const { good, problem } = check(readings);
-    const reason = rejected ?? problem;
-    if (reason === null && good.length === 0) counts.silent++;
+  recall(): number {
+    const packets = this.#log.remembered();
+    for (const packet of packets) this.#route(packet.topic)?.decode(packet);
+    return packets.length;
+  }
+
+  #commit(packet: Packet, format: string, decoded: Decoded): Promise<void> | null {
+    const { good, problem } = checkReadings(decoded.readings);
+    const reason = decoded.rejected ?? problem;
+    const remember = decoded.remember ? [packet] : nothing;
+    if (reason === null && good.length === 0) this.counts.silent++;
     try {
-      return store(good, reason === null ? null : quarantined(packet, format.name, reason));
+      return this.#store(good, reason === null ? null : quarantined(packet, format, reason), remember);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return storeSingly(good, reason, packet, format.name);
+      return this.#storeSingly(good, reason, packet, format, remember);
     }
   }
 
-  function store(readings: readonly Reading[], quarantine: QuarantinedPacket | null): Promise<void> | null {
-    const committed = log.append(quarantine === null ? { readings } : { readings, quarantine: [quarantine] });
-    counts.readings += readings.length;
+  #store(
+    readings: readonly Reading[],
+    quarantine: QuarantinedPacket | null,
+    remember: readonly Packet[],
+  ): Promise<void> | null {
+    const committed = this.#log.append(
+      quarantine === null ? { readings, remember } : { readings, remember, quarantine: [quarantine] },
+    );
+    this.counts.readings += readings.length;
+    this.counts.remembered += remember.length;
     if (quarantine !== null) {
-      counts.quarantined++;
-      reasonAtHand = quarantine.reason;
-      onQuarantined(quarantine);
+      this.counts.quarantined++;
+      this.#reasonAtHand = quarantine.reason;
+      this.#onQuarantined(quarantine);
     }
     return committed;
   }
 
   // A reading that the log cannot keep does not take its neighbours with it.
-  function storeSingly(
+  #storeSingly(
     readings: readonly Reading[],
     reason: string | null,
     packet: Packet,
     format: string,
+    remember: readonly Packet[],
   ): Promise<void> {
     let problem = reason;
     const commits: (Promise<void> | null)[] = [];
     for (const reading of readings) {
       try {
-        commits.push(store([reading], null));
+        commits.push(this.#store([reading], null, nothing));
       } catch (error) {
         if (!isRefusal(error)) throw error;
         problem ??= error.message;
       }
     }
-    if (problem !== null) commits.push(store([], quarantined(packet, format, problem)));
+    const quarantine = problem === null ? null : quarantined(packet, format, problem);
+    if (quarantine !== null || remember.length > 0) commits.push(this.#store([], quarantine, remember));
     return Promise.all(commits).then(() => {});
   }
 
-  async function publish(packet: Packet): Promise<string | null> {
-    takeReason();
-    const committed = ingest(packet);
-    const reason = takeReason();
-    await committed;
-    return reason;
+  // Beside the packet's own promise, so that acknowledgements keep their order. After a failed commit the packet comes
+  // again, and is answered then.
+  #answer(replies: readonly Reply[], committed: Promise<void> | null): void {
+    const send = () => {
+      this.counts.replies += replies.length;
+      for (const message of replies) this.#reply(message);
+    };
+    if (committed === null) send();
+    else committed.then(send, () => {});
   }
-
-  return { ingest, publish, counts };
 }
+
+const nothing: readonly Packet[] = [];
 
 function isRefusal(error: unknown): error is TooManyTopics | UnstorableReading {
   return error instanceof TooManyTopics || error instanceof UnstorableReading;
@@ -117,16 +184,4 @@ function isRefusal(error: unknown): error is TooManyTopics | UnstorableReading {
 function quarantined(packet: Packet, format: string | null, reason: string): QuarantinedPacket {
   const { topic, payload, receivedAt, client } = packet;
   return { topic, payload, receivedAt, client, format, reason };
-}
-
-function check(readings: readonly Reading[]): { good: readonly Reading[]; problem: string | null } {
-  let problem: string | null = null;
-  let good = readings;
-  for (const reading of readings) {
-    const found = checkReading(reading);
-    if (found === null) continue;
-    problem ??= found;
-    good = good.filter((other) => other !== reading);
-  }
-  return { good, problem };
 }
