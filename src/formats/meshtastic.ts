@@ -1,5 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { setBounded } from "./bounded.ts";
 import { numberField, readFields, readNumber, readText } from "./fields.ts";
 import type { Decode, Format } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -73,8 +74,7 @@ function isCopy(seen: Map<string, string>, device: string, id: unknown, topic: s
   const key = `${device}:${number}`;
   const first = seen.get(key);
   if (first !== undefined) return first !== topic;
-  if (seen.size >= maxSeenPackets) seen.delete(seen.keys().next().value as string);
-  seen.set(key, topic);
+  setBounded(seen, key, topic, maxSeenPackets);
   return false;
 }
 

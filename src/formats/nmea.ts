@@ -1,5 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
+import { setBounded } from "./bounded.ts";
 import type { Decode, Format } from "./format.ts";
 import { readPlainText } from "./json-payload.ts";
 import { type Epoch, newEpoch, parseSentence } from "./nmea-sentence.ts";
@@ -52,7 +53,7 @@ function createDecoder(): Decode {
       const result = readPosition(packet, device, epoch, near);
       if (result !== null) results.push(result);
       if (anchor === epoch && result !== null && typeof result !== "string") {
-        remember(lags, device, packet.receivedAt - result.time);
+        setBounded(lags, device, packet.receivedAt - result.time, maxDevices);
       }
     }
     return outcomes(results);
@@ -112,9 +113,4 @@ function timeOf(epoch: Epoch, near: number): number {
 /** About when a message without a date was written: as late as the last dated one, else within the last day. */
 function expectedTime(packet: Packet, lag: number | undefined): number {
   return lag === undefined ? packet.receivedAt + maxAheadMs - dayMs / 2 : packet.receivedAt - lag;
-}
-
-function remember(lags: Map<string, number>, device: string, lag: number): void {
-  if (lags.size >= maxDevices && !lags.has(device)) lags.delete(lags.keys().next().value as string);
-  lags.set(device, lag);
 }

@@ -1,5 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { setBounded } from "./bounded.ts";
 import { numberField, readFields, readText } from "./fields.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { isHostileName, isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -67,7 +68,7 @@ function createDecoder(zone: TimeZone | null): Decode {
     if (result === null) return nothing;
     if (typeof result === "string") return reject(result);
     if (isEvent && isRepeat(seen.get(result.device), packet.topic, result.time)) return nothing;
-    remember(seen, result.device, { topic: packet.topic, time: result.time });
+    setBounded(seen, result.device, { topic: packet.topic, time: result.time }, maxDevices);
     return outcome(result);
   };
 }
@@ -75,11 +76,6 @@ function createDecoder(zone: TimeZone | null): Decode {
 /** On the same topic it is no repeat but a packet that is sent again because its first try was not acknowledged. */
 function isRepeat(last: Seen | undefined, topic: string, time: number): boolean {
   return last !== undefined && last.time === time && last.topic !== topic;
-}
-
-function remember(seen: Map<string, Seen>, device: string, last: Seen): void {
-  if (seen.size >= maxDevices && !seen.has(device)) seen.delete(seen.keys().next().value as string);
-  seen.set(device, last);
 }
 
 function readPosition(
