@@ -4,6 +4,8 @@ import { fares } from "./fares.ts";
 import type { Format } from "./format.ts";
 import { genericJson } from "./generic-json.ts";
 import { hslHfp } from "./hsl-hfp.ts";
+import { lorawanChirpstack } from "./lorawan-chirpstack.ts";
+import { lorawanTts } from "./lorawan-tts.ts";
 import { meshtastic } from "./meshtastic.ts";
 import { native } from "./native.ts";
 import { nmea } from "./nmea.ts";
@@ -25,6 +27,8 @@ export const allFormats: readonly Format[] = [
   teltonika,
   nmea,
   meshtastic,
+  lorawanTts,
+  lorawanChirpstack,
   genericJson,
 ];
 
