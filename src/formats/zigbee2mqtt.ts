@@ -1,0 +1,224 @@
+import type { Packet } from "../model/packet.ts";
+import type { Reading, Values } from "../model/reading.ts";
+import { fieldProblem, isInfinite, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
+import type { Format, FormatSettings } from "./format.ts";
+import { type JsonObject, readJsonObject, readPlainText } from "./json-payload.ts";
+import { makeReading, nothing, outcome, outcomes, reject } from "./outcome.ts";
+import { observedAt } from "./time.ts";
+import { type TimeZone, timeZone } from "./timezone.ts";
+import type { NumberName } from "./vocabulary.ts";
+
+const defaultBase = "zigbee2mqtt/";
+
+/** Above this a `voltage` is a battery's, in millivolts: no Zigbee device measures kilovolts. */
+const maxMainsV = 1000;
+
+/**
+ * Where a value belongs: to the phase or endpoint that the name tells (its channel), to phase A if there are others
+ * (`phaseA`), to the meter as a whole (`meter`), or to the sum of its phases (`sum`).
+ */
+type Place = string;
+
+/** What an attribute is. */
+interface Attribute {
+  readonly field: NumberField;
+  readonly place: Place;
+}
+
+// zigbee-herdsman-converters src/lib/exposes.ts: W, VA, VAR, V, A, kWh.
+const phaseQuantities: readonly (readonly [string, NumberName, number])[] = [
+  ["power", "powerW", 1],
+  ["power_apparent", "apparentPowerVa", 1],
+  ["power_reactive", "reactivePowerVar", 1],
+  ["power_factor", "powerFactor", 1],
+  ["voltage", "voltageV", 1],
+  ["current", "currentA", 1],
+];
+
+const counters: readonly (readonly [string, NumberName, number])[] = [
+  ["energy", "energyImportWh", 1000],
+  ["energy_consumed", "energyImportWh", 1000],
+  ["consumed_energy", "energyImportWh", 1000],
+  ["produced_energy", "energyExportWh", 1000],
+  ["energy_produced", "energyExportWh", 1000],
+];
+
+const sums: readonly (readonly [string, NumberName])[] = [
+  ["total_power", "powerW"],
+  ["power_total", "powerW"],
+  ["total_power_apparent", "apparentPowerVa"],
+  ["total_power_reactive", "reactivePowerVar"],
+];
+
+/**
+ * Phase A has the names without an end; Tuya's meters also write `power_a`, and counters `energy_phase_a`. `power_l1` is no
+ * phase but the first endpoint of a device with several.
+ */
+const nameEnds: readonly (readonly [Place, readonly string[]])[] = [
+  ["L1", ["_phase_a", "_a"]],
+  ["L2", ["_phase_b", "_b"]],
+  ["L3", ["_phase_c", "_c"]],
+  ...["1", "2", "3", "4", "5", "6", "7", "8"].map(
+    (number) => [number, [`_l${number}`, `_${number}`]] as const,
+  ),
+  ...["left", "right", "center"].map((name) => [name, [`_${name}`]] as const),
+];
+
+const attributes: ReadonlyMap<string, Attribute> = new Map(
+  [
+    ...phaseQuantities.map(([name, to, scale]) => attribute(name, to, scale, "phaseA")),
+    ...counters.map(([name, to, scale]) => attribute(name, to, scale, "meter")),
+    ...sums.map(([name, to]) => attribute(name, to, 1, "sum")),
+    attribute("ac_frequency", "frequencyHz", 1, "meter"),
+    ...nameEnds.flatMap(([place, ends]) =>
+      [...phaseQuantities, ...counters].flatMap(([name, to, scale]) =>
+        ends.map((end) => attribute(`${name}${end}`, to, scale, place)),
+      ),
+    ),
+  ].map((one): [string, Attribute] => [one.field.from, one]),
+);
+
+function attribute(name: string, to: NumberName, scale: number, place: Place): Attribute {
+  return { field: numberField(name, to, scale), place };
+}
+
+/** Places that are the device itself, where it has no phases. */
+const wholes: ReadonlySet<Place> = new Set(["phaseA", "meter", "sum"]);
+
+/** Levels behind a device's name that make a message a command or a state of the connection. */
+const otherLevels: ReadonlySet<string> = new Set(["set", "get", "availability"]);
+
+/**
+ * Zigbee2MQTT: `zigbee2mqtt/<friendly name>`, where a name may have slashes; JSON, or with `output: attribute` plain text on
+ * `<friendly name>/<attribute>`. Phase A has the attributes without an end, so on a meter with more phases they are `L1`, and
+ * what stands for all of them (counters, frequency) is `total`. `voltage` is millivolts on battery devices: dropped there.
+ * The base topic is that of `topicPattern` up to its first variable, else `zigbee2mqtt/`.
+ * Source: Koenkk/zigbee2mqtt lib/controller.ts and lib/util/settings.schema.json; zigbee-herdsman-converters.
+ */
+export const zigbee2mqtt: Format = {
+  name: "zigbee2mqtt",
+  title: "Zigbee2MQTT plugs and meters",
+  topics: ["zigbee2mqtt/#"],
+  create(settings: FormatSettings) {
+    const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
+    const base = baseOf(settings.topicPattern);
+    return (packet) => {
+      const name = nameOf(packet.topic, base);
+      if (name === null || packet.payload.length === 0) return nothing;
+      if (name === "" || name.startsWith("/") || name.endsWith("/")) {
+        return reject("topic: the friendly name is missing or has an empty level");
+      }
+      const first = firstByte(packet.payload);
+      // What is no object or list on a topic of several levels is an attribute; a name of one level has none.
+      if (first === 0x7b || first === 0x5b || !name.includes("/")) return readState(packet, name, zone);
+      return readAttribute(packet, name);
+    };
+  },
+};
+
+function baseOf(pattern: string | undefined): string {
+  if (pattern === undefined) return defaultBase;
+  const literal = pattern.split(/[<{%+#]/)[0] as string;
+  return literal.slice(0, literal.lastIndexOf("/") + 1) || defaultBase;
+}
+
+/** What stands behind the base; null for messages that are not a device's own. */
+function nameOf(topic: string, base: string): string | null {
+  const name = topic.startsWith(base) ? topic.slice(base.length) : topic.slice(topic.indexOf("/") + 1);
+  if (name === "bridge" || name.startsWith("bridge/")) return null;
+  const last = name.lastIndexOf("/");
+  if (last === -1) return name;
+  if (otherLevels.has(name.slice(last + 1))) return null;
+  // A command for one attribute: `<name>/set/<attribute>`.
+  const before = name.slice(name.lastIndexOf("/", last - 1) + 1, last);
+  return before !== name.slice(0, last) && (before === "set" || before === "get") ? null : name;
+}
+
+function firstByte(payload: Uint8Array): number | undefined {
+  return payload.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
+}
+
+function readState(packet: Packet, device: string, zone: TimeZone | null) {
+  const payload = readJsonObject(packet.payload);
+  if (payload === null) return nothing;
+  if (typeof payload === "string") return reject(payload);
+  const channels = new Map<Place, Values>();
+  const problem = readAttributes(payload, channels);
+  if (problem !== null) return reject(problem);
+  if (channels.size === 0) return nothing;
+  const time = observedAt(payload["last_seen"], "last_seen", packet.receivedAt, zone);
+  if (typeof time === "string") return reject(time);
+  return outcomes(makeReadings(device, channels, time));
+}
+
+function readAttributes(payload: JsonObject, channels: Map<Place, Values>): string | null {
+  const isBattery = isBatteryVoltage(payload);
+  for (const name in payload) {
+    const known = attributes.get(name);
+    if (known === undefined) continue;
+    const { field, place } = known;
+    const raw = payload[name];
+    const value = readValue(raw, field);
+    if (value === undefined) {
+      if (isInfinite(raw)) return fieldProblem(raw, field);
+      continue;
+    }
+    if (field.to === "voltageV" && (value > maxMainsV || (isBattery && name === "voltage"))) continue;
+    let values = channels.get(place);
+    if (values === undefined) {
+      values = {};
+      channels.set(place, values);
+    }
+    values[field.to] = value;
+  }
+  return null;
+}
+
+/** A device with a battery that measures no current or power has only the battery's voltage to tell. */
+function isBatteryVoltage(payload: JsonObject): boolean {
+  if (payload["battery"] === undefined || payload["battery"] === null) return false;
+  return readNumber(payload["current"]) === undefined && readNumber(payload["power"]) === undefined;
+}
+
+function makeReadings(device: string, channels: ReadonlyMap<Place, Values>, time: number): Reading[] {
+  const isPolyphase = channels.has("L1") || channels.has("L2") || channels.has("L3");
+  const merged = new Map<string, Values>();
+  for (const [place, values] of channels) {
+    const channel = isPolyphase ? phaseChannel(place, channels) : wholes.has(place) ? "" : place;
+    merged.set(channel, { ...merged.get(channel), ...values });
+  }
+  return [...merged].map(([channel, values]) =>
+    makeReading("energy", device, channel === "" ? undefined : channel, time, values),
+  );
+}
+
+/** Where phase A is named as the others are (its counter always is), names without an end are the meter's own. */
+function phaseChannel(place: Place, channels: ReadonlyMap<Place, Values>): string {
+  if (place === "phaseA") {
+    const named = channels.get("L1");
+    const isNamed =
+      named?.["powerW"] !== undefined ||
+      named?.["voltageV"] !== undefined ||
+      named?.["currentA"] !== undefined;
+    return isNamed ? "total" : "L1";
+  }
+  return place === "meter" || place === "sum" ? "total" : place;
+}
+
+/** `<friendly name>/<attribute>`, plain text: `null` where the device has not reported yet. */
+function readAttribute(packet: Packet, topicName: string) {
+  const slash = topicName.lastIndexOf("/");
+  const known = attributes.get(topicName.slice(slash + 1));
+  if (known === undefined) return nothing;
+  const payload = readPlainText(packet.payload);
+  if (typeof payload === "string") return reject(payload);
+  const text = payload.text.trim();
+  if (text === "" || text === "null") return nothing;
+  const { field, place } = known;
+  const value = readValue(text, field);
+  if (value === undefined) return reject(fieldProblem(text, field));
+  if (field.to === "voltageV" && value > maxMainsV) return nothing;
+  const channel = wholes.has(place) ? undefined : place;
+  const values = { [field.to]: value };
+  return outcome(makeReading("energy", topicName.slice(0, slash), channel, packet.receivedAt, values));
+}
