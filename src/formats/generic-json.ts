@@ -40,7 +40,7 @@ function decodeJson(packet: Packet, mapping: Mapping): Decoded {
   const wrong = rootProblem(json.value, mapping.root);
   if (wrong !== null) return reject(wrong);
   const scope: Scope = { root: json.value, item: undefined, key: undefined, topic, levels: topic.split("/") };
-  if (!mapping.conditions.every((one) => !one.isCommon || one.holds(scope))) return nothing;
+  if (!mapping.messageConditions.every((one) => one.holds(scope))) return nothing;
   if (mapping.each !== null) return decodeEach(packet, mapping, scope);
   const result = readEntry(packet, mapping, scope);
   if (result === null) return nothing;
@@ -99,8 +99,8 @@ function readRow(packet: Packet, mapping: Mapping, scope: Scope, row: CsvRow): R
 
 /** One entry of `each`, one row, or the whole payload. */
 function readEntry(packet: Packet, mapping: Mapping, scope: Scope): Result {
-  const { domain, conditions, constants, freeFlowKmh } = mapping;
-  if (!conditions.every((one) => one.holds(scope))) return null;
+  const { domain, entryConditions, constants, freeFlowKmh } = mapping;
+  if (!entryConditions.every((one) => one.holds(scope))) return null;
   const values: Values = { ...constants };
   const problem = readFields(packet, mapping, scope, values);
   if (problem !== null) return problem === saysNothing ? null : problem;

@@ -1,4 +1,4 @@
-import { fieldProblem, isInfinite, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
+import { fieldProblem, isInfinite, type NumberField, readNumber, readValue } from "./fields.ts";
 import type { JsonObject } from "./json-payload.ts";
 import type { Path, Scope } from "./mapping-path.ts";
 import { type MappingScope, readFactor, readKeys, readPath, refuse } from "./mapping-settings.ts";
@@ -85,11 +85,6 @@ function compileInterval(
 
 function secondsFrom(path: Path, factor: number): (scope: Scope) => number | undefined {
   return (scope) => apply(readNumber(path.read(scope)), (number) => number * factor);
-}
-
-/** A known number's field, as far as range and messages go. */
-export function targetField(name: NumberName): NumberField {
-  return numberField(name, name);
 }
 
 /** A converted number if it is in the value's range. */

@@ -29,7 +29,9 @@ export interface Mapping {
   /** Null: the time of receipt. */
   readonly time: TimeSource | null;
   readonly each: Path | null;
-  readonly conditions: readonly Condition[];
+  /** On the whole message, and on each entry (or row). */
+  readonly messageConditions: readonly Condition[];
+  readonly entryConditions: readonly Condition[];
   readonly fields: readonly FieldPlan[];
   readonly constants: Values;
   readonly csv: CsvSettings | null;
@@ -65,6 +67,7 @@ export function compileMapping(settings: FormatSettings): Mapping {
   for (const { name } of fields) {
     if (Object.hasOwn(constants, name)) refuse(`mapping.constants.${name}`, "it is in fields as well");
   }
+  const conditions = compileConditions(raw["when"], "mapping.when", scope);
   checkComplete(domain, new Set([...fields.map(({ name }) => name), ...Object.keys(constants)]));
   return {
     domain,
@@ -72,7 +75,8 @@ export function compileMapping(settings: FormatSettings): Mapping {
     channel: raw["channel"] === undefined ? null : readTextSource(raw["channel"], "mapping.channel", scope),
     time: raw["time"] === undefined ? null : compileTime(raw["time"], "mapping.time", scope),
     each,
-    conditions: compileConditions(raw["when"], "mapping.when", scope),
+    messageConditions: csv === null ? conditions.filter(({ isCommon }) => isCommon) : [],
+    entryConditions: csv === null ? conditions.filter(({ isCommon }) => !isCommon) : conditions,
     fields,
     constants,
     csv,
