@@ -110,7 +110,11 @@ const gpsRows: readonly Row[] = [
 
 const energyRows: readonly Row[] = [
   ["powerW", 1, "power powerw poweractive activepower activepowerw realpower electricpower totalpower"],
-  ["powerW", 1, "totalactivepower activepowertotal instantpower instantaneouspower totalpowerw watts"],
+  [
+    "powerW",
+    1,
+    "powertotal totalactivepower activepowertotal instantpower instantaneouspower totalpowerw watts",
+  ],
   ["powerW", 1000, "powerkw activepowerkw totalactivepowerkw totalpowerkw"],
   ["apparentPowerVa", 1, "apparentpower apparentpowerva powerapparent totalapparentpower"],
   ["reactivePowerVar", 1, "reactivepower reactivepowervar powerreactive totalreactivepower"],
