@@ -26,6 +26,12 @@ interface ConfigFlags {
   readonly set: Readonly<Record<string, string>>;
 }
 
+interface DecodeFlags {
+  readonly quarantine?: boolean;
+  readonly url?: string;
+  readonly commit?: boolean;
+}
+
 /** Runs one command and returns the exit code: 0 done, 1 failed, 2 wrong use or configuration. */
 export async function runCommandLine(args: readonly string[], port: ProcessPort): Promise<number> {
   let code = 0;
@@ -57,9 +63,21 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
     program
       .command("decode")
       .description("read messages from files and print what each would become, one JSON line a message")
-      .argument("<file...>", "JSON files, each a list of messages"),
-  ).action((files: string[], flags: ConfigFlags) => {
-    code = decodeFiles(files, routerSettings(readConfig(flags, port)), systemClock, port);
+      .argument("[file...]", "JSON files, each a list of messages")
+      .option("--quarantine", "instead of files, try the packets in quarantine again")
+      .option("--url <address>", "the running gateway; default: where the configuration says it listens")
+      .option("--commit", "put what can be read now into the log, in its own time"),
+  ).action(async (files: string[], flags: ConfigFlags & DecodeFlags) => {
+    const config = readConfig(flags, port);
+    if (!flags.quarantine) {
+      if (files.length === 0) throw new ConfigError("decode: name a file, or use --quarantine");
+      code = decodeFiles(files, routerSettings(config), systemClock, port);
+      return;
+    }
+    const { decodeQuarantine } = await import("./quarantine-command.ts");
+    const ownUrl = flags.dataDir === undefined ? `http://${config.host}:${config.http.port}` : undefined;
+    const target = { url: flags.url ?? ownUrl, commit: flags.commit === true };
+    code = await decodeQuarantine(target, config, systemClock, port);
   });
   program
     .command("formats")

@@ -2,6 +2,7 @@ import type { Bridge } from "../ingest/bridge.ts";
 import type { MqttBroker } from "../ingest/broker.ts";
 import type { Log } from "../log/contract.ts";
 import type { Figure } from "../observe/metrics.ts";
+import type { Notices } from "../pipeline/notices.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { StreamServer } from "../stream/stream.ts";
 import type { Sources } from "./sources.ts";
@@ -9,6 +10,7 @@ import type { Sources } from "./sources.ts";
 interface Parts {
   readonly log: Log;
   readonly pipeline: Pipeline;
+  readonly notices: Notices;
   readonly broker: MqttBroker;
   readonly sources: Sources;
   /** Null until it listens. */
@@ -16,12 +18,15 @@ interface Parts {
 }
 
 /** What `/metrics` tells about the gateway, beside the process's own figures. */
-export function gatewayFigures({ log, pipeline, broker, sources, stream }: Parts): Figure[] {
+export function gatewayFigures({ log, pipeline, notices, broker, sources, stream }: Parts): Figure[] {
   const { counts } = pipeline;
   return [
     counter("fieldcast_packets_total", "Packets that devices published", () => counts.packets),
     counter("fieldcast_readings_total", "Readings handed to the log", () => counts.readings),
     counter("fieldcast_quarantined_total", "Packets that went to quarantine", () => counts.quarantined),
+    counter("fieldcast_quarantine_suppressed_total", "Quarantined packets without a notice in the log", () =>
+      notices.suppressed(),
+    ),
     counter("fieldcast_silent_packets_total", "Packets with nothing to say", () => counts.silent),
     gauge("fieldcast_log_head", "Sequence number of the newest reading", () => log.head),
     gauge("fieldcast_log_oldest", "Sequence number of the oldest reading kept", () => log.oldest),

@@ -1,7 +1,9 @@
-import type { Log } from "../log/contract.ts";
+import { type Log, LogUnavailable } from "../log/contract.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
 import { isoTime } from "../model/reading.ts";
+import { json } from "./json.ts";
+import { listQuarantine, type RetryQuarantine, retryQuarantine } from "./quarantine.ts";
 import type { StaticFiles } from "./static.ts";
 
 export interface HttpDependencies {
@@ -11,20 +13,16 @@ export interface HttpDependencies {
   readonly problems: () => readonly string[];
   /** What is wrong with parts that the gateway can do without; it is ready all the same. */
   readonly warnings: () => readonly string[];
+  readonly retryQuarantine: RetryQuarantine;
   readonly metrics: { write(): Promise<string>; readonly contentType: string };
 }
 
 type Route = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
 
 /** Everything served over HTTP but the stream itself. */
-export function createHttpHandler({
-  log,
-  files,
-  problems,
-  warnings,
-  metrics,
-}: HttpDependencies): HttpHandler {
-  const routes: Readonly<Record<string, Route>> = {
+export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
+  const { log, files, problems, warnings, metrics } = dependencies;
+  const gets: Readonly<Record<string, Route>> = {
     "/healthz": () => json(200, { status: "ok" }),
     "/readyz": () => {
       const found = problems();
@@ -39,18 +37,33 @@ export function createHttpHandler({
       body: await metrics.write(),
     }),
     "/api/v1/latest": (request) => latest(log, request),
-    "/api/v1/quarantine": (request) => quarantine(log, request),
+    "/api/v1/quarantine": (request) => listQuarantine(log, request),
+  };
+  const posts: Readonly<Record<string, Route>> = {
+    "/api/v1/quarantine/retry": (request) => retryQuarantine(dependencies.retryQuarantine, request),
   };
   return async (request) => {
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return {
-        ...json(405, { error: `${request.method} is not served here; use GET` }),
-        headers: { allow: "GET, HEAD" },
-      };
+    const { method, path } = request;
+    const isPost = Object.hasOwn(posts, path);
+    const allowed = isPost ? ["POST"] : ["GET", "HEAD"];
+    if (!allowed.includes(method)) {
+      const error = `${method} is not served here; use ${allowed[0]}`;
+      return withHeader(json(405, { error }), "allow", allowed.join(", "));
     }
-    const route = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;
-    return route ? route(request) : files.serve(request);
+    const routes = isPost ? posts : gets;
+    const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+    if (!route) return files.serve(request);
+    try {
+      return await route(request);
+    } catch (error) {
+      if (error instanceof LogUnavailable) return json(503, { error: error.message });
+      throw error;
+    }
   };
+}
+
+function withHeader(reply: HttpReply, name: string, value: string): HttpReply {
+  return { ...reply, headers: { ...reply.headers, [name]: value } };
 }
 
 function latest(log: Log, request: HttpRequest): HttpReply {
@@ -67,36 +80,4 @@ function latest(log: Log, request: HttpRequest): HttpReply {
     }),
   }));
   return json(200, { readings });
-}
-
-const maxQuarantinePage = 1_000;
-
-async function quarantine(log: Log, request: HttpRequest): Promise<HttpReply> {
-  const text = request.query.get("limit") ?? "100";
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > maxQuarantinePage) {
-    return json(400, {
-      error: `parameter limit: ${text} is not a whole number from 1 to ${maxQuarantinePage}`,
-    });
-  }
-  const packets = await log.quarantined(limit);
-  return json(200, {
-    packets: packets.map(({ id, topic, payload, receivedAt, client, format, reason }) => ({
-      id,
-      receivedAt: isoTime(receivedAt),
-      topic,
-      client,
-      format,
-      reason,
-      payloadBase64: Buffer.from(payload).toString("base64"),
-    })),
-  });
-}
-
-function json(status: number, body: unknown): HttpReply {
-  return {
-    status,
-    headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
-    body: `${JSON.stringify(body)}\n`,
-  };
 }

@@ -8,6 +8,7 @@ const appendOverheadBytes = 256;
 export class Commit {
   readonly quarantine: QuarantinedPacket[] = [];
   readonly remembered: Packet[] = [];
+  readonly released: number[] = [];
   records: StoredRecord[] = [];
   bytes = 0;
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -21,6 +22,7 @@ export class Commit {
     for (const record of part.records) this.records.push(record);
     this.quarantine.push(...part.quarantine);
     this.remembered.push(...part.remembered);
+    this.released.push(...part.released);
     this.bytes += part.bytes;
   }
 
@@ -56,6 +58,7 @@ export interface CommitPart {
   readonly records: readonly StoredRecord[];
   readonly quarantine: readonly QuarantinedPacket[];
   readonly remembered: readonly Packet[];
+  readonly released: readonly number[];
   readonly bytes: number;
 }
 
@@ -63,6 +66,7 @@ export function commitPart(
   records: readonly StoredRecord[],
   quarantine: readonly QuarantinedPacket[],
   remember: readonly Packet[],
+  released: readonly number[],
 ): CommitPart {
   let bytes = appendOverheadBytes;
   for (const record of records) bytes += record.body.length;
@@ -70,5 +74,5 @@ export function commitPart(
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
   // A payload may be a view of a socket's buffer, which is not ours to keep.
   const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
-  return { records, quarantine, remembered, bytes };
+  return { records, quarantine, remembered, released, bytes };
 }

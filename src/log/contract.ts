@@ -70,6 +70,21 @@ export interface Append {
    * longest ago is forgotten first.
    */
   readonly remember?: readonly Packet[];
+  /** Ids of quarantined packets that could be read after all: they leave the quarantine with the same commit. */
+  readonly release?: readonly number[];
+}
+
+/** Which quarantined packets to return, and in which order. */
+export interface QuarantineQuery {
+  /** Only ids below this one. */
+  readonly before?: number;
+  /** Only ids above this one. */
+  readonly after?: number;
+  /** Only topics that match this MQTT filter. */
+  readonly filter?: string;
+  /** Only those that this format tried; null for those that no format claims. */
+  readonly format?: string | null;
+  readonly oldestFirst?: boolean;
 }
 
 /** The state of the log for health checks. */
@@ -114,8 +129,14 @@ export interface Log {
   shape(id: number): Shape | undefined;
   /** What was remembered when the log was opened, in the order in which it was appended. */
   remembered(): readonly Packet[];
-  /** Newest first. */
-  quarantined(limit: number): Promise<(QuarantinedPacket & { readonly id: number })[]>;
+  /**
+   * Up to `limit` quarantined packets, newest first unless the query says otherwise; fewer if they are large.
+   * @throws LogUnavailable (as rejection) when the store cannot be read
+   */
+  quarantined(
+    limit: number,
+    query?: QuarantineQuery,
+  ): Promise<(QuarantinedPacket & { readonly id: number })[]>;
   health(): LogHealth;
   /** Commits what was appended, then releases the store. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Shape } from "../wire/body.ts";
-import type { Topic } from "./contract.ts";
+import type { QuarantineQuery, Topic } from "./contract.ts";
 
 /** A topic's latest as the engine keeps it. */
 export interface LatestRow {
@@ -55,6 +55,8 @@ export interface EngineBatch {
   readonly quarantine: readonly QuarantinedPacket[];
   /** In order; each takes the place of the one of the same topic, and an empty payload only drops that. */
   readonly remembered: readonly Packet[];
+  /** Ids of quarantined packets to drop; those that are gone already do not matter. */
+  readonly released: readonly number[];
 }
 
 export type EnginePage =
@@ -67,6 +69,9 @@ export type EnginePage =
       readonly kind: "evicted";
       readonly oldest: number;
     };
+
+/** Payload bytes at which a page of quarantined packets ends. */
+export const maxQuarantinePageBytes = 8 * 1024 * 1024;
 
 export type StoredPacket = QuarantinedPacket & { readonly id: number };
 
@@ -92,8 +97,11 @@ export interface LogEngine {
    * `after` is gone. Sees every commit that has resolved.
    */
   read(after: number, maxBytes: number): Promise<EnginePage>;
-  /** Newest first. Ids grow and are never used twice in an epoch. */
-  quarantined(limit: number): Promise<StoredPacket[]>;
+  /**
+   * Ids grow and are never used twice in an epoch. A page ends when its payloads reach `maxQuarantinePageBytes`, with at
+   * least one packet if there is one.
+   */
+  quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]>;
   /** Releases the store. What was committed is there when it is opened again. */
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import {
   type LogRecord,
   LogUnavailable,
   type Page,
+  type QuarantineQuery,
 } from "./contract.ts";
 import { RecordEncoder } from "./encoder.ts";
 import type { EngineState, LogEngine, StoredPacket } from "./engine.ts";
@@ -117,12 +118,14 @@ class SequencedLog implements Log {
   append(batch: Append): Promise<void> | null {
     const quarantine = batch.quarantine ?? [];
     const remember = batch.remember ?? [];
-    const isBarrier = batch.readings.length === 0 && quarantine.length === 0 && remember.length === 0;
+    const release = batch.release ?? [];
+    const parts = batch.readings.length + quarantine.length + remember.length + release.length;
+    const isBarrier = parts === 0;
     const last = this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
     if (isBarrier && !last) return null;
     if (this.#stopped !== null) return Promise.reject(new LogUnavailable(this.#stopped));
     const records = this.#encoder.encode(batch.readings, this.#nextSeq, this.#oldest);
-    const part = commitPart(records, quarantine, remember);
+    const part = commitPart(records, quarantine, remember, release);
     const full = this.#fullProblem(part.bytes);
     if (full !== null) return Promise.reject(new LogUnavailable(full));
     const commit = isBarrier && last ? last : this.#gathering();
@@ -163,9 +166,9 @@ class SequencedLog implements Log {
     return this.#remembered;
   }
 
-  async quarantined(limit: number): Promise<StoredPacket[]> {
+  async quarantined(limit: number, query: QuarantineQuery = {}): Promise<StoredPacket[]> {
     try {
-      return await this.#engine.quarantined(limit);
+      return await this.#engine.quarantined(limit, query);
     } catch (error) {
       throw new LogUnavailable(`the quarantine cannot be read: ${messageOf(error)}`, { cause: error });
     }
@@ -236,12 +239,12 @@ class SequencedLog implements Log {
     const names = topics.take();
     const newShapes = shapes.take();
     const part = checkpoint.take();
-    const { records, quarantine, remembered } = commit;
+    const { records, quarantine, remembered, released } = commit;
     const committedAt = this.#clock.now();
     const latest = { latest: part.rows, checkpoint: part.checkpoint };
     let oldest: number;
     try {
-      const kept = { records, quarantine, remembered };
+      const kept = { records, quarantine, remembered, released };
       const batch = { committedAt, ...names, shapes: newShapes, ...kept, ...latest };
       ({ oldest } = await this.#engine.commit(batch));
     } catch (error) {

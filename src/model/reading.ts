@@ -2,6 +2,9 @@
 export const domains = ["gps", "energy", "road", "transit", "fare"] as const;
 export type Domain = (typeof domains)[number];
 
+/** First levels of readings that the gateway makes itself. `quarantine`: one for each packet that could not be read. */
+export type DerivedDomain = "quarantine";
+
 /** A value as it can appear in a reading. Arrays and objects occur only where the contract names them (a fare's `segments`). */
 export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value };
 
@@ -10,7 +13,7 @@ export type Values = { [name: string]: Value };
 
 /** One observation of one device (or of one channel of it). */
 export interface Reading {
-  readonly domain: Domain;
+  readonly domain: Domain | DerivedDomain;
   /** The device's id as its format gives it; slashes in it stay topic levels. */
   readonly device: string;
   /** A phase, an input, a lane, a stop, a quote: what the device tells apart within itself. */

@@ -13,12 +13,14 @@ let log: Log;
 let handler: HttpHandler;
 let problems: string[];
 let warnings: string[];
+let retries: unknown[];
 let folder: string;
 
 beforeEach(async () => {
   log = await openTestLog();
   problems = [];
   warnings = [];
+  retries = [];
   folder = mkdtempSync(join(tmpdir(), "fieldcast-http-"));
   writeFileSync(join(folder, "index.html"), "<title>page</title>");
   const metrics = createMetrics([
@@ -30,6 +32,10 @@ beforeEach(async () => {
     files: await loadStaticFiles(folder),
     problems: () => problems,
     warnings: () => warnings,
+    retryQuarantine: async (limit, query) => {
+      retries.push({ limit, query });
+      return [];
+    },
     metrics,
   });
 });
@@ -38,9 +44,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function get(url: string, method = "GET"): Promise<HttpReply> {
+function get(
+  url: string,
+  method = "GET",
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpReply> {
   const { pathname, searchParams } = new URL(url, "http://gateway");
-  return handler({ method, path: pathname, query: searchParams, header: () => "" });
+  return handler({ method, path: pathname, query: searchParams, header: (name) => headers[name] ?? "" });
 }
 
 async function getJson(url: string): Promise<{ status: number; body: unknown }> {
@@ -113,6 +123,51 @@ describe("HTTP", () => {
     for (const limit of ["0", "x", "1.5", "100000"]) {
       expect((await getJson(`/api/v1/quarantine?limit=${limit}`)).status).toBe(400);
     }
+  });
+
+  it("filters the quarantine by topic, format and id", async () => {
+    const kept = { payload: Uint8Array.of(1), receivedAt: 0, client: null, reason: "no" };
+    await log.append({
+      readings: [],
+      quarantine: [
+        { ...kept, topic: "a/1", format: "shelly" },
+        { ...kept, topic: "a/2", format: null },
+        { ...kept, topic: "b/1", format: "shelly" },
+      ],
+    });
+    const topics = async (query: string) => {
+      const { body } = await getJson(`/api/v1/quarantine?${query}`);
+      return (body as { packets: { topic: string }[] }).packets.map(({ topic }) => topic);
+    };
+    expect(await topics("topic=a/%23")).toEqual(["a/2", "a/1"]);
+    expect(await topics("format=shelly")).toEqual(["b/1", "a/1"]);
+    expect(await topics("format=")).toEqual(["a/2"]);
+    expect(await topics("before=3&limit=1")).toEqual(["a/2"]);
+    expect(await topics("since=2")).toEqual(["b/1"]);
+    for (const query of ["topic=a%23", "before=x", "since=-1", "before=1.5"]) {
+      expect((await getJson(`/api/v1/quarantine?${query}`)).status).toBe(400);
+    }
+  });
+
+  it("retries the quarantine on POST, for no page of another origin", async () => {
+    const url = "/api/v1/quarantine/retry?limit=7&since=3&topic=a/%23&format=shelly";
+    expect((await get(url, "POST")).status).toBe(200);
+    expect((await get(url, "POST", { origin: "http://gw:8080", host: "gw:8080" })).status).toBe(200);
+    expect((await get(url, "POST", { origin: "https://evil.example", host: "gw:8080" })).status).toBe(403);
+    expect((await get(url, "POST", { origin: "null", host: "gw:8080" })).status).toBe(403);
+    const reply = await get(url);
+    expect([reply.status, reply.headers?.["allow"]]).toEqual([405, "POST"]);
+    expect(retries).toEqual(
+      Array(2).fill({ limit: 7, query: { after: 3, filter: "a/#", format: "shelly" } }),
+    );
+  });
+
+  it("says so when the store cannot be read", async () => {
+    await log.close();
+    expect(await getJson("/api/v1/quarantine")).toMatchObject({
+      status: 503,
+      body: { error: expect.any(String) },
+    });
   });
 
   it("tells its figures to Prometheus", async () => {

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EngineBatch, EnginePage, EngineRecord, LogEngine } from "../../src/log/engine.ts";
+import type { QuarantineQuery } from "../../src/log/contract.ts";
+import {
+  type EngineBatch,
+  type EnginePage,
+  type EngineRecord,
+  type LogEngine,
+  maxQuarantinePageBytes,
+} from "../../src/log/engine.ts";
 import type { RingOptions } from "../../src/log/options.ts";
 import type { Packet, QuarantinedPacket } from "../../src/model/packet.ts";
 
@@ -32,6 +39,7 @@ function batchOf(part: Partial<EngineBatch>): EngineBatch {
     latest: [],
     checkpoint: null,
     quarantine: [],
+    released: [],
     remembered: [],
     ...part,
   };
@@ -147,7 +155,7 @@ const cases: Readonly<Record<string, Case>> = {
     const engine = await start();
     await engine.commit(batchOf({ quarantine: [packet("a"), packet("b")] }));
     await engine.commit(batchOf({ quarantine: [{ ...packet("c"), client: null, format: "shelly" }] }));
-    const found = await engine.quarantined(2);
+    const found = await engine.quarantined(2, {});
     expect(found.map(({ topic }) => topic)).toEqual(["c", "b"]);
     expect(found[0]).toMatchObject({ client: null, format: "shelly", receivedAt: 77, reason: "not JSON" });
     expect([...(found[0]?.payload ?? [])]).toEqual([7, 7, 7, 7]);
@@ -156,9 +164,45 @@ const cases: Readonly<Record<string, Case>> = {
   "quarantine is a ring by count and by bytes": async (start) => {
     const engine = await start({ quarantineMaxPackets: 3, quarantineMaxBytes: 100 });
     for (const name of ["a", "b", "c", "d"]) await engine.commit(batchOf({ quarantine: [packet(name)] }));
-    expect((await engine.quarantined(9)).map(({ topic }) => topic)).toEqual(["d", "c", "b"]);
+    expect((await engine.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["d", "c", "b"]);
     await engine.commit(batchOf({ quarantine: [packet("e", 95)] }));
-    expect((await engine.quarantined(9)).map(({ topic }) => topic)).toEqual(["e", "d"]);
+    expect((await engine.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["e", "d"]);
+  },
+  "quarantine can be asked by id, topic and format, in either order": async (start) => {
+    const engine = await start();
+    const packets = [packet("a/1"), { ...packet("a/2"), format: "shelly" }, packet("b/1"), packet("a/3")];
+    await engine.commit(batchOf({ quarantine: packets }));
+    const ask = async (query: QuarantineQuery, limit = 9) =>
+      (await engine.quarantined(limit, query)).map(({ topic }) => topic);
+    const [newest, , , oldest] = (await engine.quarantined(9, {})).map(({ id }) => id) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    expect(await ask({ before: newest })).toEqual(["b/1", "a/2", "a/1"]);
+    expect(await ask({ after: oldest })).toEqual(["a/3", "b/1", "a/2"]);
+    expect(await ask({ after: oldest, oldestFirst: true }, 2)).toEqual(["a/2", "b/1"]);
+    expect(await ask({ filter: "a/#" }, 2)).toEqual(["a/3", "a/2"]);
+    expect(await ask({ format: "shelly" })).toEqual(["a/2"]);
+    expect(await ask({ format: null, filter: "b/+" })).toEqual(["b/1"]);
+  },
+  "a page of quarantined packets ends by size, with one at least": async (start) => {
+    const engine = await start();
+    const large = maxQuarantinePageBytes / 2 + 1;
+    await engine.commit(
+      batchOf({ quarantine: [packet("a", large), packet("b", large), packet("c", large)] }),
+    );
+    expect((await engine.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["c", "b"]);
+  },
+  "a released packet leaves the quarantine and its room": async (start) => {
+    const engine = await start({ quarantineMaxPackets: 3, quarantineMaxBytes: 100 });
+    await engine.commit(batchOf({ quarantine: [packet("a", 40), packet("b", 40)] }));
+    const id = (await engine.quarantined(1, { oldestFirst: true }))[0]?.id as number;
+    await engine.commit(batchOf({ records: recordsOf(1, 1), released: [id, 4_711] }));
+    expect((await engine.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["b"]);
+    await engine.commit(batchOf({ quarantine: [packet("c", 40)] }));
+    expect((await engine.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["c", "b"]);
   },
   "after close everything is refused": async (start) => {
     const engine = await start();
@@ -193,7 +237,7 @@ const cases: Readonly<Record<string, Case>> = {
     await second.commit(batchOf({ records: recordsOf(34, 1, 100) }));
     expect(bodiesOf(await second.read(32, 1e6))).toEqual(expected(33, 2, 100));
     await second.commit(batchOf({ quarantine: [packet("d")] }));
-    expect((await second.quarantined(9)).map(({ topic }) => topic)).toEqual(["d", "c"]);
+    expect((await second.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["d", "c"]);
   },
   "the newest packet of each topic is remembered, in the order of arrival": async (start) => {
     const first = await start();

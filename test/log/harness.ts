@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Log, LogRecord, Page } from "../../src/log/contract.ts";
+import type { Log, LogRecord, Page, QuarantineQuery } from "../../src/log/contract.ts";
 import type { EngineBatch, EngineState, LogEngine } from "../../src/log/engine.ts";
 import { openLog } from "../../src/log/log.ts";
 import type { LogOptions } from "../../src/log/options.ts";
@@ -96,8 +96,8 @@ export class TestedEngine implements LogEngine {
     return this.#engine.read(after, maxBytes);
   }
 
-  quarantined(limit: number) {
-    return this.#engine.quarantined(limit);
+  quarantined(limit: number, query: QuarantineQuery) {
+    return this.#engine.quarantined(limit, query);
   }
 
   close(): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { Shape } from "../../wire/body.ts";
-import type { Topic } from "../contract.ts";
+import type { QuarantineQuery, Topic } from "../contract.ts";
 import type { EngineBatch, EnginePage, EngineState, LatestRow, LogEngine, StoredPacket } from "../engine.ts";
 import type { RingOptions } from "../options.ts";
+import { matchesQuery, takePage } from "../quarantine.ts";
 
 interface KeptBody {
   readonly body: Uint8Array;
@@ -72,6 +73,7 @@ export class MemoryEngine implements LogEngine {
     this.#checkpoint = batch.checkpoint ?? this.#checkpoint;
     this.#trim(batch.committedAt);
     this.#keepPackets(batch.quarantine);
+    if (batch.released.length > 0) this.#release(new Set(batch.released));
     for (const packet of batch.remembered) this.#remember(packet);
     return { oldest: this.#oldest };
   }
@@ -90,9 +92,14 @@ export class MemoryEngine implements LogEngine {
     return { kind: "bodies", bodies };
   }
 
-  async quarantined(limit: number): Promise<StoredPacket[]> {
+  async quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]> {
     this.#checkOpen();
-    return this.#quarantine.toReversed().slice(0, limit);
+    const matching = this.#quarantine.filter((packet) => matchesQuery(query, packet));
+    return takePage(
+      query.oldestFirst ? matching : matching.toReversed(),
+      limit,
+      ({ payload }) => payload.length,
+    );
   }
 
   async close(): Promise<void> {
@@ -135,6 +142,11 @@ export class MemoryEngine implements LogEngine {
   #forget(topic: string): void {
     this.#rememberedBytes -= this.#remembered.get(topic)?.payload.length ?? 0;
     this.#remembered.delete(topic);
+  }
+
+  #release(ids: ReadonlySet<number>): void {
+    this.#quarantine = this.#quarantine.filter(({ id }) => !ids.has(id));
+    this.#quarantineBytes = this.#quarantine.reduce((sum, { payload }) => sum + payload.length, 0);
   }
 
   #keepPackets(packets: readonly QuarantinedPacket[]): void {

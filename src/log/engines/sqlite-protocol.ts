@@ -1,3 +1,4 @@
+import type { QuarantineQuery } from "../contract.ts";
 import type { EngineBatch, EngineState, StoredPacket } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
 import type { Block } from "./blocks.ts";
@@ -24,7 +25,7 @@ export interface StoreCalls {
   open: { ask: null; answer: EngineState };
   commit: { ask: PackedBatch; answer: { readonly oldest: number } };
   read: { ask: { readonly after: number; readonly maxBytes: number }; answer: PackedPage };
-  quarantined: { ask: { readonly limit: number }; answer: StoredPacket[] };
+  quarantined: { ask: { readonly limit: number; readonly query: QuarantineQuery }; answer: StoredPacket[] };
   close: { ask: null; answer: null };
 }
 

@@ -37,6 +37,13 @@ interface RememberedRow {
   readonly payload: Uint8Array;
 }
 
+interface PacketHead {
+  readonly id: number;
+  readonly topic: string;
+  readonly format: string | null;
+  readonly size: number;
+}
+
 interface PacketRow {
   readonly id: number;
   readonly received_at: number;
@@ -95,7 +102,19 @@ export function prepareStatements(db: Database.Database) {
     ),
     dropBlocks: prepare<[number]>("DELETE FROM block WHERE first_seq <= ?"),
     dropBlocksAfter: prepare<[number]>("DELETE FROM block WHERE first_seq > ?"),
-    packets: prepare<[number], PacketRow>("SELECT * FROM quarantine ORDER BY id DESC LIMIT ?"),
+    // Without the payloads, which may be large, until it is known which are wanted.
+    newestPackets: prepare<[number, number], PacketHead>(
+      `SELECT id, topic, format, length(payload) AS size FROM quarantine
+       WHERE id > ? AND id < ? ORDER BY id DESC`,
+    ),
+    oldestPackets: prepare<[number, number], PacketHead>(
+      `SELECT id, topic, format, length(payload) AS size FROM quarantine
+       WHERE id > ? AND id < ? ORDER BY id`,
+    ),
+    packet: prepare<[number], PacketRow>("SELECT * FROM quarantine WHERE id = ?"),
+    dropPacket: prepare<[number], { size: number }>(
+      "DELETE FROM quarantine WHERE id = ? RETURNING length(payload) AS size",
+    ),
     putPacket: prepare<[number, string, string | null, string | null, string, Uint8Array]>(
       "INSERT INTO quarantine (received_at, topic, client, format, reason, payload) VALUES (?, ?, ?, ?, ?, ?)",
     ),

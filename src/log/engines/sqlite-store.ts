@@ -1,8 +1,9 @@
 import type Database from "better-sqlite3";
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
-import type { Topic } from "../contract.ts";
+import type { QuarantineQuery, Topic } from "../contract.ts";
 import type { EngineState, StoredPacket } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
+import { matchesQuery, takePage } from "../quarantine.ts";
 import { endOfBody } from "./blocks.ts";
 import type { PackedBatch, PackedPage } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
@@ -96,10 +97,20 @@ export class SqliteStore {
     return { kind: "packed", bytes: joined(parts) };
   }
 
-  quarantined(limit: number): StoredPacket[] {
-    return this.#sql.packets
-      .all(limit)
-      .map(({ received_at: receivedAt, ...packet }) => ({ ...packet, receivedAt }));
+  quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {
+    const heads = query.oldestFirst ? this.#sql.oldestPackets : this.#sql.newestPackets;
+    const found = heads.all(query.after ?? 0, query.before ?? Number.MAX_SAFE_INTEGER);
+    const wanted = takePage(
+      found.filter((head) => matchesQuery(query, head)),
+      limit,
+      ({ size }) => size,
+    );
+    return wanted.flatMap(({ id }) => {
+      const row = this.#sql.packet.get(id);
+      if (!row) return [];
+      const { received_at: receivedAt, ...packet } = row;
+      return { ...packet, receivedAt };
+    });
   }
 
   close(): void {
@@ -134,6 +145,12 @@ export class SqliteStore {
       meta.head = lastSeq;
     }
     if (batch.quarantine.length > 0) this.#keepPackets(meta, batch.quarantine);
+    for (const id of batch.released) {
+      const released = this.#sql.dropPacket.get(id);
+      if (!released) continue;
+      meta.quarantine_count--;
+      meta.quarantine_bytes -= released.size;
+    }
     for (const packet of batch.remembered) this.#remember(meta, packet);
     sql.putMeta.run(meta);
     return meta;

@@ -19,7 +19,7 @@ function answer(call: StoreCall): StoreCalls[keyof StoreCalls]["answer"] {
     case "read":
       return store.read(call.ask.after, call.ask.maxBytes);
     case "quarantined":
-      return store.quarantined(call.ask.limit);
+      return store.quarantined(call.ask.limit, call.ask.query);
     case "close":
       store.close();
       store = null;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type Transferable, Worker } from "node:worker_threads";
+import type { QuarantineQuery } from "../contract.ts";
 import type { EngineBatch, EnginePage, EngineState, LogEngine, StoredPacket } from "../engine.ts";
 import { randomEpoch } from "../epoch.ts";
 import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
@@ -81,8 +82,8 @@ export class SqliteEngine implements LogEngine {
     }
   }
 
-  async quarantined(limit: number): Promise<StoredPacket[]> {
-    return this.#call("quarantined", { limit });
+  async quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]> {
+    return this.#call("quarantined", { limit, query });
   }
 
   async close(): Promise<void> {
