@@ -77,6 +77,7 @@ class SequencedLog implements Log {
   #pumped: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
   #lastCommitAt: number;
+  #lastBeganAt = Number.NEGATIVE_INFINITY;
   #problem: string | null = null;
   /** Why no append is taken any more, null while they are. */
   #stopped: string | null = null;
@@ -224,11 +225,22 @@ class SequencedLog implements Log {
     this.#isPumping = true;
     let isNeeded = evenIfEmpty;
     while (isNeeded || this.#queue.length > 0) {
+      await this.#gatherMore();
       const isStored = await this.#store(this.#queue.shift() ?? new Commit());
       // After a failure only the timer and further appends try again, so that a full disk is not hammered.
       isNeeded = isStored && this.#memory.checkpoint.isActive;
     }
     this.#isPumping = false;
+  }
+
+  // Every commit costs the same however much is in it, so under load they are spaced; after a pause none waits.
+  async #gatherMore(): Promise<void> {
+    const sinceLastMs = this.#clock.now() - this.#lastBeganAt;
+    const { gatherMs } = this.#options;
+    if (this.#closed === null && sinceLastMs >= 0 && sinceLastMs < gatherMs) {
+      await new Promise((resolve) => setTimeout(resolve, gatherMs - sinceLastMs));
+    }
+    this.#lastBeganAt = this.#clock.now();
   }
 
   /** One transaction. Never rejects; false if it failed. */

@@ -6,6 +6,8 @@ export interface LogOptions {
   readonly tailRecords: number;
   /** Appended but not yet committed; beyond it appends are refused with LogUnavailable. */
   readonly maxPendingBytes: number;
+  /** Under load a commit begins no sooner than this after the one before, so that more gathers in it. Milliseconds. */
+  readonly gatherMs: number;
   /** Size at which a commit takes no further append; larger ones would hold up everything behind them. */
   readonly maxCommitBytes: number;
   /** Topics the log remembers. When full, topics whose readings the ring has dropped make room. */
@@ -32,6 +34,7 @@ export const defaultLogOptions: LogOptions = {
   tailBytes: 64 * mebibyte,
   tailRecords: 500_000,
   maxPendingBytes: 32 * mebibyte,
+  gatherMs: 5,
   maxCommitBytes: 2 * mebibyte,
   maxTopics: 100_000,
   maxShapes: 4_096,
