@@ -1,5 +1,5 @@
 import type { Values } from "../model/reading.ts";
-import type { JsonObject } from "./json-payload.ts";
+import { isHostileName, type JsonObject } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
 import { type NumberName, type Range, ranges } from "./vocabulary.ts";
 
@@ -124,4 +124,10 @@ export function readText(raw: unknown): string | undefined {
   if (typeof raw !== "string") return undefined;
   const text = raw.trim();
   return text === "" || text.length > maxTextChars ? undefined : text;
+}
+
+/** Text that may name a device or a channel; `undefined` for no text and for reserved names such as `__proto__`. */
+export function readId(raw: unknown): string | undefined {
+  const text = readText(raw);
+  return text === undefined || isHostileName(text) ? undefined : text;
 }
