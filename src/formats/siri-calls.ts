@@ -1,0 +1,140 @@
+import type { Values } from "../model/reading.ts";
+import { readDurationS } from "./duration.ts";
+import { isInfinite, numberField, readId, readText, setField } from "./fields.ts";
+import { isObject, type JsonObject } from "./json-payload.ts";
+import { positionFields, requirePosition } from "./position.ts";
+import { readOperatingDay, readStopTime, setStopTimes } from "./stop-times.ts";
+import type { TimeZone } from "./timezone.ts";
+
+/** How to read times without an offset, and what they are close to. */
+export interface Wall {
+  readonly zone: TimeZone | null;
+  readonly near: number;
+}
+
+/** A value without its wrapping: `["B63"]` and `[{"value":"B63"}]` are B63. */
+export function plain(raw: unknown): unknown {
+  const first = Array.isArray(raw) ? raw[0] : raw;
+  return isObject(first) && "value" in first ? first["value"] : first;
+}
+
+/** The object in a place where some send a list of one. */
+function objectIn(raw: unknown): JsonObject | null {
+  const first = Array.isArray(raw) ? raw[0] : raw;
+  return isObject(first) ? first : null;
+}
+
+/** A list where some send its only item: `{"OnwardCall":[…]}`, `{"OnwardCall":{…}}` and `[…]`. */
+export function listIn(raw: unknown, name: string): readonly unknown[] {
+  const inner = isObject(raw) && name in raw ? raw[name] : raw;
+  if (Array.isArray(inner)) return inner;
+  return isObject(inner) && Object.keys(inner).length > 0 ? [inner] : [];
+}
+
+/** The vehicle; where none is told (Paris never does), the journey that it runs. */
+export function deviceOf(journey: JsonObject): string | undefined {
+  return readText(plain(journey["VehicleRef"])) ?? tripOf(journey);
+}
+
+function tripOf(journey: JsonObject): string | undefined {
+  const framed = objectIn(journey["FramedVehicleJourneyRef"]);
+  return (
+    readText(plain(framed?.["DatedVehicleJourneyRef"])) ??
+    readText(plain(journey["DatedVehicleJourneyRef"])) ??
+    readText(plain(journey["VehicleJourneyRef"]))
+  );
+}
+
+/** Sets what a journey says of itself. SIRI's DirectionRef is the operator's own word, so no GTFS direction. */
+export function setJourney(journey: JsonObject, values: Values): void {
+  const routeId = readText(plain(journey["LineRef"]));
+  const tripId = tripOf(journey);
+  const day = readOperatingDay(plain(objectIn(journey["FramedVehicleJourneyRef"])?.["DataFrameRef"]));
+  if (routeId !== undefined) values["routeId"] = routeId;
+  if (tripId !== undefined) values["tripId"] = tripId;
+  if (day !== undefined) values["operatingDay"] = day;
+}
+
+const position = positionFields("Latitude", "Longitude");
+const bearing = numberField("Bearing", "courseDeg");
+
+/** Sets position and course. Says why a position that is there is no good, and whether that spoils the whole journey. */
+export function setLocation(
+  journey: JsonObject,
+  values: Values,
+  path: string,
+): { readonly problem: string | null; readonly isFatal: boolean } {
+  const courseProblem = setField(plain(journey["Bearing"]), bearing, values, path);
+  if (courseProblem !== null) return { problem: courseProblem, isFatal: true };
+  const location = objectIn(journey["VehicleLocation"]);
+  if (location === null) return { problem: null, isFatal: false };
+  const place = { Latitude: plain(location["Latitude"]), Longitude: plain(location["Longitude"]) };
+  if (isAbsent(place.Latitude) && isAbsent(place.Longitude)) return { problem: null, isFatal: false };
+  const problem = requirePosition(place, position, values, `${path}VehicleLocation.`);
+  return { problem, isFatal: isInfinite(place.Latitude) || isInfinite(place.Longitude) };
+}
+
+function isAbsent(raw: unknown): boolean {
+  return raw === undefined || raw === null || raw === "";
+}
+
+/** A stop that a journey calls at. */
+export interface Call {
+  /** `undefined` where none is told, null for a name that cannot be one. */
+  readonly stopId: string | undefined | null;
+  readonly isAtStop: boolean;
+  readonly isCancelled: boolean;
+  /** Times and delays; none of a cancelled arrival or departure. */
+  readonly values: Values;
+}
+
+/** Reads a MonitoredCall, OnwardCall or EstimatedCall. */
+export function readCall(call: JsonObject, wall: Wall): Call {
+  const values: Values = {};
+  const arrivalStatus = readText(plain(call["ArrivalStatus"]));
+  const departureStatus = readText(plain(call["DepartureStatus"]));
+  // "If not specified, same as DepartureStatus" (siri_journey.xsd, ArrivalStatus); the last stop has only an arrival.
+  const isDead = isTrue(call["Cancellation"]);
+  const hasArrival = !isDead && !isCancelled(arrivalStatus ?? departureStatus);
+  const hasDeparture = !isDead && !isCancelled(departureStatus ?? arrivalStatus);
+  if (hasArrival) setTimes(call, "arrival", "ArrivalTime", wall, values);
+  if (hasDeparture) setTimes(call, "departure", "DepartureTime", wall, values);
+  const rawStop = readText(plain(call["StopPointRef"]));
+  return {
+    stopId: rawStop === undefined ? undefined : (readId(rawStop) ?? null),
+    isAtStop: isTrue(call["VehicleAtStop"]),
+    isCancelled: !hasArrival && !hasDeparture,
+    values,
+  };
+}
+
+function isCancelled(status: string | undefined): boolean {
+  return status?.toLowerCase() === "cancelled";
+}
+
+/** True for true and for "true"; SIRI-Lite bridges from XML write text. */
+export function isTrue(raw: unknown): boolean {
+  const value = plain(raw);
+  return value === true || value === "true";
+}
+
+function setTimes(
+  call: JsonObject,
+  end: "arrival" | "departure",
+  suffix: string,
+  { zone, near }: Wall,
+  values: Values,
+): void {
+  const time = (prefix: string) => readStopTime(plain(call[`${prefix}${suffix}`]), zone, near);
+  const scheduled = time("Aimed");
+  const expected = time("Expected");
+  const actual = expected ?? time("Actual");
+  const delayS = scheduled !== undefined && actual !== undefined ? (actual - scheduled) / 1000 : undefined;
+  setStopTimes(values, end, { scheduled, expected, delayS });
+}
+
+/** The journey's Delay (an ISO 8601 duration, or seconds), else what the call's times say. */
+export function delayOf(journey: JsonObject, call: Values): number | undefined {
+  const derived = call["arrivalDelayS"] ?? call["departureDelayS"];
+  return readDurationS(plain(journey["Delay"])) ?? (typeof derived === "number" ? derived : undefined);
+}

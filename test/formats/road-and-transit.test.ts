@@ -1,0 +1,102 @@
+import { createRequire } from "node:module";
+import { describe, expect, test } from "vitest";
+import { readDurationS } from "../../src/formats/duration.ts";
+import { feedMessage } from "../../src/formats/gtfs-rt-messages.ts";
+import { pemsCsv } from "../../src/formats/pems-csv.ts";
+import { readProto } from "../../src/formats/protobuf.ts";
+import { readOperatingDay } from "../../src/formats/stop-times.ts";
+import { trafficFlowObserved } from "../../src/formats/traffic-flow-observed.ts";
+import { fixtureFiles } from "./fixtures.ts";
+
+/** An independent decoder: Google's own bindings. */
+const { transit_realtime } = createRequire(import.meta.url)("gtfs-realtime-bindings") as {
+  transit_realtime: {
+    FeedMessage: {
+      decode(bytes: Uint8Array): object;
+      toObject(message: object, options: object): Record<string, unknown>;
+    };
+  };
+};
+
+const feeds = fixtureFiles("gtfs-rt")
+  .flatMap((file) => file.messages)
+  .filter((message) => message.encoding === "base64")
+  .map((message) => ({ name: message.name, bytes: Buffer.from(message.payload as string, "base64") }));
+
+/** The fields of `ours` in the other decoder's spelling, as it sees them. */
+function expectSame(ours: unknown, theirs: unknown): void {
+  if (Array.isArray(ours)) {
+    expect(theirs).toHaveLength(ours.length);
+    for (const [at, item] of ours.entries()) expectSame(item, (theirs as unknown[])[at]);
+  } else if (typeof ours === "object" && ours !== null) {
+    for (const [name, value] of Object.entries(ours)) {
+      const camel = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+      // Newer than the bindings.
+      if (name !== "scheduled_time") expectSame(value, (theirs as Record<string, unknown>)[camel]);
+    }
+  } else expect(ours).toBe(theirs);
+}
+
+describe("protobuf", () => {
+  test("reads what gtfs-realtime-bindings reads", () => {
+    let compared = 0;
+    for (const { bytes } of feeds) {
+      const ours = readProto(bytes, feedMessage);
+      if (typeof ours === "string" || ours["header"] === undefined) continue;
+      const { FeedMessage } = transit_realtime;
+      expectSame(ours, FeedMessage.toObject(FeedMessage.decode(bytes), { longs: Number }));
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(40);
+  });
+});
+
+describe("readDurationS", () => {
+  test.each([
+    ["PT85S", 85],
+    ["-PT1M30S", -90],
+    ["+PT1H", 3600],
+    ["P1DT1H1M1.5S", 90_061.5],
+    ["P2W", 1_209_600],
+    ["P0Y0M0DT0H2M26,500S", 146.5],
+    ["-PT0S", 0],
+    [" PT5M ", 300],
+    [90, 90],
+    ["-90", -90],
+  ])("reads %j", (raw, seconds) => {
+    expect(readDurationS(raw)).toBe(seconds);
+  });
+
+  test.each([
+    "P",
+    "PT",
+    "P1Y",
+    "P1M",
+    "PT1",
+    "1M",
+    "PT-1M",
+    `PT${"9".repeat(80)}S`,
+    "",
+    null,
+    undefined,
+    {},
+    Number.NaN,
+  ])("finds nothing in %j", (raw) => {
+    expect(readDurationS(raw)).toBeUndefined();
+  });
+});
+
+describe("freeFlowKmh", () => {
+  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses %d", (freeFlowKmh) => {
+    const host = { claim: () => false, release: () => {} };
+    for (const format of [pemsCsv, trafficFlowObserved]) {
+      expect(() => format.create({ freeFlowKmh }, host)).toThrow(/^freeFlowKmh: /);
+    }
+  });
+});
+
+test("operating days are written in one way", () => {
+  expect(readOperatingDay("20261120")).toBe("2026-11-20");
+  expect(readOperatingDay("2026-11-20")).toBe("2026-11-20");
+  for (const raw of ["any", "20.11.2026", "", null, undefined]) expect(readOperatingDay(raw)).toBeUndefined();
+});
