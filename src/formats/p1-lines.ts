@@ -4,47 +4,72 @@ import { makeReading, quote } from "./outcome.ts";
 import type { NumberName } from "./vocabulary.ts";
 
 /** Longest text of telegram lines that is looked at; a whole telegram has about a thousand characters. */
-const maxTelegramChars = 16_384;
+export const maxTelegramChars = 16_384;
 
 /** Most meters (and phases of them) whose power is remembered; the oldest is forgotten first. */
-const maxMeters = 10_000;
+const maxFlows = 10_000;
 
-/** What an OBIS code stands for: a value of a channel, or one direction of a channel's power. */
+/** What an OBIS code stands for: a value of a channel, or one direction of what a channel gives and takes. */
 interface Quantity {
   readonly channel: string;
-  readonly to: NumberName | "imported" | "exported";
+  readonly to: NumberName;
   readonly unit: string;
+  readonly direction?: keyof Flow;
 }
 
-// DSMR 5.0.2 P1 companion standard, chapter 6.12.
-const phases = [
-  ["L1", "31.7.0", "32.7.0", "21.7.0", "22.7.0"],
-  ["L2", "51.7.0", "52.7.0", "41.7.0", "42.7.0"],
-  ["L3", "71.7.0", "72.7.0", "61.7.0", "62.7.0"],
+// DSMR 5.0.2 P1 companion standard, chapter 6.12; reactive power from Luxembourg's and Sweden's versions of it.
+const channelCodes = [
+  { channel: "", active: ["1.7.0", "2.7.0"], reactive: ["3.7.0", "4.7.0"] },
+  {
+    channel: "L1",
+    active: ["21.7.0", "22.7.0"],
+    reactive: ["23.7.0", "24.7.0"],
+    mains: ["31.7.0", "32.7.0"],
+  },
+  {
+    channel: "L2",
+    active: ["41.7.0", "42.7.0"],
+    reactive: ["43.7.0", "44.7.0"],
+    mains: ["51.7.0", "52.7.0"],
+  },
+  {
+    channel: "L3",
+    active: ["61.7.0", "62.7.0"],
+    reactive: ["63.7.0", "64.7.0"],
+    mains: ["71.7.0", "72.7.0"],
+  },
+] as const;
+
+const counters = [
+  ["1.8.0", "energyImportWh"],
+  ["1.8.1", "energyImportT1Wh"],
+  ["1.8.2", "energyImportT2Wh"],
+  ["2.8.0", "energyExportWh"],
+  ["2.8.1", "energyExportT1Wh"],
+  ["2.8.2", "energyExportT2Wh"],
 ] as const;
 
 const quantities: ReadonlyMap<string, Quantity> = new Map<string, Quantity>([
-  ["1.8.0", { channel: "", to: "energyImportWh", unit: "Wh" }],
-  ["1.8.1", { channel: "", to: "energyImportT1Wh", unit: "Wh" }],
-  ["1.8.2", { channel: "", to: "energyImportT2Wh", unit: "Wh" }],
-  ["2.8.0", { channel: "", to: "energyExportWh", unit: "Wh" }],
-  ["2.8.1", { channel: "", to: "energyExportT1Wh", unit: "Wh" }],
-  ["2.8.2", { channel: "", to: "energyExportT2Wh", unit: "Wh" }],
-  ["1.7.0", { channel: "", to: "imported", unit: "W" }],
-  ["2.7.0", { channel: "", to: "exported", unit: "W" }],
-  ...phases.flatMap(([channel, current, voltage, imported, exported]): [string, Quantity][] => [
-    [current, { channel, to: "currentA", unit: "A" }],
-    [voltage, { channel, to: "voltageV", unit: "V" }],
-    [imported, { channel, to: "imported", unit: "W" }],
-    [exported, { channel, to: "exported", unit: "W" }],
+  ...counters.map(([code, to]): [string, Quantity] => [code, { channel: "", to, unit: "Wh" }]),
+  ...channelCodes.flatMap(({ channel, active, reactive, ...phase }): [string, Quantity][] => [
+    [active[0], { channel, to: "powerW", unit: "W", direction: "imported" }],
+    [active[1], { channel, to: "powerW", unit: "W", direction: "exported" }],
+    [reactive[0], { channel, to: "reactivePowerVar", unit: "var", direction: "imported" }],
+    [reactive[1], { channel, to: "reactivePowerVar", unit: "var", direction: "exported" }],
+    ...("mains" in phase
+      ? ([
+          [phase.mains[0], { channel, to: "currentA", unit: "A" }],
+          [phase.mains[1], { channel, to: "voltageV", unit: "V" }],
+        ] satisfies [string, Quantity][])
+      : []),
   ]),
 ]);
 
 /** `1-0:1.7.0(00.498*kW)`: the code, the value, the unit. */
 const obisLine = /^\d{1,3}-\d{1,3}:(\d{1,3}\.\d{1,3}\.\d{1,3})\(([^()*]{0,32})(?:\*([A-Za-z]{1,8}))?\)/;
 
-/** The two directions of a channel's power, as last read. */
-interface Power {
+/** The two directions of what a channel gives and takes, as last read. */
+interface Flow {
   imported: number;
   exported: number;
 }
@@ -57,17 +82,13 @@ export type P1Reader = (text: string, device: string, time: number) => (Reading 
  * messages) of their own and our power is import minus export.
  */
 export function createP1Reader(): P1Reader {
-  const powers = new Map<string, Power>();
+  const flows = new Map<string, Flow>();
   return (text, device, time) => {
     if (text.length > maxTelegramChars) {
       return [`SerialReceived: ${text.length} characters; send one telegram line per message`];
     }
-    const results: (Reading | string)[] = [];
     const channels = new Map<string, Values>();
-    for (const line of text.split("\n")) {
-      const problem = readLine(line.trim(), device, powers, channels);
-      if (problem !== null) results.push(problem);
-    }
+    const results: (Reading | string)[] = readP1Lines(text, "SerialReceived", device, flows, channels);
     for (const [channel, values] of channels) {
       results.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
     }
@@ -75,44 +96,66 @@ export function createP1Reader(): P1Reader {
   };
 }
 
-function readLine(
-  line: string,
+/**
+ * Reads telegram lines into values by channel; "" is the meter itself. `flows` remembers both directions of power of
+ * `device`, as long as the caller keeps it. Returns a reason for each line that is no good; `path` begins it.
+ */
+export function readP1Lines(
+  text: string,
+  path: string,
   device: string,
-  powers: Map<string, Power>,
+  flows: Map<string, Flow>,
   channels: Map<string, Values>,
-): string | null {
-  const match = obisLine.exec(line);
-  const quantity = match === null ? undefined : quantities.get(match[1] as string);
-  if (match === null || quantity === undefined) return null;
-  const value = readQuantity(match[2] as string, match[3] ?? "", quantity.unit);
-  if (value === null)
-    return `SerialReceived: ${quote(line)} is not a number in ${quantity.unit}; check the serial line`;
-  let values = channels.get(quantity.channel);
+): string[] {
+  const problems: string[] = [];
+  for (const part of text.split("\n")) {
+    const line = part.trim();
+    const match = obisLine.exec(line);
+    const quantity = match === null ? undefined : quantities.get(match[1] as string);
+    if (match === null || quantity === undefined) continue;
+    const value = readQuantity(match[2] as string, match[3] ?? "", quantity.unit);
+    if (value === null) {
+      problems.push(`${path}: ${quote(line)} is not a number in ${quantity.unit}; check the serial line`);
+    } else setQuantity(quantity, value, device, flows, channels);
+  }
+  return problems;
+}
+
+function setQuantity(
+  { channel, to, direction }: Quantity,
+  value: number,
+  device: string,
+  flows: Map<string, Flow>,
+  channels: Map<string, Values>,
+): void {
+  let values = channels.get(channel);
   if (values === undefined) {
     values = {};
-    channels.set(quantity.channel, values);
+    channels.set(channel, values);
   }
-  if (quantity.to === "imported" || quantity.to === "exported") {
-    const power = powerOf(powers, `${device}\n${quantity.channel}`);
-    power[quantity.to] = value;
-    values["powerW"] = convert(power.imported - power.exported, 1);
-  } else values[quantity.to] = value;
-  return null;
+  if (direction === undefined) values[to] = value;
+  else {
+    const flow = flowOf(flows, `${device}\n${channel}\n${to}`);
+    flow[direction] = value;
+    values[to] = convert(flow.imported - flow.exported, 1);
+  }
 }
 
 function readQuantity(text: string, unit: string, expected: string): number | null {
   const number = readNumber(text);
   if (number === undefined || !Number.isFinite(number)) return null;
-  if (unit === expected) return number;
-  return unit === `k${expected}` ? convert(number, 1000) : null;
+  // Meters differ in how they spell var.
+  const spelled = expected === "var" ? unit.toLowerCase() : unit;
+  if (spelled === expected) return number;
+  return spelled === `k${expected}` ? convert(number, 1000) : null;
 }
 
-function powerOf(powers: Map<string, Power>, meter: string): Power {
-  let power = powers.get(meter);
-  if (power === undefined) {
-    power = { imported: 0, exported: 0 };
-    if (powers.size >= maxMeters) powers.delete(powers.keys().next().value as string);
-    powers.set(meter, power);
+function flowOf(flows: Map<string, Flow>, name: string): Flow {
+  let flow = flows.get(name);
+  if (flow === undefined) {
+    flow = { imported: 0, exported: 0 };
+    if (flows.size >= maxFlows) flows.delete(flows.keys().next().value as string);
+    flows.set(name, flow);
   }
-  return power;
+  return flow;
 }
