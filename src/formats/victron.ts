@@ -52,10 +52,18 @@ const phases: ReadonlySet<string> = new Set(["L1", "L2", "L3"]);
 /** Services that hold wishes and not measurements, and the battery: a store is no meter. */
 const ignoredServices: ReadonlySet<string> = new Set(["settings", "hub4", "battery", "platform"]);
 
+/** Most topics whose meaning is remembered; the oldest is forgotten first. */
+const maxTopics = 10_000;
+
 /** What a D-Bus path measures, and in which channel of the device. */
-interface Measurement {
+interface PathMeasurement {
   readonly channel: string | undefined;
   readonly field: NumberField;
+}
+
+/** What a topic measures. */
+interface Measurement extends PathMeasurement {
+  readonly device: string;
 }
 
 /**
@@ -70,27 +78,41 @@ export const victron: Format = {
   title: "Victron Energy GX (Venus OS)",
   topics: ["N", "R", "W"].flatMap((kind) => [`${kind}/#`, `+/${kind}/#`, `+/+/${kind}/#`]),
   create() {
+    const known = new Map<string, Measurement | string | null>();
     return (packet) => {
-      const levels = packet.topic.split("/");
-      const root = levels.findIndex((level) => level === "N" || level === "R" || level === "W");
-      if (root === -1 || levels[root] !== "N" || levels.length < root + 5) return nothing;
-      const [portal, service, instance] = levels.slice(root + 1, root + 4) as [string, string, string];
-      if (ignoredServices.has(service)) return nothing;
-      const measurement = measurementOf(levels, root + 4);
+      const { topic } = packet;
+      let measurement = known.get(topic);
+      if (measurement === undefined) {
+        measurement = readTopic(topic);
+        if (known.size >= maxTopics) known.delete(known.keys().next().value as string);
+        known.set(topic, measurement);
+      }
       if (measurement === null) return nothing;
+      if (typeof measurement === "string") return reject(measurement);
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
-      if (readNumber(payload["value"]) === undefined) return nothing;
-      if (portal === "" || service === "" || instance === "") {
-        return reject("topic: a level is empty; send to N/<portal>/<service>/<instance>/<path>");
-      }
-      return outcome(readMeasurement(packet, `${portal}/${service}/${instance}`, measurement, payload));
+      const raw = payload["value"];
+      if (typeof raw !== "number" && readNumber(raw) === undefined) return nothing;
+      return outcome(readMeasurement(packet, measurement, payload));
     };
   },
 };
 
-function measurementOf(levels: readonly string[], at: number): Measurement | null {
+/** What a topic measures: null if nothing, a reason if it is no good. */
+function readTopic(topic: string): Measurement | string | null {
+  const levels = topic.split("/");
+  const root = levels.findIndex((level) => level === "N" || level === "R" || level === "W");
+  if (root === -1 || levels[root] !== "N" || levels.length < root + 5) return null;
+  const device = levels.slice(root + 1, root + 4);
+  if (ignoredServices.has(device[1] as string)) return null;
+  const path = pathMeasurement(levels, root + 4);
+  if (path === null) return null;
+  if (device.includes("")) return "topic: a level is empty; send to N/<portal>/<service>/<instance>/<path>";
+  return { ...path, device: device.join("/") };
+}
+
+function pathMeasurement(levels: readonly string[], at: number): PathMeasurement | null {
   const first = levels[at] as string;
   const second = levels[at + 1];
   const rest = levels.length - at;
@@ -106,13 +128,13 @@ function measurementOf(levels: readonly string[], at: number): Measurement | nul
 }
 
 /** `Dc/0` is the side that every such device has; a second output or the system's own sums say which they are. */
-function dcMeasurement(side: string, quantity: string): Measurement | null {
+function dcMeasurement(side: string, quantity: string): PathMeasurement | null {
   if (side === "Battery") return null;
   return measurement(side === "0" ? undefined : `Dc/${side}`, quantities.get(quantity));
 }
 
 /** `Ac[/<side>…][/<phase>]/<quantity>`. */
-function acMeasurement(levels: readonly string[], from: number): Measurement | null {
+function acMeasurement(levels: readonly string[], from: number): PathMeasurement | null {
   let end = levels.length - 1;
   let quantity = levels[end] as string;
   if (levels[end - 1] === "Energy" && end - 1 >= from) quantity = `Energy/${levels[--end + 1]}`;
@@ -124,14 +146,13 @@ function acMeasurement(levels: readonly string[], from: number): Measurement | n
   return { channel: path.join("/"), field };
 }
 
-function measurement(channel: string | undefined, field: NumberField | undefined): Measurement | null {
+function measurement(channel: string | undefined, field: NumberField | undefined): PathMeasurement | null {
   return field === undefined ? null : { channel, field };
 }
 
 function readMeasurement(
   packet: Packet,
-  device: string,
-  { channel, field }: Measurement,
+  { device, channel, field }: Measurement,
   payload: JsonObject,
 ): Reading | string {
   const value = requireField(payload, field);

@@ -134,8 +134,10 @@ function nameOf(topic: string, base: string): string | null {
   return before !== name.slice(0, last) && (before === "set" || before === "get") ? null : name;
 }
 
-function firstByte(payload: Uint8Array): number | undefined {
-  return payload.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
+/** The first byte that is no white space of JSON. */
+function firstByte(payload: Uint8Array): number {
+  for (const byte of payload) if (byte > 0x20) return byte;
+  return 0x20;
 }
 
 function readState(packet: Packet, device: string, zone: TimeZone | null) {
@@ -185,11 +187,15 @@ function makeReadings(device: string, channels: ReadonlyMap<Place, Values>, time
   const merged = new Map<string, Values>();
   for (const [place, values] of channels) {
     const channel = isPolyphase ? phaseChannel(place, channels) : wholes.has(place) ? "" : place;
-    merged.set(channel, { ...merged.get(channel), ...values });
+    const known = merged.get(channel);
+    if (known === undefined) merged.set(channel, values);
+    else Object.assign(known, values);
   }
-  return [...merged].map(([channel, values]) =>
-    makeReading("energy", device, channel === "" ? undefined : channel, time, values),
-  );
+  const readings: Reading[] = [];
+  for (const [channel, values] of merged) {
+    readings.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
+  }
+  return readings;
 }
 
 /** Where phase A is named as the others are (its counter always is), names without an end are the meter's own. */

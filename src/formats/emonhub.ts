@@ -1,0 +1,118 @@
+import type { Decoded, Packet } from "../model/packet.ts";
+import type { Reading, Values } from "../model/reading.ts";
+import { type Node, readNodes, type Variable, variableOf } from "./emonhub-names.ts";
+import { fieldProblem, isInfinite, readNumber, readValue } from "./fields.ts";
+import type { Format, FormatSettings } from "./format.ts";
+import { readJsonObject, readPlainText } from "./json-payload.ts";
+import { makeReading, nothing, outcome, outcomes, quote, reject } from "./outcome.ts";
+import { observedAt } from "./time.ts";
+import { type TimeZone, timeZone } from "./timezone.ts";
+
+/** Longest list of values that is read, in characters. */
+const maxListChars = 16_384;
+
+/**
+ * emonHub of OpenEnergyMonitor: `emon/<node>/<variable>` (plain text), `emon/<node>` (JSON with all variables and `time`), and
+ * `emonhub/rx/<node>/values` (a list by position, for which the setting `nodes` gives the names; without it the list says
+ * nothing, and emonHub sends the same values by name). What a variable is follows from its name (`power1`, `P1`, `Vrms`,
+ * `E1`) or from the unit in `nodes`. The number in a name is the channel. Pulses are counts until `nodes` says what they are.
+ * Source: openenergymonitor/emonhub, conf/interfacer_examples/MQTT/readme.md and configuration.md.
+ */
+export const emonhub: Format = {
+  name: "emonhub",
+  title: "emonHub (OpenEnergyMonitor)",
+  topics: ["emon/#", "emonhub/#"],
+  create(settings: FormatSettings) {
+    const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
+    const nodes = readNodes(settings.nodes);
+    return (packet) => {
+      if (packet.payload.length === 0) return nothing;
+      const levels = packet.topic.split("/");
+      const last = levels.at(-1) as string;
+      if (levels.at(-3) === "rx")
+        return last === "values" ? readList(packet, levels.at(-2) as string, nodes) : nothing;
+      if (levels.includes("tx")) return nothing;
+      if (levels.length === 2) return readJson(packet, last, nodes.get(last), zone);
+      if (levels.length < 3) return nothing;
+      return readVariable(packet, levels.at(-2) as string, last, nodes);
+    };
+  },
+};
+
+const noNode = "topic: the node is missing; send to emon/<node>/<variable>";
+
+function meaningOf(name: string, node: Node | undefined): Variable | null {
+  return node?.variables.get(name) ?? variableOf(name);
+}
+
+/** `emon/<node>/<variable>`: one value as text. */
+function readVariable(
+  packet: Packet,
+  device: string,
+  name: string,
+  nodes: ReadonlyMap<string, Node>,
+): Decoded {
+  const variable = meaningOf(name, nodes.get(device));
+  if (variable === null) return nothing;
+  if (device === "") return reject(noNode);
+  const payload = readPlainText(packet.payload);
+  if (typeof payload === "string") return reject(payload);
+  if (readNumber(payload.text) === undefined) return nothing;
+  const { field } = variable;
+  const value = readValue(payload.text, field);
+  if (value === undefined) return reject(fieldProblem(payload.text, field));
+  return outcome(makeReading("energy", device, variable.channel, packet.receivedAt, { [field.to]: value }));
+}
+
+/** `emon/<node>`: all variables as one JSON object; `time` is epoch seconds. */
+function readJson(packet: Packet, device: string, node: Node | undefined, zone: TimeZone | null): Decoded {
+  const payload = readJsonObject(packet.payload);
+  if (payload === null) return nothing;
+  if (typeof payload === "string") return reject(payload);
+  if (device === "") return reject(noNode);
+  const time = observedAt(payload["time"], "time", packet.receivedAt, zone);
+  if (typeof time === "string") return reject(time);
+  const channels = new Map<string, Values>();
+  for (const name in payload) {
+    const variable = meaningOf(name, node);
+    if (variable === null) continue;
+    const raw = payload[name];
+    if (isInfinite(raw)) return reject(fieldProblem(raw, variable.field));
+    setVariable(raw, variable, channels);
+  }
+  return outcomes(makeReadings(device, channels, time));
+}
+
+/** `emonhub/rx/<node>/values`: numbers by position, with commas. */
+function readList(packet: Packet, device: string, nodes: ReadonlyMap<string, Node>): Decoded {
+  const node = nodes.get(device);
+  if (node === undefined) return nothing;
+  const payload = readPlainText(packet.payload);
+  if (typeof payload === "string") return reject(payload);
+  if (payload.text.length > maxListChars) return reject(`payload: more than ${maxListChars} characters`);
+  const parts = payload.text.split(",");
+  const channels = new Map<string, Values>();
+  for (const [at, variable] of node.list.entries()) {
+    if (variable !== null) setVariable(parts[at], variable, channels);
+  }
+  if (channels.size === 0 && parts.every((part) => Number.isNaN(readNumber(part)))) {
+    return reject(`payload: no number in ${quote(payload.text)}; numbers with commas are expected`);
+  }
+  return outcomes(makeReadings(device, channels, packet.receivedAt));
+}
+
+function setVariable(raw: unknown, { channel = "", field }: Variable, channels: Map<string, Values>): void {
+  const value = readValue(raw, field);
+  if (value === undefined) return;
+  const values = channels.get(channel);
+  if (values === undefined) channels.set(channel, { [field.to]: value });
+  else values[field.to] = value;
+}
+
+function makeReadings(device: string, channels: ReadonlyMap<string, Values>, time: number): Reading[] {
+  const readings: Reading[] = [];
+  for (const [channel, values] of channels) {
+    readings.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
+  }
+  return readings;
+}
