@@ -3,6 +3,7 @@ import { digitraffic } from "./digitraffic.ts";
 import { fares } from "./fares.ts";
 import type { Format } from "./format.ts";
 import { genericJson } from "./generic-json.ts";
+import { gtfsRt } from "./gtfs-rt.ts";
 import { hslHfp } from "./hsl-hfp.ts";
 import { lorawanChirpstack } from "./lorawan-chirpstack.ts";
 import { lorawanTts } from "./lorawan-tts.ts";
@@ -10,10 +11,13 @@ import { meshtastic } from "./meshtastic.ts";
 import { native } from "./native.ts";
 import { nmea } from "./nmea.ts";
 import { owntracks } from "./owntracks.ts";
+import { pemsCsv } from "./pems-csv.ts";
 import { type Router, TopicRouter } from "./router.ts";
+import { siriLite } from "./siri-lite.ts";
 import { tasmota } from "./tasmota.ts";
 import { teltonika } from "./teltonika.ts";
 import { traccar } from "./traccar.ts";
+import { trafficFlowObserved } from "./traffic-flow-observed.ts";
 
 /** Every format there is. To add one: its file, its fixture, its line here. */
 export const allFormats: readonly Format[] = [
@@ -22,6 +26,10 @@ export const allFormats: readonly Format[] = [
   tasmota,
   digitraffic,
   hslHfp,
+  gtfsRt,
+  siriLite,
+  trafficFlowObserved,
+  pemsCsv,
   fares,
   traccar,
   teltonika,
