@@ -42,6 +42,18 @@ export function outcomes(results: readonly (Reading | string)[]): Decoded {
   return { readings, rejected: more > 0 ? `${shown}; and ${more} more` : shown };
 }
 
+/**
+ * As `outcomes`, for a packet whose bad values are `dropped` beside good ones (rule 4): with no reading left there is
+ * nothing else to say, and they are told.
+ */
+export function partialOutcome(
+  readings: readonly Reading[],
+  reasons: readonly string[],
+  dropped: readonly string[],
+): Decoded {
+  return outcomes([...readings, ...reasons, ...(readings.length === 0 ? dropped : [])]);
+}
+
 /** A value from a packet as a reason may quote it: short, and never a whole structure. */
 export function quote(raw: unknown): string {
   if (raw === undefined) return "missing";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { FormatSettings } from "../../src/formats/format.ts";
 import type { ReadingRow } from "../../src/formats/decode-file.ts";
+import type { FormatSettings } from "../../src/formats/format.ts";
 
 /** A message of the fixtures with what must come of it (test/fixtures/formats/README.md). */
 export interface FixtureMessage {
@@ -11,6 +11,8 @@ export interface FixtureMessage {
   readonly payload: unknown;
   readonly receivedAt: string;
   readonly context?: FormatSettings;
+  /** True if a packet before this one in its group announced the topic. */
+  readonly discovered?: boolean;
   readonly expected: { readonly readings: readonly ReadingRow[]; readonly rejected: string | null };
 }
 
