@@ -4,6 +4,8 @@ import { fares } from "./fares.ts";
 import type { Format } from "./format.ts";
 import { genericJson } from "./generic-json.ts";
 import { gtfsRt } from "./gtfs-rt.ts";
+import { haDiscovery } from "./ha-discovery.ts";
+import { homie } from "./homie.ts";
 import { hslHfp } from "./hsl-hfp.ts";
 import { lorawanChirpstack } from "./lorawan-chirpstack.ts";
 import { lorawanTts } from "./lorawan-tts.ts";
@@ -14,6 +16,8 @@ import { owntracks } from "./owntracks.ts";
 import { pemsCsv } from "./pems-csv.ts";
 import { type Router, TopicRouter } from "./router.ts";
 import { siriLite } from "./siri-lite.ts";
+import { senml } from "./senml.ts";
+import { sparkplugB } from "./sparkplug-b.ts";
 import { tasmota } from "./tasmota.ts";
 import { teltonika } from "./teltonika.ts";
 import { traccar } from "./traccar.ts";
@@ -37,6 +41,10 @@ export const allFormats: readonly Format[] = [
   meshtastic,
   lorawanTts,
   lorawanChirpstack,
+  senml,
+  sparkplugB,
+  homie,
+  haDiscovery,
   genericJson,
 ];
 
