@@ -1,5 +1,7 @@
 import type { RouterSettings } from "./contexts.ts";
 import { digitraffic } from "./digitraffic.ts";
+import { dsmr } from "./dsmr.ts";
+import { emonhub } from "./emonhub.ts";
 import { fares } from "./fares.ts";
 import type { Format } from "./format.ts";
 import { genericJson } from "./generic-json.ts";
@@ -15,13 +17,17 @@ import { nmea } from "./nmea.ts";
 import { owntracks } from "./owntracks.ts";
 import { pemsCsv } from "./pems-csv.ts";
 import { type Router, TopicRouter } from "./router.ts";
-import { siriLite } from "./siri-lite.ts";
 import { senml } from "./senml.ts";
+import { shellyGen1 } from "./shelly-gen1.ts";
+import { shellyGen2 } from "./shelly-gen2.ts";
+import { siriLite } from "./siri-lite.ts";
 import { sparkplugB } from "./sparkplug-b.ts";
 import { tasmota } from "./tasmota.ts";
 import { teltonika } from "./teltonika.ts";
 import { traccar } from "./traccar.ts";
 import { trafficFlowObserved } from "./traffic-flow-observed.ts";
+import { victron } from "./victron.ts";
+import { zigbee2mqtt } from "./zigbee2mqtt.ts";
 
 /** Every format there is. To add one: its file, its fixture, its line here. */
 export const allFormats: readonly Format[] = [
@@ -46,6 +52,12 @@ export const allFormats: readonly Format[] = [
   homie,
   haDiscovery,
   genericJson,
+  dsmr,
+  emonhub,
+  shellyGen1,
+  shellyGen2,
+  victron,
+  zigbee2mqtt,
 ];
 
 /**
