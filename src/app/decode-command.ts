@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { RouterSettings } from "../formats/contexts.ts";
-import { decodeFile } from "../formats/decode-file.ts";
+import { decodeMessages, listOf, type MessageFile } from "../formats/decode-file.ts";
 import { allFormats } from "../formats/registry.ts";
 import type { Clock } from "../model/clock.ts";
 
@@ -12,7 +12,7 @@ export interface Printer {
 
 /**
  * `fieldcast decode`: one JSON line per message of each file. A message's own `context` takes the place of the config's
- * contexts. Returns the exit code: 1 if a file cannot be read.
+ * contexts. Returns the exit code: 1 if a file cannot be read; the others are decoded all the same.
  */
 export function decodeFiles(
   files: readonly string[],
@@ -21,15 +21,16 @@ export function decodeFiles(
   port: Printer,
 ): number {
   let code = 0;
+  const readable: MessageFile[] = [];
   for (const file of files) {
     try {
-      const rows = decodeFile(file, JSON.parse(readFileSync(file, "utf8")), clock, settings);
-      for (const row of rows) port.out(`${JSON.stringify(row)}\n`);
+      readable.push({ file, messages: listOf(JSON.parse(readFileSync(file, "utf8"))) });
     } catch (error) {
       port.err(`${file}: ${(error as Error).message}\n`);
       code = 1;
     }
   }
+  for (const row of decodeMessages(readable, clock, settings)) port.out(`${JSON.stringify(row)}\n`);
   return code;
 }
 

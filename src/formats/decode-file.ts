@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Clock } from "../model/clock.ts";
 import { isoTime, isTime, type Reading } from "../model/reading.ts";
 import type { Context, RouterSettings } from "./contexts.ts";
@@ -18,11 +19,42 @@ export interface DecodedRow {
   readonly rejected: string | null;
 }
 
+/** A parsed file of messages (the fixtures' shape). */
+export interface MessageFile {
+  /** Its path, as it shall stand in the rows. */
+  readonly file: string;
+  readonly messages: readonly unknown[];
+}
+
+/** A message in its file. */
+interface Entry {
+  readonly file: string;
+  readonly message: unknown;
+  readonly name: string;
+  /** Files of one folder share their groups, since a group may begin in one and go on in the next; null for none. */
+  readonly group: string | null;
+}
+
 /**
- * Decodes a parsed file of messages (the fixtures' shape) and gives one row per message, in the file's order. Messages
- * of a group share one decoder and are fed to it in step order; any other message has a decoder of its own. The clock
- * of a message is its `receivedAt`; `clock` serves where that is missing. A message's (or group's) own `context` takes the
- * place of the contexts in `settings`.
+ * Decodes files of messages and gives one row per message, in the order given. Messages of a group share one decoder and
+ * are fed to it in step order; any other message has a decoder of its own. The clock of a message is its `receivedAt`;
+ * `clock` serves where that is missing. A message's (or group's) own `context` takes the place of the contexts in
+ * `settings`.
+ */
+export function decodeMessages(
+  files: readonly MessageFile[],
+  clock: Clock,
+  settings: RouterSettings = {},
+): DecodedRow[] {
+  const entries = files.flatMap(entriesOf);
+  const routers = new Routers(entries, settings);
+  const rows: DecodedRow[] = new Array(entries.length);
+  for (const at of inStepOrder(entries)) rows[at] = decodeEntry(entries[at] as Entry, routers, clock);
+  return rows;
+}
+
+/**
+ * Decodes one parsed file, as `decodeMessages` does.
  * @throws Error if `content` is not a list of messages
  */
 export function decodeFile(
@@ -31,48 +63,62 @@ export function decodeFile(
   clock: Clock,
   settings: RouterSettings = {},
 ): DecodedRow[] {
-  if (!Array.isArray(content)) throw new Error(`${file}: a JSON list of messages is expected`);
-  const routers = new Routers(content, settings);
-  const rows: DecodedRow[] = new Array(content.length);
-  for (const at of inStepOrder(content)) {
-    const message: unknown = content[at];
-    const name = isObject(message) && typeof message["name"] === "string" ? message["name"] : `#${at + 1}`;
-    const result = isObject(message)
-      ? decodeMessage(message, routers, clock)
-      : `${quote(message)} is not a message`;
-    rows[at] =
-      typeof result === "string"
-        ? { file, name, readings: [], rejected: result }
-        : { file, name, readings: result.readings, rejected: result.rejected };
-  }
-  return rows;
+  return decodeMessages([{ file, messages: listOf(content) }], clock, settings);
 }
 
-/** Indexes of the messages: the file's order, but steps of a group in their own order among themselves. */
-function inStepOrder(messages: readonly unknown[]): number[] {
-  const groups = new Map<string, number[]>();
-  for (const [at, message] of messages.entries()) {
-    const group = groupOf(message);
-    if (group !== null) groups.set(group, [...(groups.get(group) ?? []), at]);
-  }
-  for (const indexes of groups.values()) indexes.sort((a, b) => stepOf(messages[a]) - stepOf(messages[b]));
+/** The messages of a parsed file. @throws Error if it is not a list */
+export function listOf(content: unknown): readonly unknown[] {
+  if (!Array.isArray(content)) throw new Error("a JSON list of messages is expected");
+  return content;
+}
+
+function entriesOf({ file, messages }: MessageFile): Entry[] {
   return messages.map((message, at) => {
-    const group = groupOf(message);
-    return group === null ? at : (groups.get(group)?.shift() ?? at);
+    const { name, group } = isObject(message) ? message : {};
+    return {
+      file,
+      message,
+      name: typeof name === "string" ? name : `#${at + 1}`,
+      group: typeof group === "string" ? `${dirname(file)}: ${group}` : null,
+    };
   });
 }
 
-function groupOf(message: unknown): string | null {
-  return isObject(message) && typeof message["group"] === "string" ? message["group"] : null;
+/** Indexes of the messages: the order given, but steps of a group in their own order among themselves. */
+function inStepOrder(entries: readonly Entry[]): number[] {
+  const groups = new Map<string, number[]>();
+  for (const [at, { group }] of entries.entries()) {
+    if (group === null) continue;
+    const indexes = groups.get(group);
+    if (indexes === undefined) groups.set(group, [at]);
+    else indexes.push(at);
+  }
+  const stepAt = (at: number) => stepOf(entries[at]?.message);
+  for (const indexes of groups.values()) indexes.sort((a, b) => stepAt(a) - stepAt(b)).reverse();
+  return entries.map(({ group }, at) => (group === null ? at : (groups.get(group)?.pop() ?? at)));
 }
 
 function stepOf(message: unknown): number {
   return isObject(message) && typeof message["step"] === "number" ? message["step"] : 0;
 }
 
+function decodeEntry(entry: Entry, routers: Routers, clock: Clock): DecodedRow {
+  const { file, name, message } = entry;
+  const result = isObject(message)
+    ? decodeMessage(message, (topic) => routers.of(entry, topic), clock)
+    : `${quote(message)} is not a message`;
+  return typeof result === "string"
+    ? { file, name, readings: [], rejected: result }
+    : { file, name, readings: result.readings, rejected: result.rejected };
+}
+
 type MessageResult = { readonly readings: readonly ReadingRow[]; readonly rejected: string | null };
 
-function decodeMessage(message: JsonObject, routers: Routers, clock: Clock): MessageResult | string {
+function decodeMessage(
+  message: JsonObject,
+  routerOf: (topic: string) => Router | string,
+  clock: Clock,
+): MessageResult | string {
   const topic = message["topic"];
   if (typeof topic !== "string") return `topic: ${quote(topic)}; a message needs one`;
   const payload = messagePayload(message);
@@ -82,7 +128,7 @@ function decodeMessage(message: JsonObject, routers: Routers, clock: Clock): Mes
   if (receivedAt === null || !isTime(receivedAt)) {
     return `receivedAt: ${quote(message["receivedAt"])} is not a time`;
   }
-  const router = routers.of(message, topic);
+  const router = routerOf(topic);
   if (typeof router === "string") return router;
   const route = router(topic);
   if (route === null) return `topic: no format claims ${quote(topic)}`;
@@ -93,24 +139,22 @@ function decodeMessage(message: JsonObject, routers: Routers, clock: Clock): Mes
   };
 }
 
-/** The routers of a file: one per group, and one for each message on its own. */
+/** The routers of a run: one per group, and one for each message on its own. */
 class Routers {
   readonly #settings: RouterSettings;
   /** What the messages of each group say of their source, taken together. */
   readonly #contexts = new Map<string, JsonObject>();
   readonly #routers = new Map<string, Router>();
 
-  constructor(messages: readonly unknown[], settings: RouterSettings) {
+  constructor(entries: readonly Entry[], settings: RouterSettings) {
     this.#settings = settings;
-    for (const message of messages) {
-      const group = groupOf(message);
+    for (const { group, message } of entries) {
       if (group !== null) this.#contexts.set(group, { ...this.#contexts.get(group), ...contextOf(message) });
     }
   }
 
   /** The router for a message; a reason if its context is wrong. */
-  of(message: JsonObject, topic: string): Router | string {
-    const group = groupOf(message);
+  of({ group, message }: Entry, topic: string): Router | string {
     const known = group === null ? undefined : this.#routers.get(group);
     if (known !== undefined) return known;
     const context = group === null ? contextOf(message) : this.#contexts.get(group);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decodeFile } from "../../src/formats/decode-file.ts";
+import { decodeFile, decodeMessages } from "../../src/formats/decode-file.ts";
 
 const clock = { now: () => Date.UTC(2026, 10, 20, 12) };
 const line = (code: string) => ({ SerialReceived: `1-0:${code}` });
@@ -49,6 +49,17 @@ describe("decodeFile", () => {
     expect(powers(decodeFile("f", inFileOrder, clock))).toStrictEqual([300, 500]);
     const alone = [p1(1, "1.7.0(0.500*kW)"), p1(2, "2.7.0(0.200*kW)"), p1(2, "2.7.0(0.100*kW)", "other")];
     expect(powers(decodeFile("f", alone, clock))).toStrictEqual([500, -200, -100]);
+  });
+
+  test("shares the groups of a folder's files, in step order, and gives rows in the order of the files", () => {
+    const files = [
+      { file: "a/late.json", messages: [p1(2, "2.7.0(0.200*kW)", "g")] },
+      { file: "a/early.json", messages: [p1(1, "1.7.0(0.500*kW)", "g")] },
+      { file: "b/early.json", messages: [p1(3, "2.7.0(0.100*kW)", "g")] },
+    ];
+    const rows = decodeMessages(files, clock);
+    expect(rows.map(({ file }) => file)).toStrictEqual(files.map(({ file }) => file));
+    expect(powers(rows)).toStrictEqual([300, 500, -100]);
   });
 
   test("takes a message's own context, or its group's, in the place of the config's", () => {
@@ -144,6 +155,6 @@ describe("decodeFile", () => {
   });
 
   test("refuses a file that is no list", () => {
-    expect(() => decodeFile("f.json", {}, clock)).toThrow("f.json: a JSON list of messages is expected");
+    expect(() => decodeFile("f.json", {}, clock)).toThrow("a JSON list of messages is expected");
   });
 });
