@@ -12,8 +12,10 @@ export class GatewayProcess {
   httpPort = 0;
   /** Everything it logged, over all its lives. */
   readonly lines: string[] = [];
-  private readonly dataDir = mkdtempSync(join(tmpdir(), "fieldcast-e2e-"));
-  private readonly settings: readonly string[];
+  /** Outlives restarts. */
+  readonly dataDir = mkdtempSync(join(tmpdir(), "fieldcast-e2e-"));
+  /** `key=value` pairs of the configuration, from the next start on. */
+  settings: readonly string[];
   private child: ChildProcess | null = null;
 
   /** @param settings `key=value` pairs of the configuration */
