@@ -1,5 +1,6 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { addCongestion } from "./congestion.ts";
 import { type CsvRow, type CsvSettings, readCsv } from "./csv.ts";
 import type { Format } from "./format.ts";
 import { isHostileName, isObject, readJson, readPlainText } from "./json-payload.ts";
@@ -9,7 +10,6 @@ import type { Scope } from "./mapping-path.ts";
 import { makeReading, nothing, outcomes, quote, reject } from "./outcome.ts";
 import { isNullIsland } from "./position.ts";
 import { checkObserved } from "./time.ts";
-import { congestionLevelOf } from "./vocabulary.ts";
 
 /** Most entries of `each` in one packet. */
 const maxEntries = 5_000;
@@ -109,7 +109,7 @@ function readEntry(packet: Packet, mapping: Mapping, scope: Scope): Result {
     explain(mapping, scope, values, name),
   );
   if (missing !== null) return missing;
-  if (domain === "road" && freeFlowKmh !== null) addCongestion(values, freeFlowKmh);
+  if (domain === "road") addCongestion(values, freeFlowKmh);
   const time = readTime(packet, mapping, scope);
   if (typeof time === "string") return time;
   return identify(mapping, scope, time, values);
@@ -142,14 +142,6 @@ function explain({ domain, fields }: Mapping, scope: Scope, values: Values, name
       : fields.find((one) => one.name === name);
   if (field === undefined) return `${name ?? "payload"}: no ${domain} value in the message`;
   return `${field.name}: ${field.explain(field.raw(scope), scope, values)}`;
-}
-
-function addCongestion(values: Values, freeFlowKmh: number): void {
-  const speedKmh = values["speedKmh"];
-  if (typeof speedKmh !== "number" || values["speedRatio"] !== undefined) return;
-  const speedRatio = Math.round((speedKmh / freeFlowKmh) * 1e6) / 1e6;
-  values["speedRatio"] = speedRatio;
-  values["congestionLevel"] ??= congestionLevelOf(speedRatio);
 }
 
 function readTime({ receivedAt }: Packet, { time }: Mapping, scope: Scope): number | string {

@@ -1,4 +1,5 @@
 import { type Domain, domains, type Values } from "../model/reading.ts";
+import { freeFlowOf } from "./congestion.ts";
 import { parseTopicPattern } from "./contexts.ts";
 import { type CsvSettings, headerProblem } from "./csv.ts";
 import { maxTextChars, readText } from "./fields.ts";
@@ -81,7 +82,7 @@ export function compileMapping(settings: FormatSettings): Mapping {
     constants,
     csv,
     root: roots.kind,
-    freeFlowKmh: readFreeFlow(settings.freeFlowKmh),
+    freeFlowKmh: freeFlowOf(settings),
   };
 }
 
@@ -200,11 +201,4 @@ function readCsvSettings(raw: unknown, at: string): CsvSettings | null {
   }
   const problem = headerProblem(header);
   return problem === null ? { separator, header } : refuse(`${at}.header`, problem);
-}
-
-function readFreeFlow(raw: number | undefined): number | null {
-  if (raw === undefined) return null;
-  return Number.isFinite(raw) && raw > 0
-    ? raw
-    : refuse("freeFlowKmh", `${quote(raw)} is not a speed above 0`);
 }
