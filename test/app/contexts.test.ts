@@ -87,6 +87,30 @@ describe("contexts of the config", () => {
   });
 });
 
+describe("what a format must remember", () => {
+  it("survives a restart of the gateway: a discovered device is read on", async () => {
+    const place = folder();
+    writeFileSync(join(place, "c.yaml"), "host: 127.0.0.1\n");
+    const discovery = {
+      unique_id: "m1_power",
+      state_topic: "anything/m1/state",
+      value_template: "{{ value_json.power }}",
+      unit_of_measurement: "W",
+      device_class: "power",
+      device: { identifiers: ["m1"] },
+    };
+    const first = await start(place, join(place, "c.yaml"));
+    await first.device.publishAsync("homeassistant/sensor/m1/config", JSON.stringify(discovery), { qos: 1 });
+    await first.device.publishAsync("anything/m1/state", '{"power":10}', { qos: 1 });
+    expect(await first.latest()).toMatch(/"topic":"energy\/m1".*"powerW":10/);
+    await first.stop();
+    const second = await start(place, join(place, "c.yaml"));
+    onTestFinished(second.stop);
+    await second.device.publishAsync("anything/m1/state", '{"power":20}', { qos: 1 });
+    expect(await second.latest()).toMatch(/"topic":"energy\/m1".*"powerW":20/);
+  });
+});
+
 describe("formats", () => {
   it("are listed with their topics, also as JSON", async () => {
     const { out } = await run("formats");
