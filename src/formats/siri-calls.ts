@@ -14,6 +14,7 @@ export interface Wall {
 
 /** A value without its wrapping: `["B63"]` and `[{"value":"B63"}]` are B63. */
 export function plain(raw: unknown): unknown {
+  if (typeof raw !== "object") return raw;
   const first = Array.isArray(raw) ? raw[0] : raw;
   return isObject(first) && "value" in first ? first["value"] : first;
 }
@@ -84,7 +85,9 @@ export interface Call {
   readonly stopId: string | undefined | null;
   readonly isAtStop: boolean;
   readonly isCancelled: boolean;
-  /** Times and delays; none of a cancelled arrival or departure. */
+  /** True if a time is told. */
+  readonly hasTimes: boolean;
+  /** Times and delays, none of a cancelled arrival or departure; a fresh object, for the reader to add to. */
   readonly values: Values;
 }
 
@@ -97,13 +100,14 @@ export function readCall(call: JsonObject, wall: Wall): Call {
   const isDead = isTrue(call["Cancellation"]);
   const hasArrival = !isDead && !isCancelled(arrivalStatus ?? departureStatus);
   const hasDeparture = !isDead && !isCancelled(departureStatus ?? arrivalStatus);
-  if (hasArrival) setTimes(call, "arrival", "ArrivalTime", wall, values);
-  if (hasDeparture) setTimes(call, "departure", "DepartureTime", wall, values);
+  let hasTimes = hasArrival && setTimes(call, "arrival", wall, values);
+  if (hasDeparture && setTimes(call, "departure", wall, values)) hasTimes = true;
   const rawStop = readText(plain(call["StopPointRef"]));
   return {
     stopId: rawStop === undefined ? undefined : (readId(rawStop) ?? null),
     isAtStop: isTrue(call["VehicleAtStop"]),
     isCancelled: !hasArrival && !hasDeparture,
+    hasTimes,
     values,
   };
 }
@@ -118,19 +122,29 @@ export function isTrue(raw: unknown): boolean {
   return value === true || value === "true";
 }
 
+/** SIRI's names for the times of each end of a call. */
+const timeNames = {
+  arrival: { aimed: "AimedArrivalTime", expected: "ExpectedArrivalTime", actual: "ActualArrivalTime" },
+  departure: {
+    aimed: "AimedDepartureTime",
+    expected: "ExpectedDepartureTime",
+    actual: "ActualDepartureTime",
+  },
+} as const;
+
 function setTimes(
   call: JsonObject,
   end: "arrival" | "departure",
-  suffix: string,
   { zone, near }: Wall,
   values: Values,
-): void {
-  const time = (prefix: string) => readStopTime(plain(call[`${prefix}${suffix}`]), zone, near);
-  const scheduled = time("Aimed");
-  const expected = time("Expected");
-  const actual = expected ?? time("Actual");
+): boolean {
+  const names = timeNames[end];
+  const scheduled = readStopTime(plain(call[names.aimed]), zone, near);
+  const expected = readStopTime(plain(call[names.expected]), zone, near);
+  const actual = expected ?? readStopTime(plain(call[names.actual]), zone, near);
   const delayS = scheduled !== undefined && actual !== undefined ? (actual - scheduled) / 1000 : undefined;
   setStopTimes(values, end, { scheduled, expected, delayS });
+  return scheduled !== undefined || expected !== undefined;
 }
 
 /** The journey's Delay (an ISO 8601 duration, or seconds), else what the call's times say. */

@@ -181,15 +181,13 @@ function readEntry(packet: Packet, entry: Entry, zone: TimeZone | null, results:
 
 /** The position of a vehicle, with its current or next call. */
 function readActivity(journey: Journey, results: (Reading | string)[]): void {
-  const values: Values = { event: "position" };
+  const call = monitoredCall(journey);
+  const values: Values = call?.values ?? {};
+  values["event"] = "position";
+  if (call?.stopId) values[call.isAtStop ? "stopId" : "nextStopId"] = call.stopId;
   const { problem, isFatal } = setLocation(journey.source, values, journey.path);
   setJourney(journey.source, values);
-  const call = monitoredCall(journey);
-  if (call !== null) {
-    Object.assign(values, call.values);
-    if (call.stopId) values[call.isAtStop ? "stopId" : "nextStopId"] = call.stopId;
-  }
-  setDelay(journey, call, values);
+  setDelay(journey, values);
   const hasPlace = values["lat"] !== undefined;
   if (isFatal || (problem !== null && !hasPlace && !isPlaced(values))) results.push(problem as string);
   else if (hasPlace || isPlaced(values)) results.push(makeJourneyReading(journey, undefined, values));
@@ -205,16 +203,16 @@ function isPlaced(values: Values): boolean {
 function readVisit(journey: Journey, monitoringRef: unknown, results: (Reading | string)[]): void {
   const call = monitoredCall(journey);
   if (call === null || call.isCancelled) return;
-  const values: Values = { event: "prediction" };
+  const { values } = call;
+  values["event"] = "prediction";
   const { problem, isFatal } = setLocation(journey.source, values, journey.path);
   if (isFatal) {
     results.push(problem as string);
     return;
   }
   setJourney(journey.source, values);
-  Object.assign(values, call.values);
-  setDelay(journey, call, values);
-  if (Object.keys(call.values).length === 0 && values["delayS"] === undefined) return;
+  setDelay(journey, values);
+  if (!call.hasTimes && values["delayS"] === undefined) return;
   const rawStop = readText(plain(monitoringRef));
   const stopId = call.stopId === undefined ? rawStop : call.stopId;
   results.push(makePrediction(journey, stopId, `${journey.path}MonitoredCall.`, values));
@@ -227,8 +225,8 @@ function monitoredCall(journey: Journey): Call | null {
   return isObject(call) ? readCall(call, journey.wall) : null;
 }
 
-function setDelay(journey: Journey, call: Call | null, values: Values): void {
-  const delayS = delayOf(journey.source, call?.values ?? {});
+function setDelay(journey: Journey, values: Values): void {
+  const delayS = delayOf(journey.source, values);
   if (delayS !== undefined) values["delayS"] = delayS;
 }
 
@@ -245,7 +243,7 @@ function readCalls(journey: Journey, name: string, results: (Reading | string)[]
   for (const [at, source] of calls.entries()) {
     if (!isObject(source)) continue;
     const call = readCall(source, journey.wall);
-    if (Object.keys(call.values).length === 0) continue;
+    if (!call.hasTimes) continue;
     const path = `${journey.path}${name}s.${name}.${at}.`;
     results.push(makePrediction(journey, call.stopId, path, { ...common, ...call.values }));
   }

@@ -1,11 +1,13 @@
 import { createRequire } from "node:module";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readDurationS } from "../../src/formats/duration.ts";
 import { feedMessage } from "../../src/formats/gtfs-rt-messages.ts";
 import { pemsCsv } from "../../src/formats/pems-csv.ts";
 import { readProto } from "../../src/formats/protobuf.ts";
-import { readOperatingDay } from "../../src/formats/stop-times.ts";
+import { readOperatingDay, setStopTimes } from "../../src/formats/stop-times.ts";
 import { trafficFlowObserved } from "../../src/formats/traffic-flow-observed.ts";
+import type { Values } from "../../src/model/reading.ts";
 import { fixtureFiles } from "./fixtures.ts";
 
 /** An independent decoder: Google's own bindings. */
@@ -99,4 +101,14 @@ test("operating days are written in one way", () => {
   expect(readOperatingDay("20261120")).toBe("2026-11-20");
   expect(readOperatingDay("2026-11-20")).toBe("2026-11-20");
   for (const raw of ["any", "20.11.2026", "", null, undefined]) expect(readOperatingDay(raw)).toBeUndefined();
+});
+
+test("stop times are written as ISO 8601 UTC", () => {
+  const times = fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(9999, 11, 31) });
+  const property = fc.property(times, (expected) => {
+    const values: Values = {};
+    setStopTimes(values, "arrival", { scheduled: undefined, expected, delayS: undefined });
+    expect(values).toStrictEqual({ expectedArrival: new Date(expected).toISOString() });
+  });
+  fc.assert(property, { examples: [[Date.UTC(2026, 10, 20)], [Date.UTC(2026, 10, 20, 9, 5, 7, 8)]] });
 });
