@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import fc from "fast-check";
+import bindings from "gtfs-realtime-bindings";
 import { describe, expect, test } from "vitest";
 import { readDurationS } from "../../src/formats/duration.ts";
 import { feedMessage } from "../../src/formats/gtfs-rt-messages.ts";
@@ -10,15 +10,8 @@ import { trafficFlowObserved } from "../../src/formats/traffic-flow-observed.ts"
 import type { Values } from "../../src/model/reading.ts";
 import { fixtureFiles } from "./fixtures.ts";
 
-/** An independent decoder: Google's own bindings. */
-const { transit_realtime } = createRequire(import.meta.url)("gtfs-realtime-bindings") as {
-  transit_realtime: {
-    FeedMessage: {
-      decode(bytes: Uint8Array): object;
-      toObject(message: object, options: object): Record<string, unknown>;
-    };
-  };
-};
+/** An independent decoder. */
+const { FeedMessage } = bindings.transit_realtime;
 
 const feeds = fixtureFiles("gtfs-rt")
   .flatMap((file) => file.messages)
@@ -45,7 +38,6 @@ describe("protobuf", () => {
     for (const { bytes } of feeds) {
       const ours = readProto(bytes, feedMessage);
       if (typeof ours === "string" || ours["header"] === undefined) continue;
-      const { FeedMessage } = transit_realtime;
       expectSame(ours, FeedMessage.toObject(FeedMessage.decode(bytes), { longs: Number }));
       compared++;
     }
