@@ -108,7 +108,8 @@ function readTopic(topic: string): Measurement | string | null {
   if (ignoredServices.has(device[1] as string)) return null;
   const path = pathMeasurement(levels, root + 4);
   if (path === null) return null;
-  if (device.includes("")) return "topic: a level is empty; send to N/<portal>/<service>/<instance>/<path>";
+  if (levels.includes("", root))
+    return "topic: a level is empty; send to N/<portal>/<service>/<instance>/<path>";
   return { ...path, device: device.join("/") };
 }
 
