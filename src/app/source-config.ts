@@ -30,10 +30,7 @@ const source = z
       .describe(
         "Topic filters to follow; `$share/<group>/<filter>` divides them among gateways, where the broker can",
       ),
-    qos: z
-      .literal([0, 1, 2])
-      .default(1)
-      .describe("QoS 1 and 2 are acknowledged after the commit. QoS 2 is taken one message at a time"),
+    qos: z.literal([0, 1, 2]).default(1).describe("QoS 1 and 2 are acknowledged after the commit"),
     topicPrefix: z
       .string()
       .regex(/^[^+#\0]*$/, "a prefix has no wildcards")

@@ -32,15 +32,16 @@ export interface ConnectionEvents {
 // The second byte counts what follows: the packet id. MQTT 5 lets the reason code "success" be left out (3.4.2.1), so
 // the same bytes serve both versions.
 const pubackHeader = [0x40, 2] as const;
+const pubrecHeader = [0x50, 2] as const;
 const disconnectPacket = Buffer.of(0xe0, 0);
 
-/** For `handleMessage`'s callback: with an error MQTT.js goes on to the next packet and sends no PUBACK of its own. */
+/** Told to MQTT.js in place of an acknowledgement: then it sends none of its own, and goes on to the next packet. */
 const acknowledgedLater = new Error("acknowledged after the commit");
 
 /**
  * One connection to an outside broker, from the attempt to its end. MQTT.js handles one packet at a time and would wait
- * for each commit before it reads on; so QoS 1 is acknowledged here, in order, after its commit, while further packets
- * are taken. QoS 2 waits in MQTT.js: its PUBREC leaves when `incomingStore.put` is done, which is after the commit.
+ * for each commit before it reads on; so QoS 1 and 2 are acknowledged here, in order, after their commits, while further
+ * packets are taken. It goes on answering PUBREL.
  */
 export class BridgeConnection {
   readonly #parts: ConnectionParts;
@@ -62,9 +63,12 @@ export class BridgeConnection {
     const { source, limits } = parts;
     this.#client = connect(source.url, clientOptions(source, limits, this.#store()));
     this.#client.handleMessage = (packet, done) => this.#take(packet, done);
+    // MQTT.js takes this as an option for MQTT 5 only, but asks it for every packet of QoS 1 and 2 of both versions.
+    this.#client.options.customHandleAcks = (_topic, _message, packet, done) =>
+      packet.qos === 2 ? this.#takeOnce(packet, () => done(acknowledgedLater)) : done(0);
     this.#client.on("connect", ({ sessionPresent }) => this.#up(sessionPresent));
     this.#client.on("error", (error) => {
-      this.#reason = error.message || this.#reason;
+      if (error !== acknowledgedLater) this.#reason = error.message || this.#reason;
     });
     this.#client.on("disconnect", ({ reasonCode }) => {
       this.#reason = `the broker disconnected us with reason code ${reasonCode ?? 0}`;
@@ -110,55 +114,47 @@ export class BridgeConnection {
     });
   }
 
-  /** MQTT.js's `handleMessage`: QoS 0 and 1 on arrival, QoS 2 once more at its PUBREL. */
+  /** QoS 0 and 1. */
   #take(packet: IPublishPacket, done: (error?: Error) => void): void {
-    if (packet.qos === 2) return done();
     if (this.#isClosing || this.#isOver) return;
     this.#ingest(packet, this.#commit(packet), () => {
-      if (packet.qos === 1) this.#acknowledge(packet.messageId as number);
+      if (packet.qos === 1) this.#acknowledge(pubackHeader, packet);
     });
     this.#goOn(() => done(packet.qos === 1 ? acknowledgedLater : undefined));
   }
 
-  #acknowledge(messageId: number): void {
-    this.#parts.stats.acks++;
-    this.#client.stream.write(Buffer.of(...pubackHeader, messageId >> 8, messageId & 0xff));
+  /** QoS 2: a packet that is known already is only acknowledged, after its commit if that is still under way. */
+  #takeOnce(packet: IPublishPacket, done: () => void): void {
+    const { stats, unreleased } = this.#parts;
+    const messageId = packet.messageId as number;
+    if (this.#isClosing || this.#isOver) return;
+    let commit = unreleased.get(messageId);
+    if (commit === undefined) commit = this.#commitOnce(messageId, packet);
+    else stats.duplicates++;
+    this.#ingest(packet, commit, () => this.#acknowledge(pubrecHeader, packet));
+    this.#goOn(done);
   }
 
-  /** MQTT.js's `incomingStore`: `put` before PUBREC, `get` and `del` at PUBREL. */
+  #acknowledge(header: readonly [number, number], { messageId = 0 }: IPublishPacket): void {
+    this.#parts.stats.acks++;
+    this.#client.stream.write(Buffer.of(...header, messageId >> 8, messageId & 0xff));
+  }
+
+  /** MQTT.js's store of QoS 2 packets, which it asks at PUBREL. With nothing there it only sends PUBCOMP, which is right. */
   #store(): IStore {
-    const { stats, unreleased } = this.#parts;
-    const missing = () => new Error("no such packet");
+    const { unreleased } = this.#parts;
     const store: IStore = {
-      put: (stored, done) => {
-        const packet = stored as IPublishPacket;
-        const messageId = packet.messageId as number;
-        if (this.#isClosing || this.#isOver) return store;
-        let commit = unreleased.get(messageId);
-        if (commit === undefined) commit = this.#commitOnce(messageId, packet);
-        else stats.duplicates++;
-        this.#ingest(packet, commit, () => {
-          stats.acks++;
-          done();
-        });
+      put: (_packet, done) => {
+        done();
         return store;
       },
       get: ({ messageId = 0 }, done) => {
-        if (!unreleased.has(messageId)) done(missing());
-        else
-          done(undefined, {
-            cmd: "publish",
-            qos: 2,
-            dup: false,
-            retain: false,
-            topic: "",
-            payload: "",
-            messageId,
-          });
+        unreleased.delete(messageId);
+        done(new Error("released"));
         return store;
       },
-      del: ({ messageId = 0 }, done) => {
-        done(unreleased.delete(messageId) ? undefined : missing());
+      del: (_packet, done) => {
+        done();
         return store;
       },
       createStream: () => new Store().createStream(),
