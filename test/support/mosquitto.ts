@@ -33,6 +33,8 @@ export class Mosquitto {
     const config = join(folder, "mosquitto.conf");
     writeFileSync(config, settings(folder, ports));
     const child = spawn(program, ["-c", config], { stdio: "ignore" });
+    // A test run that is cut short leaves no broker behind.
+    process.once("exit", () => child.kill());
     const broker = new Mosquitto(child, folder, ports);
     for (const port of Object.values(ports)) await untilListening(port, child);
     return broker;
