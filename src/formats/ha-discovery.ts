@@ -1,7 +1,15 @@
 import type { Decoded, Packet } from "../model/packet.ts";
-import type { Values } from "../model/reading.ts";
+import type { Reading, Values } from "../model/reading.ts";
 import { setBounded } from "./bounded.ts";
-import { fieldProblem, isInfinite, numberField, readFields, readNumber, readValue } from "./fields.ts";
+import {
+  fieldProblem,
+  isInfinite,
+  type NumberField,
+  numberField,
+  readFields,
+  readNumber,
+  readValue,
+} from "./fields.ts";
 import type { Format, FormatHost } from "./format.ts";
 import { type Entity, readConfig, readConfigTopic } from "./ha-config.ts";
 import { round, valueAt } from "./ha-template.ts";
@@ -38,7 +46,7 @@ export const haDiscovery: Format = {
     const entities = new Entities(host);
     return (packet) => {
       const topic = readConfigTopic(packet.topic);
-      if (topic === null) return readState(packet, entities);
+      if (topic === null) return readState(packet, entities.at(packet.topic));
       if (packet.payload.length === 0) {
         entities.forget(packet.topic);
         return { readings: [], rejected: null, remember: true };
@@ -51,12 +59,18 @@ export const haDiscovery: Format = {
   },
 };
 
-/** What was discovered: entities by the topic that described them, by that of their state, and by what they measure. */
+/** An entity in use, with all that measure the same of its device under the same channel, itself among them. */
+interface Reader {
+  readonly entity: Entity;
+  readonly rivals: Set<Reader>;
+}
+
+/** What was discovered: readers by the topic that described them, by that of their state, and by what they measure. */
 class Entities {
   readonly #host: FormatHost;
-  readonly #byConfig = new Map<string, readonly Entity[]>();
-  readonly #byState = new Map<string, Set<Entity>>();
-  readonly #bySubject = new Map<string, Set<Entity>>();
+  readonly #byConfig = new Map<string, readonly Reader[]>();
+  readonly #byState = new Map<string, Set<Reader>>();
+  readonly #bySubject = new Map<string, Set<Reader>>();
 
   constructor(host: FormatHost) {
     this.#host = host;
@@ -66,36 +80,30 @@ class Entities {
   learn(configTopic: string, described: readonly (Entity | string)[]): string | null {
     this.forget(configTopic);
     const problems: string[] = [];
-    const kept: Entity[] = [];
+    const kept: Reader[] = [];
     for (const entity of described) {
-      const problem = typeof entity === "string" ? entity : this.#add(entity);
-      if (problem !== null) problems.push(problem);
-      else kept.push(entity as Entity);
+      const added = typeof entity === "string" ? entity : this.#add(entity);
+      if (typeof added === "string") problems.push(added);
+      else kept.push(added);
     }
     if (kept.length > 0) {
       const forgotten = setBounded(this.#byConfig, configTopic, kept, maxConfigs);
-      for (const entity of forgotten ?? []) this.#remove(entity);
+      for (const reader of forgotten ?? []) this.#remove(reader);
     }
-    return problems.length === 0 ? null : outcomes(problems).rejected;
+    return outcomes(problems).rejected;
   }
 
   forget(configTopic: string): void {
-    for (const entity of this.#byConfig.get(configTopic) ?? []) this.#remove(entity);
+    for (const reader of this.#byConfig.get(configTopic) ?? []) this.#remove(reader);
     this.#byConfig.delete(configTopic);
   }
 
-  /** The entities whose state comes on this topic. */
-  at(stateTopic: string): ReadonlySet<Entity> | undefined {
+  /** Those whose state comes on this topic. */
+  at(stateTopic: string): ReadonlySet<Reader> | undefined {
     return this.#byState.get(stateTopic);
   }
 
-  /** The phase or input that the name tells; where two entities of a device measure the same, their own ids. */
-  channelOf(entity: Entity): string | undefined {
-    const rivals = this.#bySubject.get(subjectOf(entity))?.size ?? 0;
-    return rivals > 1 ? entity.objectId : entity.channel;
-  }
-
-  #add(entity: Entity): string | null {
+  #add(entity: Entity): Reader | string {
     const { stateTopic } = entity;
     const sharing = this.#byState.get(stateTopic) ?? new Set();
     if (sharing.size >= maxEntitiesPerTopic) {
@@ -104,16 +112,18 @@ class Entities {
     if (sharing.size === 0 && !this.#host.claim(stateTopic)) {
       return "state_topic: there is no room for more discovered topics; remove configs that are not needed";
     }
-    this.#byState.set(stateTopic, sharing.add(entity));
     const subject = subjectOf(entity);
-    this.#bySubject.set(subject, (this.#bySubject.get(subject) ?? new Set()).add(entity));
-    return null;
+    const rivals = this.#bySubject.get(subject) ?? new Set();
+    const reader: Reader = { entity, rivals };
+    this.#bySubject.set(subject, rivals.add(reader));
+    this.#byState.set(stateTopic, sharing.add(reader));
+    return reader;
   }
 
-  #remove(entity: Entity): void {
-    const { stateTopic } = entity;
-    if (takeOut(this.#byState, stateTopic, entity)) this.#host.release(stateTopic);
-    takeOut(this.#bySubject, subjectOf(entity), entity);
+  #remove(reader: Reader): void {
+    const { stateTopic } = reader.entity;
+    if (takeOut(this.#byState, stateTopic, reader)) this.#host.release(stateTopic);
+    takeOut(this.#bySubject, subjectOf(reader.entity), reader);
   }
 }
 
@@ -121,81 +131,85 @@ function subjectOf({ device, field, channel }: Entity): string {
   return `${field?.to ?? "position"}\n${channel ?? ""}\n${device}`;
 }
 
-/** Takes an entity out of a set; true if that was the last. */
-function takeOut(sets: Map<string, Set<Entity>>, key: string, entity: Entity): boolean {
+/** Takes a reader out of a set; true if that was the last. */
+function takeOut(sets: Map<string, Set<Reader>>, key: string, reader: Reader): boolean {
   const set = sets.get(key);
-  if (set === undefined || !set.delete(entity) || set.size > 0) return false;
+  if (set === undefined || !set.delete(reader) || set.size > 0) return false;
   sets.delete(key);
   return true;
 }
 
-/** What a state says to the entities that read it. */
+/** What a state says, as far as its readers need it. */
 interface State {
+  readonly json: unknown;
   readonly text: string;
-  readonly json: { readonly value: unknown } | string | null;
 }
 
-function readState(packet: Packet, entities: Entities): Decoded {
-  const readers = entities.at(packet.topic);
-  if (readers === undefined || packet.payload.length === 0) return nothing;
-  const payload = readPlainText(packet.payload);
-  if (typeof payload === "string") return reject(payload);
-  const needsJson = [...readers].some((entity) => entity.path.isJson);
-  const state: State = { text: payload.text.trim(), json: needsJson ? readJson(packet.payload) : null };
-  if (typeof state.json === "string") return reject(state.json);
-  const groups = new Map<string, { readonly entity: Entity; readonly values: Values }>();
-  const found: Found = { reasons: [], dropped: [] };
-  for (const entity of readers) {
-    const values: Values = {};
-    readEntity(entity, state, values, found);
-    if (Object.keys(values).length === 0) continue;
-    const key = `${domainOf(entity)}\n${entities.channelOf(entity) ?? ""}\n${entity.device}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { entity, values });
-    else Object.assign(group.values, values);
-  }
-  const readings = [...groups.values()].map(({ entity, values }) =>
-    makeReading(domainOf(entity), entity.device, entities.channelOf(entity), packet.receivedAt, values),
-  );
-  return partialOutcome(readings, found.reasons, found.dropped);
-}
-
-function domainOf({ field }: Entity): "energy" | "gps" {
-  return field === null ? "gps" : "energy";
-}
-
-/** What was wrong with a state. */
+/** What was found in a state. */
 interface Found {
+  readonly readings: Reading[];
   readonly reasons: string[];
   /** Bad values that are dropped without a word beside good ones. */
   readonly dropped: string[];
 }
 
-/** Sets what the entity finds in the state. */
-function readEntity(entity: Entity, { text, json }: State, values: Values, found: Found): void {
-  const { path, field } = entity;
-  const raw = path.isJson ? valueAt(isObject(json) ? json["value"] : undefined, path.keys) : text;
-  if (field === null) {
-    const problem = readTracker(raw, values);
-    if (problem !== null) found.reasons.push(problem);
-    return;
+function readState(packet: Packet, readers: ReadonlySet<Reader> | undefined): Decoded {
+  if (readers === undefined || packet.payload.length === 0) return nothing;
+  const state = parseState(packet.payload, readers);
+  if (typeof state === "string") return reject(state);
+  const found: Found = { readings: [], reasons: [], dropped: [] };
+  for (const { entity, rivals } of readers) {
+    // Two entities of one device that measure the same are told apart by their own ids.
+    const channel = rivals.size > 1 ? entity.objectId : entity.channel;
+    const raw = entity.path.isJson ? valueAt(state.json, entity.path.keys) : state.text;
+    if (entity.field === null) readTracker(raw, entity.device, packet.receivedAt, found);
+    else readSensor(raw, entity, entity.field, channel, packet.receivedAt, found);
   }
+  return partialOutcome(found.readings, found.reasons, found.dropped);
+}
+
+function parseState(payload: Uint8Array, readers: ReadonlySet<Reader>): State | string {
+  let needsJson = false;
+  let needsText = false;
+  for (const { entity } of readers) {
+    if (entity.path.isJson) needsJson = true;
+    else needsText = true;
+  }
+  const json = needsJson ? readJson(payload) : null;
+  if (typeof json === "string") return json;
+  const text = needsText ? readPlainText(payload) : null;
+  if (typeof text === "string") return text;
+  return { json: json?.value, text: text?.text.trim() ?? "" };
+}
+
+function readSensor(
+  raw: unknown,
+  { device, path }: Entity,
+  field: NumberField,
+  channel: string | undefined,
+  time: number,
+  { readings, reasons, dropped }: Found,
+): void {
   if (typeof raw === "string" && unknownStates.has(raw)) return;
   const number = readNumber(raw);
   if (number === undefined) return;
   const value = readValue(round(number, path.rounding), field);
-  if (value !== undefined) {
-    values[field.to] = value;
+  if (value === undefined) {
+    const from = path.keys.length === 0 ? "payload" : path.keys.join(".");
+    (isInfinite(raw) ? reasons : dropped).push(fieldProblem(raw, { ...field, from }));
     return;
   }
-  const name = path.keys.length === 0 ? "payload" : path.keys.join(".");
-  (isInfinite(raw) ? found.reasons : found.dropped).push(fieldProblem(raw, { ...field, from: name }));
+  const same = readings.find(
+    (one) => one.device === device && one.channel === channel && one.domain === "energy",
+  );
+  if (same !== undefined) same.values[field.to] = value;
+  else readings.push(makeReading("energy", device, channel, time, { [field.to]: value }));
 }
 
-function readTracker(raw: unknown, values: Values): string | null {
-  if (!isObject(raw) || (raw["latitude"] ?? raw["longitude"] ?? null) === null) return null;
-  const position: Values = {};
-  const problem = requirePosition(raw, trackerPosition, position) ?? readFields(raw, trackerFields, position);
-  if (problem === null) Object.assign(values, position);
-  return problem;
+function readTracker(raw: unknown, device: string, time: number, { readings, reasons }: Found): void {
+  if (!isObject(raw) || (raw["latitude"] ?? raw["longitude"] ?? null) === null) return;
+  const values: Values = {};
+  const problem = requirePosition(raw, trackerPosition, values) ?? readFields(raw, trackerFields, values);
+  if (problem === null) readings.push({ domain: "gps", device, time, values });
+  else reasons.push(problem);
 }
