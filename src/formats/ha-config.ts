@@ -4,6 +4,8 @@ import { isHostileName, isObject, type JsonObject } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
 import { hintsOf, type Measure, measureOf, type NameHints } from "./units.ts";
 
+const wildcard = /[+#\0]/;
+
 /** Most entities that one discovery message of a device may describe. */
 const maxComponents = 256;
 
@@ -207,7 +209,7 @@ function placeOf(
   const raw = get(config, topicKey);
   const base = config["~"];
   const topic = typeof raw === "string" ? withBase(raw, typeof base === "string" ? base : "") : "";
-  if (topic === "" || /[+#\0]/.test(topic))
+  if (topic === "" || wildcard.test(topic))
     return `${path}${topicKey}: ${quote(raw)}; an entity's topic is needed, without wildcards`;
   if (topic.split("/").some(isHostileName))
     return `${path}${topicKey}: ${quote(raw)} has a reserved name in it`;
@@ -216,6 +218,34 @@ function placeOf(
   const found = typeof template === "string" ? readTemplate(template) : null;
   if (found !== null) return { stateTopic: topic, path: found };
   return `${path}${templateKey}: ${quote(template)} is more than a path; use one like {{ value_json.power }}`;
+}
+
+/** Most topics of one discovery message that are claimed beside those of states. */
+const maxTopics = 64;
+
+/** The topics that a discovery message names: states, availability, attributes, commands, those of components too. */
+export function topicsIn(config: JsonObject): string[] {
+  const base = typeof config["~"] === "string" ? config["~"] : "";
+  const found = new Set<string>();
+  collectTopics(config, base, found, 0);
+  return [...found];
+}
+
+function collectTopics(node: unknown, base: string, found: Set<string>, depth: number): void {
+  if (typeof node !== "object" || node === null || depth > 3) return;
+  for (const [name, value] of Object.entries(node)) {
+    if (found.size >= maxTopics) return;
+    if (typeof value !== "string") collectTopics(value, base, found, depth + 1);
+    else if (isTopicName(name) && value !== "") {
+      const topic = withBase(value, base);
+      if (!wildcard.test(topic)) found.add(topic);
+    }
+  }
+}
+
+/** `state_topic` and `stat_t`; in a list of availabilities `topic` and `t`. */
+function isTopicName(name: string): boolean {
+  return name.endsWith("_topic") || name.endsWith("_t") || name === "topic" || name === "t";
 }
 
 /** `~` stands for the base topic, at the beginning or the end. */

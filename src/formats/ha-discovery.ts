@@ -11,9 +11,9 @@ import {
   readValue,
 } from "./fields.ts";
 import type { Format, FormatHost } from "./format.ts";
-import { type Entity, readConfig, readConfigTopic } from "./ha-config.ts";
+import { type ConfigTopic, type Entity, readConfig, readConfigTopic, topicsIn } from "./ha-config.ts";
 import { round, valueAt } from "./ha-template.ts";
-import { isObject, readJson, readJsonObject, readPlainText } from "./json-payload.ts";
+import { isObject, type JsonObject, readJson, readJsonObject, readPlainText } from "./json-payload.ts";
 import { makeReading, nothing, outcomes, partialOutcome, reject } from "./outcome.ts";
 import { positionFields, requirePosition } from "./position.ts";
 
@@ -35,7 +35,8 @@ const trackerFields = [
 
 /**
  * Home Assistant's MQTT discovery: devices describe themselves on `homeassistant/<component>/[<node>/]<object>/config`, and
- * their states come on topics of their own choice, which are claimed as they are discovered. Templates are never
+ * their states come on topics of their own choice, which are claimed as they are discovered (availability and commands too,
+ * which say nothing here). Templates are never
  * evaluated: one that is more than a path is refused.
  */
 export const haDiscovery: Format = {
@@ -53,7 +54,7 @@ export const haDiscovery: Format = {
       }
       const config = readJsonObject(packet.payload);
       if (config === null || typeof config === "string") return reject(config ?? "payload: empty");
-      const problem = entities.learn(packet.topic, readConfig(topic, config));
+      const problem = entities.learn(packet.topic, topic, config);
       return { readings: [], rejected: problem, remember: true };
     };
   },
@@ -65,36 +66,47 @@ interface Reader {
   readonly rivals: Set<Reader>;
 }
 
+/** What one discovery message gave. */
+interface Learnt {
+  readonly readers: readonly Reader[];
+  /** All topics it names: what comes on them has been announced, even if it says nothing here. */
+  readonly topics: readonly string[];
+}
+
 /** What was discovered: readers by the topic that described them, by that of their state, and by what they measure. */
 class Entities {
   readonly #host: FormatHost;
-  readonly #byConfig = new Map<string, readonly Reader[]>();
+  readonly #byConfig = new Map<string, Learnt>();
   readonly #byState = new Map<string, Set<Reader>>();
   readonly #bySubject = new Map<string, Set<Reader>>();
+  /** How many messages and readers need a claimed topic. */
+  readonly #uses = new Map<string, number>();
 
   constructor(host: FormatHost) {
     this.#host = host;
   }
 
   /** Takes what a discovery message says, in place of what it said before. Returns why not all of it. */
-  learn(configTopic: string, described: readonly (Entity | string)[]): string | null {
+  learn(configTopic: string, topic: ConfigTopic, config: JsonObject): string | null {
     this.forget(configTopic);
     const problems: string[] = [];
-    const kept: Reader[] = [];
-    for (const entity of described) {
+    const readers: Reader[] = [];
+    for (const entity of readConfig(topic, config)) {
       const added = typeof entity === "string" ? entity : this.#add(entity);
       if (typeof added === "string") problems.push(added);
-      else kept.push(added);
+      else readers.push(added);
     }
-    if (kept.length > 0) {
-      const forgotten = setBounded(this.#byConfig, configTopic, kept, maxConfigs);
-      for (const reader of forgotten ?? []) this.#remove(reader);
+    const topics = topicsIn(config).filter((named) => this.#use(named));
+    if (readers.length > 0 || topics.length > 0) {
+      const forgotten = setBounded(this.#byConfig, configTopic, { readers, topics }, maxConfigs);
+      if (forgotten !== undefined) this.#remove(forgotten);
     }
     return outcomes(problems).rejected;
   }
 
   forget(configTopic: string): void {
-    for (const reader of this.#byConfig.get(configTopic) ?? []) this.#remove(reader);
+    const learnt = this.#byConfig.get(configTopic);
+    if (learnt !== undefined) this.#remove(learnt);
     this.#byConfig.delete(configTopic);
   }
 
@@ -109,7 +121,7 @@ class Entities {
     if (sharing.size >= maxEntitiesPerTopic) {
       return `state_topic: more than ${maxEntitiesPerTopic} entities share it; use several topics`;
     }
-    if (sharing.size === 0 && !this.#host.claim(stateTopic)) {
+    if (!this.#use(stateTopic)) {
       return "state_topic: there is no room for more discovered topics; remove configs that are not needed";
     }
     const subject = subjectOf(entity);
@@ -120,10 +132,26 @@ class Entities {
     return reader;
   }
 
-  #remove(reader: Reader): void {
-    const { stateTopic } = reader.entity;
-    if (takeOut(this.#byState, stateTopic, reader)) this.#host.release(stateTopic);
-    takeOut(this.#bySubject, subjectOf(reader.entity), reader);
+  #remove({ readers, topics }: Learnt): void {
+    for (const reader of readers) {
+      takeOut(this.#byState, reader.entity.stateTopic, reader);
+      takeOut(this.#bySubject, subjectOf(reader.entity), reader);
+      this.#leave(reader.entity.stateTopic);
+    }
+    for (const topic of topics) this.#leave(topic);
+  }
+
+  #use(topic: string): boolean {
+    const uses = this.#uses.get(topic) ?? 0;
+    if (uses === 0 && !this.#host.claim(topic)) return false;
+    this.#uses.set(topic, uses + 1);
+    return true;
+  }
+
+  #leave(topic: string): void {
+    const uses = this.#uses.get(topic) ?? 0;
+    if (uses > 1) this.#uses.set(topic, uses - 1);
+    else if (this.#uses.delete(topic)) this.#host.release(topic);
   }
 }
 
@@ -131,12 +159,9 @@ function subjectOf({ device, field, channel }: Entity): string {
   return `${field?.to ?? "position"}\n${channel ?? ""}\n${device}`;
 }
 
-/** Takes a reader out of a set; true if that was the last. */
-function takeOut(sets: Map<string, Set<Reader>>, key: string, reader: Reader): boolean {
+function takeOut(sets: Map<string, Set<Reader>>, key: string, reader: Reader): void {
   const set = sets.get(key);
-  if (set === undefined || !set.delete(reader) || set.size > 0) return false;
-  sets.delete(key);
-  return true;
+  if (set?.delete(reader) && set.size === 0) sets.delete(key);
 }
 
 /** What a state says, as far as its readers need it. */

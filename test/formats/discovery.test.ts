@@ -50,6 +50,24 @@ describe("ha-discovery", () => {
     expect(send(config("a"), "").remember).toBe(true);
   });
 
+  test("claims every topic that a config names, until the last config that names it is gone", () => {
+    const { send, claimed } = createSender(haDiscovery);
+    const light = {
+      "~": "l",
+      state_topic: "~/state",
+      cmd_t: "~/set",
+      availability: [{ topic: "up" }],
+      opt: "x/+",
+    };
+    send("homeassistant/light/l/config", light);
+    send(config("a"), { ...power("x/1"), avty_t: "up" });
+    expect([...claimed].sort()).toStrictEqual(["l/set", "l/state", "up", "x/1"]);
+    send("homeassistant/light/l/config", "");
+    expect([...claimed].sort()).toStrictEqual(["up", "x/1"]);
+    send(config("a"), "");
+    expect([...claimed]).toStrictEqual([]);
+  });
+
   test("says so when there is no room for another topic", () => {
     const { send } = createSender(haDiscovery, 1);
     expect(send(config("a"), power("x/1")).rejected).toBeNull();
