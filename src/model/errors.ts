@@ -10,6 +10,7 @@ export const streamErrors = {
   },
   "bad-filter": { again: false, help: "use an MQTT topic filter such as `gps/#`" },
   "bad-from": { again: false, help: 'use "latest", "now" or {"cursor":"…"}' },
+  "bad-option": { again: false, help: "see the protocol document for the options of a subscription" },
   "bad-id": {
     again: false,
     help: "give each request a whole number from 0 to 65535 that is not in use on this connection",

@@ -1,20 +1,21 @@
 import { encode } from "@msgpack/msgpack";
-import type { Latest, Log, LogRecord } from "../log/contract.ts";
+import type { Log, Topic } from "../log/contract.ts";
 import { formatCursor } from "../model/cursor.ts";
-import { freeShape, type Shape, writeBody } from "../wire/body.ts";
+import type { Shape } from "../wire/body.ts";
 import { encodeControl, frameKinds, readingJson } from "../wire/frames.ts";
-import type { ServerMessage, WireReading } from "../wire/messages.ts";
+import type { ServerMessage } from "../wire/messages.ts";
 import { MsgpackWriter } from "../wire/writer.ts";
+import type { SentRecord } from "./selection.ts";
 
 // One text per record, made when the first JSON subscriber needs it and shared by all of them.
-const jsonTexts = new WeakMap<LogRecord, string>();
+const jsonTexts = new WeakMap<SentRecord, string>();
 
 /** A `readings` frame: a header, then the records' bodies exactly as they are stored. */
 export function encodeReadings(
   log: Log,
   id: number,
   through: number,
-  records: readonly LogRecord[],
+  records: readonly SentRecord[],
   binary: boolean,
 ): Uint8Array | string {
   if (binary) return encodeBinaryReadings(id, through, records);
@@ -24,14 +25,17 @@ export function encodeReadings(
 
 const headerWriter = new MsgpackWriter(64);
 
-function encodeBinaryReadings(id: number, through: number, records: readonly LogRecord[]): Uint8Array {
+function encodeBinaryReadings(id: number, through: number, records: readonly SentRecord[]): Uint8Array {
   headerWriter.arrayHeader(3);
   headerWriter.number(frameKinds.readings);
   headerWriter.number(id);
   headerWriter.number(through);
-  const header = headerWriter.take();
+  return joinBodies(headerWriter.take(), records);
+}
+
+function joinBodies(header: Uint8Array, records: readonly SentRecord[]): Uint8Array {
   let bytes = header.length;
-  for (const record of records) bytes += record.body.length;
+  for (const { body } of records) bytes += body.length;
   const frame = new Uint8Array(bytes);
   frame.set(header);
   let at = header.length;
@@ -42,11 +46,12 @@ function encodeBinaryReadings(id: number, through: number, records: readonly Log
   return frame;
 }
 
-function recordJson(record: LogRecord): string {
+function recordJson(record: SentRecord): string {
   let text = jsonTexts.get(record);
   if (text === undefined) {
-    const { seq, topic, time, values } = record;
-    text = readingJson({ seq, topic: topic.name, time, values });
+    const { seq, topic, time, values, times } = record;
+    const reading = { seq, topic: topic.name, time, values };
+    text = readingJson(times ? { ...reading, times } : reading);
     jsonTexts.set(record, text);
   }
   return text;
@@ -57,30 +62,39 @@ export function encodeSubscribed(
   log: Log,
   id: number,
   seq: number,
-  snapshot: readonly Latest[] | null,
+  snapshot: readonly SentRecord[] | null,
   binary: boolean,
 ): Uint8Array | string {
-  const cursor = formatCursor({ epoch: log.epoch, seq });
-  const header = { type: "subscribed", id, cursor } as const;
-  if (snapshot === null) return encodeControl(header, binary);
-  if (!binary) {
-    const readings = snapshot.map((latest) => readingJson(snapshotReading(latest)));
-    return `${JSON.stringify(header).slice(0, -1)},"snapshot":[${readings.join()}]}`;
-  }
-  const writer = new MsgpackWriter(256 + snapshot.length * 64);
-  writer.raw(encode({ ...header, snapshot: snapshot.length }));
-  for (const latest of snapshot) {
-    const { time, values, times } = latest;
-    const ages = times && Object.keys(values).map((name) => time - (times[name] ?? time));
-    // Merged values rarely have the shape of any one reading, so they carry their names.
-    writeBody(writer, latest.seq, latest.topic.id, freeShape, time, values, ages ?? undefined);
-  }
-  return writer.take();
+  const header = { type: "subscribed", id, cursor: formatCursor({ epoch: log.epoch, seq }) } as const;
+  return snapshot === null
+    ? encodeControl(header, binary)
+    : withReadings(header, "snapshot", snapshot, binary);
 }
 
-function snapshotReading({ seq, topic, time, values, times }: Latest): WireReading {
-  const reading = { seq, topic: topic.name, time, values };
-  return times ? { ...reading, times } : reading;
+/** What came into a view's box and what left it. */
+export interface ViewNews {
+  readonly id: number;
+  readonly entered: readonly SentRecord[];
+  readonly left: readonly Topic[];
+  /** What is not in `entered` is not in view, whatever the client was told before. */
+  readonly reset?: boolean;
+}
+
+/** A `view` frame. The topics of a binary one are announced first. */
+export function encodeView({ id, entered, left, reset }: ViewNews, binary: boolean): Uint8Array | string {
+  const header = { type: "view", id, left: left.map(({ name }) => name) };
+  return withReadings(reset ? { ...header, reset } : header, "entered", entered, binary);
+}
+
+/** In JSON the readings stand in the message; in binary their number does, and the bodies follow. */
+function withReadings(
+  header: Readonly<Record<string, unknown>>,
+  key: string,
+  readings: readonly SentRecord[],
+  binary: boolean,
+): Uint8Array | string {
+  if (binary) return joinBodies(encode({ ...header, [key]: readings.length }), readings);
+  return `${JSON.stringify(header).slice(0, -1)},"${key}":[${readings.map(recordJson).join()}]}`;
 }
 
 /** What a topic's number stands for, for clients that have not been told. */

@@ -1,63 +1,139 @@
-import type { Log, LogRecord } from "../log/contract.ts";
-import { encodeReadings } from "./encode.ts";
+import type { Latest, Log, LogRecord } from "../log/contract.ts";
+import { encodeReadings, encodeView } from "./encode.ts";
 import type { Matcher } from "./hub.ts";
 import { NumberSet } from "./number-set.ts";
+import { type SentRecord, selectLatest, selectRecords, viewChanges } from "./selection.ts";
 import type { Subscription } from "./subscription.ts";
+import type { View } from "./view.ts";
 
 /** Subscriptions at the head that want the same bytes: one frame is made for all of them. */
 export class Group {
   readonly key: string;
+  readonly matcher: Matcher;
   readonly members = new Set<Subscription>();
-  /** Matching records of the current window, in seq order. */
+  /** Matching records since the last push, in seq order. */
   readonly window: LogRecord[] = [];
+  /** Everything up to here has been sent to the members, when records wait in the window. */
+  position = 0;
+  private readonly view: View;
+  private readonly log: Log;
+  /** Topics that the members were told are in the view's box. */
+  private inView: NumberSet | null = null;
   /** What every member has been told, so that a record costs one look-up and not one per member. */
   private readonly topics = new NumberSet();
   private readonly shapes = new NumberSet();
-  readonly matcher: Matcher;
   private readonly id: number;
   private readonly binary: boolean;
+  /** Runs while a rate forbids the next update. */
+  private pause: NodeJS.Timeout | null = null;
 
-  constructor(first: Subscription) {
+  private readonly onDue: (group: Group) => void;
+
+  /** @param onDue called when the rate allows an update and records wait for it */
+  constructor(first: Subscription, log: Log, onDue: (group: Group) => void) {
     this.key = groupKey(first);
     this.matcher = first.matcher;
+    this.view = first.view;
     this.id = first.id;
     this.binary = first.session.binary;
+    this.log = log;
+    this.onDue = onDue;
   }
 
   add(member: Subscription): void {
     if (this.binary) member.session.announceAll(this.topics, this.shapes);
+    // At the head all members' views of the box are the same.
+    this.inView ??= member.inView;
     this.members.add(member);
   }
 
+  /** The state with which a member that leaves goes on by itself. */
+  viewState(): NumberSet {
+    return this.inView?.clone() ?? new NumberSet();
+  }
+
   /**
-   * Sends the window, which lies between the positions `from` and `to`, to all members. Who has no room falls behind, from
-   * the last position that was sent to it; those are returned.
+   * Sends the window, which lies between the positions `from` and `to`, to all members, unless a rate forbids it now. `to`
+   * must be the log's head. Who has no room falls behind, from the last position that was sent to it; those are returned.
    */
-  push(log: Log, from: number, to: number, maxFrameBytes: number): Subscription[] {
+  push(from: number, to: number, maxFrameBytes: number): Subscription[] {
+    if (this.pause !== null) return [];
+    this.position = from;
     const behind: Subscription[] = [];
-    let sentThrough = from;
-    for (const records of chunks(this.window, maxFrameBytes)) {
-      const isLast = records.at(-1) === this.window.at(-1);
-      const through = isLast ? to : (records.at(-1)?.seq ?? to);
-      const frame = encodeReadings(log, this.id, through, records, this.binary);
-      const news = this.binary ? this.unannounced(records) : [];
-      for (const member of this.members) {
-        if (member.session.isFull()) {
-          this.members.delete(member);
-          member.fallBehind(sentThrough);
-          behind.push(member);
-          continue;
-        }
-        if (news.length > 0) member.session.announce(news);
-        member.session.send(frame);
-      }
-      sentThrough = through;
+    const window = this.window.splice(0);
+    const touched = this.touched(window);
+    const records = this.view.rate === null ? this.select(window) : this.conflated(touched);
+    const before = this.viewState();
+    for (const part of chunks(records, maxFrameBytes)) {
+      const through = part.at(-1) === records.at(-1) ? to : (part.at(-1)?.seq ?? to);
+      this.send(encodeReadings(this.log, this.id, through, part, this.binary), part, before, behind);
+      this.position = through;
     }
-    this.window.length = 0;
+    if (this.view.bbox !== null) this.sendChanges(touched, before, behind);
+    this.position = to;
     return behind;
   }
 
-  private unannounced(records: readonly LogRecord[]): LogRecord[] {
+  /** Stops its timer. */
+  close(): void {
+    if (this.pause) clearTimeout(this.pause);
+  }
+
+  private select(window: readonly LogRecord[]): readonly SentRecord[] {
+    return selectRecords(this.view, this.inView ?? nothingInView, window);
+  }
+
+  // What the topics of the window show now, once per period of the rate: the last update is always the latest.
+  private conflated(touched: readonly Latest[]): readonly SentRecord[] {
+    this.pause = setTimeout(
+      () => {
+        this.pause = null;
+        if (this.window.length > 0) this.onDue(this);
+      },
+      1_000 / (this.view.rate ?? 1),
+    );
+    return selectLatest(
+      this.view,
+      touched.filter(({ seq }) => seq > this.position),
+    );
+  }
+
+  private sendChanges(touched: readonly Latest[], before: NumberSet, behind: Subscription[]): void {
+    this.inView ??= new NumberSet();
+    const { entered, left } = viewChanges(this.view, this.inView, touched);
+    if (entered.length === 0 && left.length === 0) return;
+    const shown = selectLatest(this.view, entered);
+    this.send(encodeView({ id: this.id, entered: shown, left }, this.binary), shown, before, behind);
+  }
+
+  /** @param before the members' view of the box ahead of this window; at the head it is set right for who falls behind */
+  private send(
+    frame: Uint8Array | string,
+    records: readonly SentRecord[],
+    before: NumberSet,
+    behind: Subscription[],
+  ): void {
+    const news = this.binary ? this.unannounced(records) : [];
+    for (const member of this.members) {
+      if (member.session.isFull()) {
+        this.members.delete(member);
+        member.fallBehind(this.position, before.clone());
+        behind.push(member);
+        continue;
+      }
+      if (news.length > 0) member.session.announce(news);
+      member.session.send(frame);
+    }
+  }
+
+  /** What the topics of these records show now. */
+  private touched(records: readonly LogRecord[]): Latest[] {
+    if (this.view.bbox === null && this.view.rate === null) return [];
+    const names = new Set(records.map(({ topic }) => topic.name));
+    return [...names].flatMap((name) => this.log.latest(name));
+  }
+
+  private unannounced(records: readonly SentRecord[]): SentRecord[] {
     return records.filter(({ topic, shapeId }) => {
       const known = this.topics.has(topic.id) && this.shapes.has(shapeId);
       this.topics.add(topic.id);
@@ -67,16 +143,18 @@ export class Group {
   }
 }
 
-/** Members of a group share the filter, the encoding, and the id that stands in the frame's header. */
-export function groupKey({ id, filter, session }: Subscription): string {
-  return `${session.binary ? "b" : "j"}${id} ${filter}`;
+const nothingInView = new NumberSet();
+
+/** Members of a group share the filter, the view, the encoding, and the id that stands in the frame's header. */
+export function groupKey({ id, filter, session, view }: Subscription): string {
+  return `${session.binary ? "b" : "j"}${id} ${view.key} ${filter}`;
 }
 
-function* chunks(records: readonly LogRecord[], maxBytes: number): Generator<readonly LogRecord[]> {
+function* chunks(records: readonly SentRecord[], maxBytes: number): Generator<readonly SentRecord[]> {
   let start = 0;
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {
-    bytes += (records[i] as LogRecord).body.length;
+    bytes += (records[i] as SentRecord).body.length;
     if (bytes >= maxBytes || i === records.length - 1) {
       yield start === 0 && i === records.length - 1 ? records : records.slice(start, i + 1);
       start = i + 1;

@@ -48,6 +48,7 @@ export class Hub {
   close(): void {
     this.stopListening();
     if (this.windowTimer) clearTimeout(this.windowTimer);
+    for (const group of this.groups.values()) group.close();
     this.turns.clear();
     this.early.clear();
   }
@@ -61,12 +62,28 @@ export class Hub {
     const key = groupKey(subscription);
     let group = this.groups.get(key);
     if (!group) {
-      group = new Group(subscription);
+      group = new Group(subscription, this.log, (due) => this.tick(due));
       this.groups.set(key, group);
       this.addRoutes(group);
     }
     group.add(subscription);
     subscription.live = true;
+  }
+
+  /** Takes a live subscription out of the push, and says with what it goes on by itself. */
+  part(subscription: Subscription): { position: number; inView: NumberSet } {
+    const position = this.positionOf(subscription);
+    const group = this.groups.get(groupKey(subscription)) as Group;
+    const inView = group.viewState();
+    group.members.delete(subscription);
+    this.dropIfEmpty(group);
+    return { position, inView };
+  }
+
+  /** Everything up to here has been sent to a live subscription. */
+  positionOf(subscription: Subscription): number {
+    const group = this.groups.get(groupKey(subscription));
+    return group && group.window.length > 0 ? group.position : this.position;
   }
 
   /** Forgets a subscription, wherever it stands. */
@@ -119,6 +136,11 @@ export class Hub {
     if (this.options.batchMs === 0 || !this.gathering) this.push();
   }
 
+  /** Pushes what has gathered, so that the position is the log's head. */
+  pushNow(): void {
+    if (this.window.length > 0) this.push();
+  }
+
   private push(): void {
     const from = this.position;
     const records = this.window;
@@ -137,14 +159,23 @@ export class Hub {
       if (this.wildcardGroups.size > 0) gather(record, this.wildcardGroupsFor(record.topic));
     }
     for (const group of wanted) {
-      for (const behind of group.push(this.log, from, this.position, this.options.maxFrameBytes)) {
-        this.advanceSoon(behind);
-      }
-      this.dropIfEmpty(group);
+      this.pushGroup(group, from);
     }
     for (const subscription of this.early) this.advanceSoon(subscription);
     this.early.clear();
     if (this.options.batchMs > 0 && !this.gathering) this.startWindow();
+  }
+
+  private pushGroup(group: Group, from: number): void {
+    const behind = group.push(from, this.position, this.options.maxFrameBytes);
+    for (const subscription of behind) this.advanceSoon(subscription);
+    this.dropIfEmpty(group);
+  }
+
+  /** A group's rate allows the next update. */
+  private tick(group: Group): void {
+    this.pushNow();
+    if (group.window.length > 0) this.pushGroup(group, group.position);
   }
 
   private startWindow(): void {
@@ -186,6 +217,7 @@ export class Hub {
 
   private dropIfEmpty(group: Group): void {
     if (group.members.size > 0) return;
+    group.close();
     this.groups.delete(group.key);
     const { isExact, filter } = group.matcher;
     if (isExact) {

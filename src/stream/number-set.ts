@@ -17,6 +17,17 @@ export class NumberSet {
     this.bits[index] = (this.bits[index] as number) | (1 << (id & 31));
   }
 
+  delete(id: number): void {
+    const word = this.bits[id >>> 5];
+    if (word !== undefined) this.bits[id >>> 5] = word & ~(1 << (id & 31));
+  }
+
+  clone(): NumberSet {
+    const copy = new NumberSet();
+    copy.bits = this.bits.slice();
+    return copy;
+  }
+
   /** Members of this set that `other` lacks. */
   missingIn(other: NumberSet): number[] {
     const missing: number[] = [];

@@ -133,13 +133,22 @@ export class Session implements SocketHandler {
     this.heard = false;
     if (now - this.heardAt > this.hub.options.silentMs) return this.socket.terminate();
     if (isWaiting) return;
-    const isAtHead = [...this.subscriptions.values()].every(({ live }) => live);
-    this.send(encodeHeartbeat(this.log, isAtHead ? this.hub.position : null, this.binary));
+    this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
     this.socket.ping();
   }
 
   close(code: number, reason: string): void {
     this.socket.close(code, reason);
+  }
+
+  /** Everything up to here has been sent for all subscriptions; null if some are behind the head. */
+  private commonPosition(): number | null {
+    let position = this.hub.position;
+    for (const subscription of this.subscriptions.values()) {
+      if (!subscription.live) return null;
+      position = Math.min(position, this.hub.positionOf(subscription));
+    }
+    return position;
   }
 
   private sendAnnouncements(topics: readonly Topic[], shapes: readonly Shape[]): void {
@@ -156,13 +165,19 @@ export class Session implements SocketHandler {
         return this.subscribe(request);
       case "publish":
         return this.publish(request);
+      case "update": {
+        const subscription = this.subscriptions.get(request.id);
+        if (subscription) return subscription.update(request);
+        return this.answerRefusal(refuse(request.id, "unknown-id", `there is no subscription ${request.id}`));
+      }
       case "unsubscribe":
         if (this.end(request.id)) this.control({ type: "ack", id: request.id });
         else this.answerRefusal(refuse(request.id, "unknown-id", `there is no subscription ${request.id}`));
     }
   }
 
-  private subscribe({ id, filter, from }: Extract<Request, { type: "subscribe" }>): void {
+  private subscribe(request: Extract<Request, { type: "subscribe" }>): void {
+    const { id } = request;
     const { maxSubscriptions } = this.hub.options;
     if (this.isInUse(id)) {
       this.answerRefusal(refuse(id, "bad-id", `id ${id} is in use on this connection`));
@@ -170,7 +185,7 @@ export class Session implements SocketHandler {
       const problem = `this connection has ${maxSubscriptions} subscriptions, the most allowed`;
       this.answerRefusal(refuse(id, "too-many-subscriptions", problem));
     } else {
-      this.subscriptions.set(id, new Subscription(this, this.hub, id, filter, from));
+      this.subscriptions.set(id, new Subscription(this, this.hub, request));
     }
   }
 

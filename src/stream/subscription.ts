@@ -1,36 +1,46 @@
-import type { Log, LogRecord, Page } from "../log/contract.ts";
+import type { Latest, Log, Page } from "../log/contract.ts";
 import { parseCursor } from "../model/cursor.ts";
-import type { From, GapReason } from "../wire/messages.ts";
-import { encodeReadings, encodeSubscribed } from "./encode.ts";
+import type { From, GapReason, SubscribeMessage, UpdateMessage, ViewOptions } from "../wire/messages.ts";
+import { encodeReadings, encodeSubscribed, encodeView } from "./encode.ts";
 import type { Hub, Matcher } from "./hub.ts";
+import { NumberSet } from "./number-set.ts";
+import { type SentRecord, selectLatest, selectRecords, viewChanges } from "./selection.ts";
 import type { Session } from "./session.ts";
+import { View } from "./view.ts";
 
 /**
  * A cursor over the log. At the head it is a member of a group that the hub pushes to; behind the head it reads the log
- * page by page at its connection's pace; overtaken by the ring's tail it is told of the gap and starts from a snapshot.
+ * page by page at its connection's pace; overtaken by the ring's tail it is told of the gap and starts from a snapshot. One
+ * with a rate has no use for every reading: behind the head it takes what the topics that changed show now.
  */
 export class Subscription {
   readonly id: number;
   readonly filter: string;
   readonly session: Session;
   readonly matcher: Matcher;
-  /** At the head: the hub pushes, and the hub's position is this subscription's cursor. */
+  view: View;
+  /** Topics that the client was told are in the view's box. While live the group keeps it. */
+  inView = new NumberSet();
+  /** At the head: the hub pushes, and the group's position is this subscription's cursor. */
   live = false;
   private cursor = 0;
   private closed = false;
   private reading = false;
+  /** What an earlier connection told the client of the box is not known here. */
+  private resetsView = false;
   /** Where to start; null once the subscribe request has been answered. */
   private from: From | null;
   private readonly hub: Hub;
   private readonly log: Log;
 
-  constructor(session: Session, hub: Hub, id: number, filter: string, from: From) {
+  constructor(session: Session, hub: Hub, { id, filter, from, ...view }: Omit<SubscribeMessage, "type">) {
     this.session = session;
     this.hub = hub;
     this.log = hub.log;
     this.id = id;
     this.filter = filter;
     this.from = from;
+    this.view = new View(view);
     this.matcher = hub.matcherFor(filter);
     hub.advanceSoon(this);
   }
@@ -42,14 +52,34 @@ export class Subscription {
   advance(): void {
     if (this.closed || this.live || this.reading || this.session.isFull()) return;
     if (this.from !== null) this.start(this.from);
-    else if (this.cursor >= this.hub.position) this.hub.join(this, this.cursor);
-    else this.readOn();
+    else if (this.view.rate !== null) this.conflate();
+    else if (this.cursor < this.hub.position) this.readOn();
+    else this.arrive();
   }
 
   /** Gives up the push and goes on from `cursor` at the connection's pace. */
-  fallBehind(cursor: number): void {
+  fallBehind(cursor: number, inView: NumberSet): void {
     this.live = false;
     this.cursor = cursor;
+    this.inView = inView;
+  }
+
+  /** Changes what is wanted, from the place that has been reached. With a box, tells at once what came in and what left. */
+  update({ rate, bbox, where, fields }: UpdateMessage): void {
+    if (this.live) {
+      const { position, inView } = this.hub.part(this);
+      this.fallBehind(position, inView);
+    }
+    const had = this.view.bbox !== null;
+    this.view = new View(changed(this.view.options, { rate, bbox, where, fields }));
+    this.session.control({ type: "ack", id: this.id });
+    if (this.from === null && this.view.bbox !== null) {
+      const known = this.log.latest(this.filter);
+      // Without a box every topic was in view.
+      if (!had) for (const { topic } of known) this.inView.add(topic.id);
+      this.tellView(known);
+    }
+    this.hub.advanceSoon(this);
   }
 
   /** Ends it; nothing more is sent for its id. */
@@ -64,6 +94,7 @@ export class Subscription {
     if (typeof from === "object") this.resume(from.cursor);
     else {
       this.cursor = this.log.head;
+      if (from === "now" && this.view.bbox !== null) this.noteInView(this.log.latest(this.filter));
       this.confirm(from === "latest");
     }
     if (!this.closed) this.hub.advanceSoon(this);
@@ -77,7 +108,9 @@ export class Subscription {
     else if (cursor.seq > this.log.head) this.gap("ahead", null, null);
     else {
       this.cursor = cursor.seq;
-      if (cursor.seq + 1 < this.log.oldest) this.overtaken(this.log.oldest);
+      this.resetsView = this.view.bbox !== null;
+      // Who conflates has no use for what the ring dropped: what changed since is sent as it is now.
+      if (this.view.rate === null && cursor.seq + 1 < this.log.oldest) this.overtaken(this.log.oldest);
       else this.confirm(false);
     }
   }
@@ -89,8 +122,9 @@ export class Subscription {
     page.then(
       (result) => {
         this.reading = false;
+        if (this.closed || this.live) return;
         // A page that the connection has no room for is read again after the drain: memory stays bounded.
-        if (!this.closed && !this.session.isFull()) this.take(result);
+        if (!this.session.isFull()) this.take(result);
       },
       () => {
         this.reading = false;
@@ -101,21 +135,63 @@ export class Subscription {
 
   private take(page: Page): void {
     if (page.kind === "evicted") this.overtaken(page.oldest);
-    else this.deliver(page.records, page.through);
+    else this.deliver(page);
     this.hub.advanceSoon(this);
   }
 
   // What the hub has not pushed yet is left to the push, so that a member's position is always the hub's.
-  private deliver(records: readonly LogRecord[], through: number): void {
+  private deliver({ records, through }: Extract<Page, { kind: "records" }>): void {
     const limit = Math.max(this.hub.position, this.cursor);
     const matching = records.filter(({ seq, topic }) => seq <= limit && this.matcher.matches(topic));
     const cursor = Math.min(through, limit);
-    if (matching.length > 0) {
-      const { session } = this;
-      session.announce(matching);
-      session.send(encodeReadings(this.log, this.id, cursor, matching, session.binary));
-    }
+    const selected = selectRecords(this.view, this.inView, matching);
+    if (selected.length > 0) this.sendReadings(selected, cursor);
     this.cursor = cursor;
+  }
+
+  private sendReadings(records: readonly SentRecord[], cursor: number): void {
+    const { session } = this;
+    session.announce(records);
+    session.send(encodeReadings(this.log, this.id, cursor, records, session.binary));
+  }
+
+  // The members' view of a box is that of the log's head, so the head is where one joins them.
+  private arrive(): void {
+    if (this.view.bbox !== null && this.cursor <= this.hub.position) {
+      this.hub.pushNow();
+      if (!this.readToPosition()) return this.hub.advanceSoon(this);
+      this.tellView(this.log.latest(this.filter));
+    }
+    this.hub.join(this, this.cursor);
+  }
+
+  /** Reads what was pushed to the others in this very turn; false if that is more than a page or not in memory. */
+  private readToPosition(): boolean {
+    if (this.cursor >= this.hub.position) return true;
+    const page = this.log.read(this.cursor, this.hub.options.maxFrameBytes);
+    if (!(page instanceof Promise) && page.kind === "records") this.deliver(page);
+    return this.cursor >= this.hub.position;
+  }
+
+  private conflate(): void {
+    const known = this.log.latest(this.filter);
+    if (this.view.bbox !== null) this.tellView(known);
+    const news = selectLatest(
+      this.view,
+      known.filter(({ seq }) => seq > this.cursor),
+    );
+    const head = this.log.head;
+    const maxRecords = Math.max(1, Math.floor(this.hub.options.maxFrameBytes / bytesPerLatest));
+    for (let start = 0; start < news.length; start += maxRecords) {
+      if (this.session.isFull()) return;
+      const part = news.slice(start, start + maxRecords);
+      const isLast = start + maxRecords >= news.length;
+      // By seq, so that what was sent is known by the cursor alone.
+      this.cursor = isLast ? head : (part.at(-1)?.seq ?? head);
+      this.sendReadings(part, this.cursor);
+    }
+    this.cursor = head;
+    this.hub.join(this, head);
   }
 
   private overtaken(oldest: number): void {
@@ -131,8 +207,42 @@ export class Subscription {
 
   private confirm(withSnapshot: boolean): void {
     const { session } = this;
-    const snapshot = withSnapshot ? this.log.latest(this.filter) : null;
+    const known = withSnapshot ? this.log.latest(this.filter) : null;
+    if (known && this.view.bbox !== null) this.noteInView(known);
+    const snapshot = known && selectLatest(this.view, known);
     if (snapshot) session.announce(snapshot);
     session.send(encodeSubscribed(this.log, this.id, this.cursor, snapshot, session.binary));
   }
+
+  private noteInView(known: readonly Latest[]): void {
+    this.inView = new NumberSet();
+    for (const { topic, values } of known) {
+      if (this.view.contains(values) === true) this.inView.add(topic.id);
+    }
+  }
+
+  private tellView(known: readonly Latest[]): void {
+    const { entered, left } = viewChanges(this.view, this.inView, known);
+    const reset = this.resetsView;
+    if (entered.length === 0 && left.length === 0 && !reset) return;
+    this.resetsView = false;
+    const { session } = this;
+    const shown = selectLatest(this.view, entered);
+    session.announce(shown);
+    session.send(encodeView({ id: this.id, entered: shown, left, reset }, session.binary));
+  }
+}
+
+/** About what a topic's latest takes in a frame. */
+const bytesPerLatest = 128;
+
+type Changes = { readonly [Name in keyof ViewOptions]-?: ViewOptions[Name] | null | undefined };
+
+function changed(options: ViewOptions, changes: Changes): ViewOptions {
+  const merged: Record<string, unknown> = { ...options };
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) delete merged[name];
+    else if (value !== undefined) merged[name] = value;
+  }
+  return merged as ViewOptions;
 }

@@ -101,6 +101,8 @@ export function decodeJsonFrame(text: string): ServerMessage {
   }
   if (message.readings) return { ...message, readings: message.readings.map(fromJson) } as ServerMessage;
   if (message.snapshot) return { ...message, snapshot: message.snapshot.map(fromJson) } as ServerMessage;
+  if (message.entered)
+    return { ...message, entered: message.entered.map(fromJson) } as unknown as ServerMessage;
   return message as unknown as ServerMessage;
 }
 
@@ -113,6 +115,7 @@ interface JsonMessage {
   readonly type: string;
   readonly readings?: readonly JsonReading[];
   readonly snapshot?: readonly JsonReading[];
+  readonly entered?: readonly JsonReading[];
 }
 
 function fromJson(reading: JsonReading): WireReading {
@@ -126,9 +129,12 @@ function decodeControl(header: unknown, items: Iterable<unknown>, dictionary: Di
     throw new Error("a frame must begin with a map or an array");
   const message = header as ServerMessage;
   if (message.type === "welcome") dictionary.epoch = message.epoch;
-  if (message.type !== "subscribed" || message.snapshot === undefined) return message;
-  // In binary `snapshot` is only the number of bodies that follow.
-  return { ...message, snapshot: readBodies(items, dictionary) };
+  // In binary these are only the number of bodies that follow.
+  if (message.type === "subscribed" && message.snapshot !== undefined) {
+    return { ...message, snapshot: readBodies(items, dictionary) };
+  }
+  if (message.type === "view") return { ...message, entered: readBodies(items, dictionary) };
+  return message;
 }
 
 function readBodies(items: Iterable<unknown>, dictionary: Dictionary): WireReading[] {

@@ -11,11 +11,43 @@ export const maxRequestBytes = 65_536;
 /** Where a subscription starts. */
 export type From = "latest" | "now" | { readonly cursor: string };
 
-export interface SubscribeMessage {
+/** `[west, south, east, north]` in degrees; a box whose west is east of its east crosses the date line. */
+export type Bbox = readonly [number, number, number, number];
+
+/** A condition on one value. `exists` needs no value; the others do not hold where the field is absent. */
+export interface Condition {
+  readonly field: string;
+  readonly op: "==" | "!=" | "<" | "<=" | ">" | ">=" | "exists";
+  readonly value?: number | string | boolean;
+}
+
+/** What a subscription wants of the readings that match its filter. */
+export interface ViewOptions {
+  /** At most so many updates a second per topic; the latest wins, and the last one is always sent. */
+  readonly rate?: number;
+  /** Only what is in this box; `view` messages tell what came in and what left. */
+  readonly bbox?: Bbox;
+  /** All of them must hold. */
+  readonly where?: readonly Condition[];
+  /** Only these values. */
+  readonly fields?: readonly string[];
+}
+
+export interface SubscribeMessage extends ViewOptions {
   readonly type: "subscribe";
   readonly id: number;
   readonly filter: string;
   readonly from: From;
+}
+
+/** Changes the options that are named, from now on; null takes one away. */
+export interface UpdateMessage {
+  readonly type: "update";
+  readonly id: number;
+  readonly rate?: number | null;
+  readonly bbox?: Bbox | null;
+  readonly where?: readonly Condition[] | null;
+  readonly fields?: readonly string[] | null;
 }
 
 export interface UnsubscribeMessage {
@@ -37,7 +69,12 @@ export interface HelloMessage {
   readonly token?: string;
 }
 
-export type ClientMessage = HelloMessage | SubscribeMessage | UnsubscribeMessage | PublishMessage;
+export type ClientMessage =
+  | HelloMessage
+  | SubscribeMessage
+  | UpdateMessage
+  | UnsubscribeMessage
+  | PublishMessage;
 
 /** A reading as clients see it. In JSON `time` and `times` are ISO 8601 text, in this type epoch milliseconds. */
 export interface WireReading {
@@ -45,7 +82,7 @@ export interface WireReading {
   readonly topic: string;
   readonly time: number;
   readonly values: Values;
-  /** Only in snapshots: observation time of each value that is older than `time`. */
+  /** In snapshots, `entered` and conflated readings: observation time of each value that is older than `time`. */
   readonly times?: Readonly<Record<string, number>>;
 }
 
@@ -78,6 +115,15 @@ export type ServerMessage =
       readonly reason: GapReason;
       readonly from: number | null;
       readonly to: number | null;
+    }
+  | {
+      /** With a `bbox`: what came into the box, with its latest values, and the topics that left it. */
+      readonly type: "view";
+      readonly id: number;
+      readonly entered: readonly WireReading[];
+      readonly left: readonly string[];
+      /** After a resume: what is not in `entered` is not in view, whatever was told before. */
+      readonly reset?: boolean;
     }
   | { readonly type: "ack"; readonly id: number }
   | {

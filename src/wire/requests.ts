@@ -2,7 +2,14 @@ import { decode } from "@msgpack/msgpack";
 import { type StreamErrorCode, streamErrors } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
 import { maxTopicBytes } from "../model/topic.ts";
-import { type ClientMessage, type From, maxRequestBytes, type PublishMessage } from "./messages.ts";
+import {
+  type ClientMessage,
+  type From,
+  maxRequestBytes,
+  type PublishMessage,
+  type ViewOptions,
+} from "./messages.ts";
+import { readViewOptions } from "./view-options.ts";
 
 /** A request that cannot be carried out, ready to be answered. */
 export interface Refusal {
@@ -52,9 +59,9 @@ function checkRequest(message: Record<string, unknown>): Request | Refusal {
   const type = message["type"];
   if (type === "hello") return checkHello(message);
   const id = message["id"];
-  const isKnown = type === "subscribe" || type === "unsubscribe" || type === "publish";
+  const isKnown = type === "subscribe" || type === "update" || type === "unsubscribe" || type === "publish";
   if (!isKnown) {
-    if (type === "update" || type === "command") {
+    if (type === "command") {
       return refuse(usableId(id), "not-supported", `\`${type}\` is not available`);
     }
     return refuse(usableId(id), "unknown-type", `unknown type ${describe(type)}`);
@@ -62,6 +69,7 @@ function checkRequest(message: Record<string, unknown>): Request | Refusal {
   const usable = usableId(id);
   if (usable === null) return refuse(null, "bad-id", `id ${describe(id)} cannot be used`);
   if (type === "publish") return checkPublish(usable, message);
+  if (type === "update") return checkUpdate(usable, message);
   return type === "subscribe" ? checkSubscribe(usable, message) : { type, id: usable };
 }
 
@@ -72,7 +80,7 @@ function checkHello(message: Record<string, unknown>): Request | Refusal {
   return { type: "hello", token };
 }
 
-const unsupportedOptions = ["rate", "bbox", "where", "fields", "speed"] as const;
+const unsupportedOptions = ["speed"] as const;
 
 function checkSubscribe(id: number, message: Record<string, unknown>): Request | Refusal {
   const filter = message["filter"];
@@ -85,7 +93,14 @@ function checkSubscribe(id: number, message: Record<string, unknown>): Request |
   }
   const from = checkFrom(message["from"]);
   if (from === null) return refuse(id, "bad-from", `cannot start from ${describe(message["from"])}`);
-  return { type: "subscribe", id, filter, from };
+  const options = readViewOptions(message, false);
+  if (typeof options === "string") return refuse(id, "bad-option", options);
+  return { type: "subscribe", id, filter, from, ...(options as ViewOptions) };
+}
+
+function checkUpdate(id: number, message: Record<string, unknown>): Request | Refusal {
+  const options = readViewOptions(message, true);
+  return typeof options === "string" ? refuse(id, "bad-option", options) : { type: "update", id, ...options };
 }
 
 function checkFrom(from: unknown): From | null {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Log, LogUnavailable } from "../../src/log/contract.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import type { Packet } from "../../src/model/packet.ts";
+import type { Values } from "../../src/model/reading.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 import { defaultStreamOptions, type StreamOptions } from "../../src/stream/options.ts";
 import { type OnPublish, type StreamServer, startStream } from "../../src/stream/stream.ts";
@@ -211,9 +212,9 @@ export function sessionSuite(name: string, start: StartTransport): void {
       expect(gap.to).toBeGreaterThanOrEqual(6);
       const { snapshot, cursor } = await client.next("subscribed", 1);
       expect(snapshot?.map(({ topic, values }) => [topic, values["n"]])).toEqual([
-        ["gps/d0", 999],
         ["gps/d1", 997],
         ["gps/d2", 998],
+        ["gps/d0", 999],
       ]);
       expect(cursor).toBe(`${log.epoch}:1000`);
       await append(log, gpsReading("d0", { n: 1_000 }));
@@ -271,8 +272,18 @@ export function sessionSuite(name: string, start: StartTransport): void {
           "bad-from",
           /not one that this gateway/,
         ],
-        [{ type: "subscribe", id: 1, filter: "#", rate: 1 }, "not-supported", /rate/],
-        [{ type: "update", id: 4 }, "not-supported", /update/],
+        [{ type: "subscribe", id: 1, filter: "#", speed: 1 }, "not-supported", /speed/],
+        [{ type: "subscribe", id: 1, filter: "#", rate: 0 }, "bad-option", /rate/],
+        [{ type: "subscribe", id: 1, filter: "#", bbox: [1, 2, 3] }, "bad-option", /bbox/],
+        [{ type: "subscribe", id: 1, filter: "#", bbox: [1, 9, 3, 2] }, "bad-option", /south first/],
+        [
+          { type: "subscribe", id: 1, filter: "#", where: [{ field: "a", op: "~", value: 1 }] },
+          "bad-option",
+          /where\[0\]/,
+        ],
+        [{ type: "subscribe", id: 1, filter: "#", fields: [] }, "bad-option", /fields/],
+        [{ type: "update", id: 3, rate: 1 }, "unknown-id", /no subscription 3/],
+        [{ type: "command", id: 4 }, "not-supported", /command/],
         [{ type: "publish", id: 4, payload: "x" }, "bad-topic", /missing/],
         [{ type: "publish", id: 4, topic: "", payload: "x" }, "bad-topic", /empty/],
         [{ type: "publish", id: 4, topic: "a/#", payload: "x" }, "bad-topic", /wildcard/],
@@ -294,7 +305,7 @@ export function sessionSuite(name: string, start: StartTransport): void {
       await client.next("subscribed", 1);
       client.send({ type: "subscribe", id: 1, filter: "#" });
       client.send({ type: "subscribe", id: 2, filter: "#" });
-      expect((await client.next("error", 1, 6)).code).toBe("bad-id");
+      expect((await client.next("error", 1, 11)).code).toBe("bad-id");
       expect((await client.next("error", 2)).code).toBe("too-many-subscriptions");
     });
 
@@ -395,6 +406,132 @@ export function sessionSuite(name: string, start: StartTransport): void {
       await other.next("subscribed", 2);
     });
 
+    it("sends only what the conditions and the wanted fields let through", async () => {
+      const { log, server } = await serve();
+      await append(
+        log,
+        gpsReading("slow", { speedKmh: 10 }),
+        gpsReading("fast", { speedKmh: 90, note: "n" }),
+      );
+      const client = await join(server);
+      const where = [{ field: "speedKmh", op: ">=", value: 50 }];
+      client.send({ type: "subscribe", id: 1, filter: "gps/#", where, fields: ["speedKmh", "note"] });
+      const { snapshot } = await client.next("subscribed", 1);
+      expect(snapshot?.map(({ topic, values }) => [topic, values])).toEqual([
+        ["gps/fast", { speedKmh: 90, note: "n" }],
+      ]);
+      await append(
+        log,
+        gpsReading("slow", { speedKmh: 49.9 }),
+        gpsReading("fast", {}),
+        gpsReading("slow", { speedKmh: 50 }),
+      );
+      const [reading] = await client.untilReadings(1, 1);
+      expect(reading).toMatchObject({ seq: 5, topic: "gps/slow", values: { speedKmh: 50 } });
+      client.send({ type: "update", id: 1, where: null, fields: ["lat"] });
+      await client.next("ack", 1);
+      await append(log, gpsReading("slow", {}));
+      expect((await client.untilReadings(1, 2))[1]).toMatchObject({ seq: 6, values: { lat: 60.17 } });
+    });
+
+    it("tells exactly what comes into a box and leaves it, and moves the box", async () => {
+      const { log, server } = await serve();
+      const at = (device: string, lat: number, lon: number, more: Values = {}) => ({
+        domain: "gps" as const,
+        device,
+        time: time + log.head * 1_000,
+        values: { lat, lon, ...more },
+      });
+      await append(log, at("in", 60.5, 24.5, { batteryPct: 80 }), at("out", 50, 10));
+      const client = await join(server);
+      client.send({ type: "subscribe", id: 1, filter: "gps/#", bbox: [24, 60, 25, 61] });
+      const { snapshot } = await client.next("subscribed", 1);
+      expect(snapshot?.map(({ topic }) => topic)).toEqual(["gps/in"]);
+      await append(log, at("out", 60.1, 24.1));
+      const entered = await client.next("view", 1);
+      expect(entered.entered.map(({ topic }) => topic)).toEqual(["gps/out"]);
+      expect(entered.left).toEqual([]);
+      await append(log, at("in", 61.5, 24.5));
+      expect(await client.next("view", 1, 1)).toMatchObject({ entered: [], left: ["gps/in"] });
+      client.send({ type: "update", id: 1, bbox: [24, 61, 25, 62] });
+      const moved = await client.next("view", 1, 2);
+      expect(moved.left).toEqual(["gps/out"]);
+      expect(moved.entered).toMatchObject([
+        { topic: "gps/in", values: { lat: 61.5, lon: 24.5, batteryPct: 80 } },
+      ]);
+      await append(log, at("out", 60.1, 24.2), at("in", 61.6, 24.5));
+      expect((await client.untilReadings(1, 2)).map(({ topic }) => topic)).toEqual(["gps/out", "gps/in"]);
+    });
+
+    it("goes on with a box from a cursor, and says afresh what is in it", async () => {
+      const { log, server } = await serve();
+      const at = (device: string, lat: number) => ({
+        domain: "gps" as const,
+        device,
+        time: time + log.head,
+        values: { lat, lon: 1 },
+      });
+      await append(log, at("a", 5), at("b", 5));
+      await append(log, at("a", 50));
+      const client = await join(server);
+      client.send({
+        type: "subscribe",
+        id: 1,
+        filter: "gps/#",
+        bbox: [0, 0, 10, 10],
+        from: { cursor: `${log.epoch}:2` },
+      });
+      const view = await client.next("view", 1);
+      expect(view).toMatchObject({ reset: true, left: [] });
+      expect(view.entered.map(({ topic }) => topic)).toEqual(["gps/b"]);
+    });
+
+    it("conflates to a rate, and always ends on the latest value", async () => {
+      const { log, server } = await serve();
+      const client = await join(server);
+      client.send({ type: "subscribe", id: 1, filter: "gps/#", rate: 10, from: "now" });
+      await client.next("subscribed", 1);
+      const started = performance.now();
+      for (let n = 0; n < 300; n++) {
+        await append(log, gpsReading("a", { n }, time + n), gpsReading("b", { n }, time + n));
+      }
+      const seen = (topic: string) => client.readings(1).filter((reading) => reading.topic === topic);
+      await client.until(
+        () => seen("gps/a").at(-1)?.values["n"] === 299 && seen("gps/b").at(-1)?.values["n"] === 299,
+        "the latest values",
+      );
+      const periods = (performance.now() - started) / 100;
+      expect(seen("gps/a").length).toBeLessThanOrEqual(periods + 2);
+      const seqs = client.readings(1).map(({ seq }) => seq);
+      expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
+      const late = {
+        domain: "gps" as const,
+        device: "a",
+        time: time - 60_000,
+        values: { lat: 1, lon: 1, n: -1 },
+      };
+      await append(log, late, gpsReading("c", {}));
+      await client.until(() => seen("gps/c").length > 0, "another topic");
+      expect(seen("gps/a").at(-1)?.values["n"]).toBe(299);
+    });
+
+    it("gives a conflated subscription that comes back only what changed, as it is now", async () => {
+      const { log, server } = await serve();
+      for (let n = 0; n < 100; n++) await append(log, gpsReading(n < 50 ? "early" : "a", { n }, time + n));
+      const client = await join(server);
+      client.send({
+        type: "subscribe",
+        id: 1,
+        filter: "gps/#",
+        rate: 5,
+        from: { cursor: `${log.epoch}:60` },
+      });
+      expect(await client.untilReadings(1, 1)).toMatchObject([
+        { seq: 100, topic: "gps/a", values: { n: 99 } },
+      ]);
+      expect(client.cursor(1)).toBe(`${log.epoch}:100`);
+    });
+
     it("survives frames that are no messages, and closes on who sends nothing else", async () => {
       const { server } = await serve();
       const client = await join(server);
@@ -402,7 +539,7 @@ export function sessionSuite(name: string, start: StartTransport): void {
         subprotocol === "fieldcast.v1.json" ? "{oops" : Uint8Array.of(0xdd, 0x00, 0xff, 0xff, 0xff);
       client.sendRaw(junk);
       expect((await client.next("error")).code).toBe("bad-message");
-      for (let i = 0; i < 150; i++) client.sendRaw(junk);
+      for (let i = 0; i < 150; i++) void client.sendRaw(junk);
       expect(await client.untilClosed()).toBe(4501);
       await join(server);
     });
