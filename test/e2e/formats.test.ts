@@ -1,33 +1,31 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectAsync, type MqttClient } from "mqtt";
-import { beforeAll, describe, expect, it } from "vitest";
+import { connectAsync } from "mqtt";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gateway, startGateway } from "../../src/app/gateway.ts";
 import { loadConfig } from "../../src/app/load-config.ts";
-import { messagePayload } from "../../src/formats/decode-file.ts";
+import { messagePayload, type ReadingRow } from "../../src/formats/decode-file.ts";
 import { allFormats } from "../../src/formats/registry.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 import type { WireReading } from "../../src/wire/messages.ts";
+import { type FixtureMessage, fixtureFiles } from "../formats/fixtures.ts";
 import { StreamClient } from "../support/stream-client.ts";
 
-interface ExpectedReading {
-  readonly domain: string;
-  readonly device: string;
-  readonly channel?: string;
-  readonly time: string;
-  readonly values: Readonly<Record<string, unknown>>;
-}
-
-interface Message {
+type Message = FixtureMessage & {
   readonly [key: string]: unknown;
-  readonly name: string;
-  readonly topic: string;
-  readonly receivedAt: string;
-  readonly context?: { readonly timezone?: string };
-  readonly expected: { readonly readings: readonly ExpectedReading[]; readonly rejected: string | null };
+  readonly group?: string;
+  readonly step?: number;
+};
+
+/** Messages for one gateway, in the order in which they are published, and the contexts in its config. */
+interface Run {
+  readonly messages: readonly Message[];
+  readonly contexts: readonly object[];
 }
 
 interface Quarantined {
+  readonly id: number;
   readonly topic: string;
   readonly reason: string;
   readonly payloadBase64: string;
@@ -39,64 +37,82 @@ interface Outcome {
   readonly quarantined: readonly Quarantined[];
 }
 
-const folder = join(import.meta.dirname, "../fixtures/formats");
+const configFolder = mkdtempSync(join(tmpdir(), "fieldcast-formats-"));
+afterAll(() => rmSync(configFolder, { recursive: true }));
 
-function messagesOf(format: string): Message[] {
-  return readdirSync(join(folder, format))
-    .filter((file) => file.endsWith(".json"))
-    .flatMap((file) => JSON.parse(readFileSync(join(folder, format, file), "utf8")) as Message[]);
+/**
+ * Formats that keep a date or a packet's id for the packets after it: here a message without a group would be read in
+ * the light of the one before, so it has a gateway of its own.
+ */
+const carriesOver: ReadonlySet<string> = new Set(["nmea", "meshtastic"]);
+
+/** One run for each group, and for each context of the messages without one. */
+function runsOf(format: string, messages: readonly Message[]): Run[] {
+  const byKey = new Map<string, Message[]>();
+  for (const [at, message] of messages.entries()) {
+    const alone = carriesOver.has(format) ? `message ${at}` : `context ${JSON.stringify(message.context)}`;
+    const key = message.group ?? alone;
+    byKey.set(key, [...(byKey.get(key) ?? []), message]);
+  }
+  return [...byKey.values()].map((together) => {
+    const isGroup = together[0]?.group !== undefined;
+    const sorted = isGroup ? together.toSorted((a, b) => (a.step ?? 0) - (b.step ?? 0)) : together;
+    const context = Object.assign({}, ...sorted.map((message) => message.context));
+    const topics = isGroup ? ["#"] : [...new Set(sorted.map(({ topic }) => topic))];
+    const hasContext = Object.keys(context).length > 0;
+    return { messages: sorted, contexts: hasContext ? topics.map((topic) => ({ ...context, topic })) : [] };
+  });
 }
 
 /** The topic that the contract gives a reading; written out here so that the test does not ask the code it tests. */
-function expectedTopic({ domain, device, channel }: ExpectedReading): string {
+function expectedTopic({ domain, device, channel }: ReadingRow): string {
   const encode = (id: string) => id.replace(/[%+#\p{Cc}]/gu, encodeURIComponent);
   return [domain, encode(device), ...(channel === undefined ? [] : [encode(channel)])].join("/");
 }
 
-/** Publishes the messages one after the other, each at its own instant, and sorts out what came of each. */
-async function publishAll(
-  messages: readonly Message[],
-  timezone: string | undefined,
-): Promise<Map<Message, Outcome>> {
-  const time = { now: 0 };
-  const flags = {
-    "mqtt.port": "0",
-    "http.port": "0",
-    "ring.engine": "memory",
-    "ring.maxAgeHours": "1000000",
-    ...(timezone !== undefined && { timezone }),
+async function startFor({ contexts }: Run, name: string, time: { readonly now: number }): Promise<Gateway> {
+  const file = join(configFolder, `${name}.yaml`);
+  const settings = {
+    mqtt: { port: 0 },
+    http: { port: 0 },
+    ring: { engine: "memory", maxAgeHours: 1_000_000 },
+    stream: { batchMs: 0 },
+    contexts,
   };
-  const config = loadConfig({ flags, env: {}, file: null });
-  const gateway = await startGateway(config, { logger: silentLogger, clock: { now: () => time.now } });
+  writeFileSync(file, JSON.stringify(settings));
+  const config = loadConfig({ flags: {}, env: {}, file });
+  return startGateway(config, { logger: silentLogger, clock: { now: () => time.now } });
+}
+
+/** Publishes the messages one after the other, each at its own instant, and sorts out what came of each. */
+async function publishAll(run: Run, name: string): Promise<Map<Message, Outcome>> {
+  const time = { now: 0 };
+  const gateway = await startFor(run, name, time);
   const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`, { clientId: "fixtures" });
   const client = await StreamClient.open(gateway.httpPort, "fieldcast.v1.json");
   client.send({ type: "subscribe", id: 1, filter: "#", from: "now" });
   await client.next("subscribed", 1);
-  const ends: { message: Message; head: number; packets: number }[] = [];
-  for (const message of messages) {
+  const ends: { message: Message; head: number; packetId: number }[] = [];
+  for (const message of run.messages) {
     time.now = Date.parse(message.receivedAt);
-    await publish(device, message);
-    ends.push({ message, ...(await counts(gateway)) });
+    await device.publishAsync(message.topic, payloadOf(message), { qos: 1 });
+    const { head } = await getJson<{ head: number }>(gateway, "/readyz");
+    const [newest] = await quarantine(gateway, "limit=1");
+    ends.push({ message, head, packetId: newest?.id ?? 0 });
   }
   const readings = await client.untilReadings(1, ends.at(-1)?.head ?? 0);
-  const quarantined = await quarantine(gateway);
+  const outcomes = new Map<Message, Outcome>();
+  let [fromSeq, fromId] = [0, 0];
+  for (const { message, head, packetId } of ends) {
+    const own = packetId > fromId ? `since=${fromId}&before=${packetId + 1}` : null;
+    const quarantined = own === null ? [] : await quarantine(gateway, own);
+    outcomes.set(message, { readings: readings.slice(fromSeq, head), quarantined });
+    [fromSeq, fromId] = [head, packetId];
+  }
   client.close();
   await device.endAsync();
   await gateway.close();
-  const outcomes = new Map<Message, Outcome>();
-  let [fromSeq, fromPacket] = [0, 0];
-  for (const { message, head, packets } of ends) {
-    outcomes.set(message, {
-      readings: readings.slice(fromSeq, head),
-      quarantined: quarantined.slice(fromPacket, packets),
-    });
-    [fromSeq, fromPacket] = [head, packets];
-  }
   return outcomes;
-}
-
-async function publish(device: MqttClient, message: Message): Promise<void> {
-  await device.publishAsync(message.topic, payloadOf(message), { qos: 1 });
 }
 
 function payloadOf(message: Message): Buffer {
@@ -105,28 +121,25 @@ function payloadOf(message: Message): Buffer {
   return Buffer.from(payload);
 }
 
-async function counts(gateway: Gateway): Promise<{ head: number; packets: number }> {
-  const ready = await fetch(`http://127.0.0.1:${gateway.httpPort}/readyz`);
-  const { head } = (await ready.json()) as { head: number };
-  return { head, packets: (await quarantine(gateway)).length };
+async function getJson<Body>(gateway: Gateway, path: string): Promise<Body> {
+  return (await (await fetch(`http://127.0.0.1:${gateway.httpPort}${path}`)).json()) as Body;
 }
 
-/** Oldest first. */
-async function quarantine(gateway: Gateway): Promise<Quarantined[]> {
-  const response = await fetch(`http://127.0.0.1:${gateway.httpPort}/api/v1/quarantine?limit=1000`);
-  return ((await response.json()) as { packets: Quarantined[] }).packets.reverse();
+/** Newest first. */
+async function quarantine(gateway: Gateway, query: string): Promise<readonly Quarantined[]> {
+  const { packets } = await getJson<{ packets: Quarantined[] }>(gateway, `/api/v1/quarantine?${query}`);
+  return packets;
 }
 
 describe.each(allFormats.map(({ name }) => name))("%s over MQTT to a WebSocket", (format) => {
-  const messages = messagesOf(format);
+  const messages = fixtureFiles(format).flatMap((file) => file.messages as readonly Message[]);
   const outcomes = new Map<Message, Outcome>();
 
   beforeAll(async () => {
-    const zones = new Set(messages.map(({ context }) => context?.timezone));
-    for (const zone of zones) {
-      const ofZone = messages.filter(({ context }) => context?.timezone === zone);
-      for (const [message, outcome] of await publishAll(ofZone, zone)) outcomes.set(message, outcome);
-    }
+    const done = await Promise.all(
+      runsOf(format, messages).map((run, at) => publishAll(run, `${format}-${at}`)),
+    );
+    for (const [message, outcome] of done.flatMap((one) => [...one])) outcomes.set(message, outcome);
   });
 
   it.each(messages.map((message) => [message.name, message] as const))("%s", (_name, message) => {
