@@ -102,12 +102,25 @@ async function fetchAll(url: string): Promise<IdPacket[]> {
     const { packets } = await request<{ packets: ListedPacket[] }>(url, "GET", path);
     const last = packets.at(-1);
     if (!last) return all.reverse();
-    for (const { id, topic, client, receivedAt, payloadBase64 } of packets) {
-      const payload = Buffer.from(payloadBase64, "base64");
-      all.push({ id, topic, client, payload, receivedAt: Date.parse(receivedAt) });
+    for (const listed of packets) {
+      const packet = await fetchWhole(url, listed);
+      if (packet) all.push(packet);
     }
     before = last.id;
   }
+}
+
+/** The packet with its whole payload, of which a list shows the beginning; null if it has left the quarantine since. */
+async function fetchWhole(url: string, listed: ListedPacket): Promise<IdPacket | null> {
+  const { id, topic, client, receivedAt, payloadBytes } = listed;
+  let payload = Buffer.from(listed.payloadBase64, "base64");
+  if (payload.length < payloadBytes) {
+    const response = await send(url, "GET", `/api/v1/quarantine/${id}`);
+    if (response.status === 404) return null;
+    const whole = await answerOf<ListedPacket>(response);
+    payload = Buffer.from(whole.payloadBase64, "base64");
+  }
+  return { id, topic, client, payload, receivedAt: Date.parse(receivedAt) };
 }
 
 interface ListedPacket {
@@ -115,6 +128,8 @@ interface ListedPacket {
   readonly topic: string;
   readonly client: string | null;
   readonly receivedAt: string;
+  /** Length of the whole payload. */
+  readonly payloadBytes: number;
   readonly payloadBase64: string;
 }
 
@@ -146,11 +161,18 @@ function toRow({
 
 /** @throws Error that says what the gateway answered, or that it cannot be reached */
 async function request<Answer>(url: string, method: "GET" | "POST", path: string): Promise<Answer> {
+  return answerOf(await send(url, method, path));
+}
+
+function send(url: string, method: "GET" | "POST", path: string): Promise<Response> {
   const signal = AbortSignal.timeout(requestTimeoutMs);
-  const response = await fetch(new URL(path, url), { method, signal }).catch((error: Error) => {
+  return fetch(new URL(path, url), { method, signal }).catch((error: Error) => {
     const cause = error.cause instanceof Error ? error.cause.message : error.message;
     throw new Error(`the gateway cannot be reached (${cause}); is it running? Without one, use --data-dir`);
   });
+}
+
+async function answerOf<Answer>(response: Response): Promise<Answer> {
   if (!response.ok)
     throw new Error(`the gateway answered ${response.status}: ${(await response.text()).trim()}`);
   return (await response.json()) as Answer;

@@ -1,4 +1,4 @@
-import type { Log, QuarantineQuery } from "../log/contract.ts";
+import type { Log, QuarantineQuery, StoredPacket } from "../log/contract.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { HttpReply, HttpRequest } from "../model/http.ts";
 import { isoTime, type Reading } from "../model/reading.ts";
@@ -18,26 +18,40 @@ export type RetryQuarantine = (
 >;
 
 const maxPage = 1_000;
+/** A page is made in one go on the main thread, a few milliseconds at this size; who wants more asks for the next. */
+const maxPageBytes = 1024 * 1024;
+/** Longer payloads are cut to this length in a list. */
+const previewBytes = 4 * 1024;
 
 /**
- * `GET /api/v1/quarantine`: quarantined packets, newest first. `topic` is an MQTT filter, `format` a format's name (empty: no
- * format claims the topic), `before` and `since` are ids.
+ * `GET /api/v1/quarantine`: quarantined packets, newest first, about 1 MiB of them at most. `topic` is an MQTT filter,
+ * `format` a format's name (empty: no format claims the topic), `before` and `since` are ids. Of a payload that is longer
+ * than what stands in `payloadBase64`, as `payloadBytes` tells, `GET /api/v1/quarantine/<id>` gives the whole.
  */
 export async function listQuarantine(log: Log, { query }: HttpRequest): Promise<HttpReply> {
   const asked = readQuery(query);
   if (typeof asked === "string") return json(400, { error: asked });
-  const packets = await log.quarantined(asked.limit, asked.query);
-  return json(200, {
-    packets: packets.map(({ id, topic, payload, receivedAt, client, format, reason }) => ({
-      id,
-      receivedAt: isoTime(receivedAt),
-      topic,
-      client,
-      format,
-      reason,
-      payloadBase64: Buffer.from(payload).toString("base64"),
-    })),
-  });
+  const packets = await log.quarantined(asked.limit, { ...asked.query, previewBytes });
+  return json(200, { packets: packets.map(present) });
+}
+
+/** `GET /api/v1/quarantine/<id>`: one packet with its whole payload. */
+export async function showQuarantined(log: Log, id: number): Promise<HttpReply> {
+  const [packet] = await log.quarantined(1, { after: id - 1, before: id + 1 });
+  return packet ? json(200, present(packet)) : json(404, { error: `no packet ${id} is in quarantine` });
+}
+
+function present({ id, topic, payload, payloadBytes, receivedAt, client, format, reason }: StoredPacket) {
+  return {
+    id,
+    receivedAt: isoTime(receivedAt),
+    topic,
+    client,
+    format,
+    reason,
+    payloadBytes,
+    payloadBase64: Buffer.from(payload).toString("base64"),
+  };
 }
 
 /** `POST /api/v1/quarantine/retry`: with the same parameters, but oldest first. */
@@ -74,6 +88,7 @@ function readQuery(query: URLSearchParams): { limit: number; query: QuarantineQu
   return {
     limit: (limit as number | null) ?? 100,
     query: {
+      maxPageBytes,
       ...(before !== null && { before: before as number }),
       ...(after !== null && { after: after as number }),
       ...(filter !== null && { filter }),

@@ -3,7 +3,7 @@ import { filterProblem } from "../model/filter.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
 import { isoTime } from "../model/reading.ts";
 import { json } from "./json.ts";
-import { listQuarantine, type RetryQuarantine, retryQuarantine } from "./quarantine.ts";
+import { listQuarantine, type RetryQuarantine, retryQuarantine, showQuarantined } from "./quarantine.ts";
 import type { StaticFiles } from "./static.ts";
 
 export interface HttpDependencies {
@@ -52,9 +52,11 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     }
     const routes = isPost ? posts : gets;
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-    if (!route) return files.serve(request);
+    const packetId = /^\/api\/v1\/quarantine\/(\d{1,15})$/.exec(path)?.[1];
     try {
-      return await route(request);
+      if (route) return await route(request);
+      if (packetId !== undefined) return await showQuarantined(log, Number(packetId));
+      return files.serve(request);
     } catch (error) {
       if (error instanceof LogUnavailable) return json(503, { error: error.message });
       throw error;

@@ -35,6 +35,11 @@ export interface Latest {
   readonly times: Readonly<Record<string, number>> | null;
 }
 
+export interface LatestPage {
+  readonly entries: readonly Latest[];
+  readonly next: number | null;
+}
+
 /** A stretch of the log, or the word that the log no longer has what comes after the asked position. */
 export type Page =
   | {
@@ -85,6 +90,17 @@ export interface QuarantineQuery {
   /** Only those that this format tried; null for those that no format claims. */
   readonly format?: string | null;
   readonly oldestFirst?: boolean;
+  /** Longer payloads are cut to this length; absent: they come whole. */
+  readonly previewBytes?: number;
+  /** The page ends when its payloads (as cut), topics and reasons reach this; absent: some mebibytes. */
+  readonly maxPageBytes?: number;
+}
+
+/** A packet as it comes out of the quarantine. */
+export interface StoredPacket extends QuarantinedPacket {
+  readonly id: number;
+  /** Length of the whole payload, which is longer than `payload` if that was cut. */
+  readonly payloadBytes: number;
 }
 
 /** The state of the log for health checks. */
@@ -123,6 +139,11 @@ export interface Log {
   read(after: number, maxBytes: number): Page | Promise<Page>;
   /** Latest of every topic that matches the MQTT filter. */
   latest(filter: string): Latest[];
+  /**
+   * A part of what `latest` gives, in the order of topic ids: at most `limit` topics with an id above `after`, or fewer when
+   * many do not match. Go on with `next` as `after`; null when there is no more.
+   */
+  latestPage(filter: string, after: number, limit: number): LatestPage;
   /** The topic with this id, if the log still knows it. */
   topic(id: number): Topic | undefined;
   /** The field names and decimals of a body's shape (wire/PROTOCOL.md, "Shapes"). */
@@ -133,10 +154,7 @@ export interface Log {
    * Up to `limit` quarantined packets, newest first unless the query says otherwise; fewer if they are large.
    * @throws LogUnavailable (as rejection) when the store cannot be read
    */
-  quarantined(
-    limit: number,
-    query?: QuarantineQuery,
-  ): Promise<(QuarantinedPacket & { readonly id: number })[]>;
+  quarantined(limit: number, query?: QuarantineQuery): Promise<StoredPacket[]>;
   health(): LogHealth;
   /** Commits what was appended, then releases the store. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Shape } from "../wire/body.ts";
-import type { QuarantineQuery, Topic } from "./contract.ts";
+import type { QuarantineQuery, StoredPacket, Topic } from "./contract.ts";
 
 /** A topic's latest as the engine keeps it. */
 export interface LatestRow {
@@ -70,10 +70,8 @@ export type EnginePage =
       readonly oldest: number;
     };
 
-/** Payload bytes at which a page of quarantined packets ends. */
+/** Bytes at which a page of quarantined packets ends, unless the query says otherwise. */
 export const maxQuarantinePageBytes = 8 * 1024 * 1024;
-
-export type StoredPacket = QuarantinedPacket & { readonly id: number };
 
 /**
  * Where the log is stored. The log calls `open` first, then has at most one `commit` under way; reads may overlap with it.
@@ -98,8 +96,8 @@ export interface LogEngine {
    */
   read(after: number, maxBytes: number): Promise<EnginePage>;
   /**
-   * Ids grow and are never used twice in an epoch. A page ends when its payloads reach `maxQuarantinePageBytes`, with at
-   * least one packet if there is one.
+   * Ids grow and are never used twice in an epoch. A page ends when it reaches its size in bytes, with at least one packet
+   * if there is one.
    */
   quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]>;
   /** Releases the store. What was committed is there when it is opened again. */

@@ -6,19 +6,21 @@ import { Commit, commitPart } from "./commit.ts";
 import {
   type Append,
   type Latest,
+  type LatestPage,
   type Log,
   type LogHealth,
   type LogRecord,
   LogUnavailable,
   type Page,
   type QuarantineQuery,
+  type StoredPacket,
 } from "./contract.ts";
 import { RecordEncoder } from "./encoder.ts";
-import type { EngineState, LogEngine, StoredPacket } from "./engine.ts";
+import type { EngineState, LogEngine } from "./engine.ts";
 import { applyRecord, type LogMemory, recoverLatest } from "./memory.ts";
 import { defaultLogOptions, type LogOptions } from "./options.ts";
 import { ShapeTable } from "./shapes.ts";
-import { findLatest } from "./snapshot.ts";
+import { findLatest, findLatestPage } from "./snapshot.ts";
 import { messageOf, StoreReader } from "./store-reader.ts";
 import { MemoryTail } from "./tail.ts";
 import { TopicTable } from "./topics.ts";
@@ -153,6 +155,10 @@ class SequencedLog implements Log {
 
   latest(filter: string): Latest[] {
     return findLatest(this.#memory.topics, filter);
+  }
+
+  latestPage(filter: string, after: number, limit: number): LatestPage {
+    return findLatestPage(this.#memory.topics, filter, after, limit);
   }
 
   topic(id: number) {

@@ -105,7 +105,7 @@ async function publishAll(run: Run, name: string): Promise<Map<Message, Outcome>
   let [fromSeq, fromId] = [0, 0];
   for (const { message, head, packetId } of ends) {
     const own = packetId > fromId ? `since=${fromId}&before=${packetId + 1}` : null;
-    const quarantined = own === null ? [] : await quarantine(gateway, own);
+    const quarantined = own === null ? [] : await whole(gateway, await quarantine(gateway, own));
     outcomes.set(message, { readings: readings.slice(fromSeq, head), quarantined });
     [fromSeq, fromId] = [head, packetId];
   }
@@ -129,6 +129,11 @@ async function getJson<Body>(gateway: Gateway, path: string): Promise<Body> {
 async function quarantine(gateway: Gateway, query: string): Promise<readonly Quarantined[]> {
   const { packets } = await getJson<{ packets: Quarantined[] }>(gateway, `/api/v1/quarantine?${query}`);
   return packets;
+}
+
+/** With whole payloads, of which a list has the beginnings. */
+function whole(gateway: Gateway, packets: readonly Quarantined[]): Promise<Quarantined[]> {
+  return Promise.all(packets.map(({ id }) => getJson<Quarantined>(gateway, `/api/v1/quarantine/${id}`)));
 }
 
 describe.each(allFormats.map(({ name }) => name))("%s over MQTT to a WebSocket", (format) => {

@@ -142,6 +142,20 @@ it("is tried again without a gateway, on the log's file", async () => {
   expect(latest.readings).toMatchObject([{ time: new Date(times[1] as number).toISOString() }]);
 });
 
+it("tries large packets again over HTTP, of which a list shows the beginning", async () => {
+  const gateway = await start(["timezone=UTC"]);
+  const large = JSON.stringify({ lat: 60.17, lon: 24.94, time: "soon", note: "x".repeat(9_000) });
+  await publish(gateway, "telemetry/gps/van", large);
+  await publish(gateway, "telemetry/gps/van", `[${large}`);
+  const url = `http://127.0.0.1:${gateway.httpPort}`;
+  const dry = await decode("--url", url);
+  expect(dry.map(({ rejected }) => rejected)).toEqual([
+    expect.stringMatching(/time/),
+    expect.stringMatching(/JSON/),
+  ]);
+  expect(await decode("--url", url, "--commit")).toEqual(dry);
+});
+
 it("says what to do when there is no gateway at the address", async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
   await expect(decode("--url", url, "--commit")).rejects.toMatchObject({

@@ -125,6 +125,39 @@ describe("HTTP", () => {
     }
   });
 
+  it("shows large payloads in small pages, and whole one by one", async () => {
+    const payload = new Uint8Array(1024 * 1024).fill(97);
+    const kept = { topic: "t", payload, receivedAt: 0, client: null, format: null, reason: "large" };
+    for (let round = 0; round < 10; round++) {
+      await log.append({ readings: [], quarantine: Array(6).fill(kept) });
+    }
+    const { body } = await get("/api/v1/quarantine?limit=1000");
+    expect(String(body).length).toBeLessThan(2 * 1024 * 1024);
+    const { packets } = JSON.parse(String(body)) as {
+      packets: { id: number; payloadBytes: number; payloadBase64: string }[];
+    };
+    expect(packets).toHaveLength(60);
+    expect(packets[0]).toMatchObject({ id: 60, payloadBytes: payload.length });
+    expect(Buffer.from(packets[0]?.payloadBase64 ?? "", "base64").length).toBe(4_096);
+    const whole = await getJson("/api/v1/quarantine/60");
+    expect(whole).toMatchObject({ status: 200, body: { id: 60, topic: "t", reason: "large" } });
+    expect(
+      (whole.body as { payloadBase64: string }).payloadBase64 === Buffer.from(payload).toString("base64"),
+    ).toBe(true);
+    expect(await getJson("/api/v1/quarantine/61")).toEqual({
+      status: 404,
+      body: { error: "no packet 61 is in quarantine" },
+    });
+    expect((await get("/api/v1/quarantine/x")).status).toBe(404);
+  });
+
+  it("ends a page of many packets with long topics early", async () => {
+    const kept = { payload: Uint8Array.of(1), receivedAt: 0, client: null, format: null, reason: "no" };
+    const packets = Array.from({ length: 40 }, (_, at) => ({ ...kept, topic: `${at}`.padEnd(60_000, "x") }));
+    await log.append({ readings: [], quarantine: packets });
+    expect(String((await get("/api/v1/quarantine?limit=1000")).body).length).toBeLessThan(1_200_000);
+  });
+
   it("filters the quarantine by topic, format and id", async () => {
     const kept = { payload: Uint8Array.of(1), receivedAt: 0, client: null, reason: "no" };
     await log.append({
@@ -158,7 +191,10 @@ describe("HTTP", () => {
     const reply = await get(url);
     expect([reply.status, reply.headers?.["allow"]]).toEqual([405, "POST"]);
     expect(retries).toEqual(
-      Array(2).fill({ limit: 7, query: { after: 3, filter: "a/#", format: "shelly" } }),
+      Array(2).fill({
+        limit: 7,
+        query: { after: 3, filter: "a/#", format: "shelly", maxPageBytes: 1_048_576 },
+      }),
     );
   });
 

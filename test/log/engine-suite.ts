@@ -195,6 +195,22 @@ const cases: Readonly<Record<string, Case>> = {
     );
     expect((await engine.quarantined(9, {})).map(({ topic }) => topic)).toEqual(["c", "b"]);
   },
+  "a page of quarantined packets can be asked small, with the beginnings of payloads": async (start) => {
+    const engine = await start();
+    await engine.commit(batchOf({ quarantine: [packet("a", 3), packet("b", 40), packet("c", 0)] }));
+    const ask = (query: QuarantineQuery) => engine.quarantined(9, query);
+    expect(
+      (await ask({ previewBytes: 8 })).map(({ payload, payloadBytes }) => [payload.length, payloadBytes]),
+    ).toEqual([
+      [0, 0],
+      [8, 40],
+      [3, 3],
+    ]);
+    const { topic, reason, client } = packet("c");
+    const textBytes = topic.length + reason.length + (client ?? "").length;
+    expect((await ask({ maxPageBytes: textBytes })).map(({ id }) => id)).toEqual([3]);
+    expect((await ask({ maxPageBytes: textBytes + 1 })).map(({ id }) => id)).toEqual([3, 2]);
+  },
   "a released packet leaves the quarantine and its room": async (start) => {
     const engine = await start({ quarantineMaxPackets: 3, quarantineMaxBytes: 100 });
     await engine.commit(batchOf({ quarantine: [packet("a", 40), packet("b", 40)] }));

@@ -60,7 +60,7 @@ describe("append", () => {
       reason: "no format claims the topic",
     };
     await log.append({ readings: [reading("a")], quarantine: [packet] });
-    expect(await log.quarantined(5)).toEqual([{ ...packet, id: 1 }]);
+    expect(await log.quarantined(5)).toEqual([{ ...packet, id: 1, payloadBytes: packet.payload.length }]);
   });
 
   it("remembers packets with the same promise, as they were when they were appended", async () => {

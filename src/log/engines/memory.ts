@@ -1,9 +1,9 @@
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { Shape } from "../../wire/body.ts";
-import type { QuarantineQuery, Topic } from "../contract.ts";
-import type { EngineBatch, EnginePage, EngineState, LatestRow, LogEngine, StoredPacket } from "../engine.ts";
+import type { QuarantineQuery, StoredPacket, Topic } from "../contract.ts";
+import type { EngineBatch, EnginePage, EngineState, LatestRow, LogEngine } from "../engine.ts";
 import type { RingOptions } from "../options.ts";
-import { matchesQuery, takePage } from "../quarantine.ts";
+import { takePage } from "../quarantine.ts";
 
 interface KeptBody {
   readonly body: Uint8Array;
@@ -94,12 +94,15 @@ export class MemoryEngine implements LogEngine {
 
   async quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]> {
     this.#checkOpen();
-    const matching = this.#quarantine.filter((packet) => matchesQuery(query, packet));
-    return takePage(
-      query.oldestFirst ? matching : matching.toReversed(),
-      limit,
-      ({ payload }) => payload.length,
-    );
+    const heads = this.#quarantine.map((packet) => ({
+      ...packet,
+      textChars: packet.reason.length + (packet.client ?? "").length,
+    }));
+    const page = takePage(query.oldestFirst ? heads : heads.reverse(), limit, query);
+    return page.map(({ textChars: _, payload, ...packet }) => ({
+      ...packet,
+      payload: payload.subarray(0, query.previewBytes),
+    }));
   }
 
   async close(): Promise<void> {
@@ -151,7 +154,7 @@ export class MemoryEngine implements LogEngine {
 
   #keepPackets(packets: readonly QuarantinedPacket[]): void {
     for (const packet of packets) {
-      this.#quarantine.push({ ...packet, id: ++this.#lastPacketId });
+      this.#quarantine.push({ ...packet, id: ++this.#lastPacketId, payloadBytes: packet.payload.length });
       this.#quarantineBytes += packet.payload.length;
     }
     const { quarantineMaxPackets, quarantineMaxBytes } = this.#options;

@@ -1,5 +1,5 @@
-import type { QuarantineQuery } from "../contract.ts";
-import type { EngineBatch, EngineState, StoredPacket } from "../engine.ts";
+import type { QuarantineQuery, StoredPacket } from "../contract.ts";
+import type { EngineBatch, EngineState } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
 import type { Block } from "./blocks.ts";
 

@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Topic } from "../contract.ts";
+import type { PacketHead } from "../quarantine.ts";
 
 /** The one row of `meta`. */
 export interface MetaRow {
@@ -37,13 +38,6 @@ interface RememberedRow {
   readonly payload: Uint8Array;
 }
 
-interface PacketHead {
-  readonly id: number;
-  readonly topic: string;
-  readonly format: string | null;
-  readonly size: number;
-}
-
 interface PacketRow {
   readonly id: number;
   readonly received_at: number;
@@ -61,6 +55,9 @@ interface Query<Arguments extends unknown[], Row> {
   all(...values: Arguments): Row[];
   iterate(...values: Arguments): Iterable<Row>;
 }
+
+const packetHead =
+  "id, topic, format, length(payload) AS payloadBytes, length(reason) + ifnull(length(client), 0) AS textChars";
 
 /** Every statement the store uses, compiled once per connection. */
 export function prepareStatements(db: Database.Database) {
@@ -104,14 +101,16 @@ export function prepareStatements(db: Database.Database) {
     dropBlocksAfter: prepare<[number]>("DELETE FROM block WHERE first_seq > ?"),
     // Without the payloads, which may be large, until it is known which are wanted.
     newestPackets: prepare<[number, number], PacketHead>(
-      `SELECT id, topic, format, length(payload) AS size FROM quarantine
-       WHERE id > ? AND id < ? ORDER BY id DESC`,
+      `SELECT ${packetHead} FROM quarantine WHERE id > ? AND id < ? ORDER BY id DESC`,
     ),
     oldestPackets: prepare<[number, number], PacketHead>(
-      `SELECT id, topic, format, length(payload) AS size FROM quarantine
-       WHERE id > ? AND id < ? ORDER BY id`,
+      `SELECT ${packetHead} FROM quarantine WHERE id > ? AND id < ? ORDER BY id`,
     ),
-    packet: prepare<[number], PacketRow>("SELECT * FROM quarantine WHERE id = ?"),
+    packet: prepare<[number, number], PacketRow>(
+      // Of an empty payload substr makes null.
+      `SELECT id, received_at, topic, client, format, reason, ifnull(substr(payload, 1, ?), x'') AS payload
+       FROM quarantine WHERE id = ?`,
+    ),
     dropPacket: prepare<[number], { size: number }>(
       "DELETE FROM quarantine WHERE id = ? RETURNING length(payload) AS size",
     ),

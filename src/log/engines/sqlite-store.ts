@@ -1,9 +1,9 @@
 import type Database from "better-sqlite3";
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
-import type { QuarantineQuery, Topic } from "../contract.ts";
-import type { EngineState, StoredPacket } from "../engine.ts";
+import type { QuarantineQuery, StoredPacket, Topic } from "../contract.ts";
+import type { EngineState } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
-import { matchesQuery, takePage } from "../quarantine.ts";
+import { takePage } from "../quarantine.ts";
 import { endOfBody } from "./blocks.ts";
 import type { PackedBatch, PackedPage } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
@@ -99,17 +99,13 @@ export class SqliteStore {
 
   quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {
     const heads = query.oldestFirst ? this.#sql.oldestPackets : this.#sql.newestPackets;
-    const found = heads.all(query.after ?? 0, query.before ?? Number.MAX_SAFE_INTEGER);
-    const wanted = takePage(
-      found.filter((head) => matchesQuery(query, head)),
-      limit,
-      ({ size }) => size,
-    );
-    return wanted.flatMap(({ id }) => {
-      const row = this.#sql.packet.get(id);
+    const found = heads.iterate(query.after ?? 0, query.before ?? Number.MAX_SAFE_INTEGER);
+    const { previewBytes = Number.MAX_SAFE_INTEGER } = query;
+    return takePage(found, limit, query).flatMap(({ id, payloadBytes }) => {
+      const row = this.#sql.packet.get(previewBytes, id);
       if (!row) return [];
       const { received_at: receivedAt, ...packet } = row;
-      return { ...packet, receivedAt };
+      return { ...packet, receivedAt, payloadBytes };
     });
   }
 

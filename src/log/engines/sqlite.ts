@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type Transferable, Worker } from "node:worker_threads";
-import type { QuarantineQuery } from "../contract.ts";
-import type { EngineBatch, EnginePage, EngineState, LogEngine, StoredPacket } from "../engine.ts";
+import type { QuarantineQuery, StoredPacket } from "../contract.ts";
+import type { EngineBatch, EnginePage, EngineState, LogEngine } from "../engine.ts";
 import { randomEpoch } from "../epoch.ts";
 import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
 import { packBlocks, unpackBodies } from "./blocks.ts";
