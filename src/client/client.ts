@@ -5,13 +5,14 @@ import { type ConnectOptions, Session, type State, type StateListener } from "./
 import type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
 
 export type { BackoffLimits } from "../model/backoff.ts";
+export type { Bbox, Condition, ViewOptions } from "../wire/messages.ts";
 export { type ErrorCode, type ErrorListener, FieldcastError } from "./errors.ts";
 export type { Latest, LatestMap, LatestOptions } from "./latest.ts";
 export type { PublishOptions } from "./publisher.ts";
-export type { Gap, Reading, ReadingListener } from "./reading.ts";
+export type { Gap, Reading, ReadingListener, ViewChange } from "./reading.ts";
 export type { ConnectOptions, State, StateListener } from "./session.ts";
 export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
-export type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
+export type { StreamStats, SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
 
 /** A client of one gateway: one socket for all subscriptions, made anew whenever it is lost. */
 export interface Fieldcast {

@@ -1,11 +1,12 @@
 import type { Cursor } from "../model/cursor.ts";
 import { callSafely, type ErrorListener } from "./errors.ts";
-import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";
+import type { Gap, Reading, SubscriptionListeners, ViewChange } from "./reading.ts";
 
 /** What a consumer gets, in the order in which it gets it. */
 export type Delivery =
   | { readonly kind: "reading"; readonly reading: Reading; position: Cursor | null }
   | { readonly kind: "gap"; readonly gap: Gap; position: Cursor | null }
+  | { readonly kind: "view"; readonly view: ViewChange; position: Cursor | null }
   | { readonly kind: "snapshot"; position: Cursor | null };
 
 /**
@@ -66,11 +67,13 @@ export class Inbox {
   // The position moves first, so that a callback that stores the cursor stores one that includes its reading.
   private handOut(delivery: Delivery): void {
     if (delivery.position) this.position = delivery.position;
-    const { onReading, onGap, onSnapshot } = this.listeners;
+    const { onReading, onGap, onSnapshot, onView } = this.listeners;
     if (delivery.kind === "reading") {
       if (onReading) callSafely("onReading", () => onReading(delivery.reading), this.onError);
     } else if (delivery.kind === "gap") {
       if (onGap) callSafely("onGap", () => onGap(delivery.gap), this.onError);
+    } else if (delivery.kind === "view") {
+      if (onView) callSafely("onView", () => onView(delivery.view), this.onError);
     } else if (onSnapshot) callSafely("onSnapshot", onSnapshot, this.onError);
   }
 }

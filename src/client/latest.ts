@@ -1,7 +1,8 @@
 import type { Values } from "../model/reading.ts";
+import type { ViewOptions } from "../wire/messages.ts";
 import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
-import type { Reading } from "./reading.ts";
-import type { SubscribeOptions, Subscription } from "./subscription.ts";
+import type { Reading, ViewChange } from "./reading.ts";
+import type { SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
 
 /** What a topic shows now: values merged field by field by observation time. Never changed in place. */
 export interface Latest {
@@ -13,7 +14,7 @@ export interface Latest {
   readonly times: Readonly<Record<string, number>>;
 }
 
-export interface LatestOptions {
+export interface LatestOptions extends ViewOptions {
   readonly onError?: ErrorListener;
   /** Topics beyond this many are left out, and `onError` hears of it once. 100,000 by default. */
   readonly maxTopics?: number;
@@ -26,6 +27,8 @@ export interface LatestMap {
   getSnapshot(): ReadonlyMap<string, Latest>;
   /** Calls back after changes, once per frame however many there were. Returns an unsubscribe. */
   subscribe(listener: () => void): () => void;
+  /** Changes what is wanted, as `Subscription.update` does. Topics that leave a `bbox` leave the map. */
+  update(changes: ViewChanges): void;
   close(): void;
 }
 
@@ -37,7 +40,13 @@ export function followLatest(
   open: (options: SubscribeOptions) => Subscription,
 ): LatestMap {
   const store = new LatestStore(options);
+  const { rate, bbox, where, fields } = options;
   const subscription = open({
+    ...(rate !== undefined && { rate }),
+    ...(bbox && { bbox }),
+    ...(where && { where }),
+    ...(fields && { fields }),
+    onView: (change) => store.changeView(change),
     from: "latest",
     onReading: (reading) => store.add(reading),
     onSnapshot: () => store.reset(),
@@ -47,6 +56,7 @@ export function followLatest(
     get: (topic) => store.get(topic),
     getSnapshot: () => store.getSnapshot(),
     subscribe: (listener) => store.subscribe(listener),
+    update: (changes) => subscription.update(changes),
     close: () => subscription.close(),
   };
 }
@@ -75,6 +85,13 @@ class LatestStore {
   reset(): void {
     this.topics.clear();
     this.changed();
+  }
+
+  changeView({ entered, left, reset }: ViewChange): void {
+    const inView = new Set(entered);
+    const gone = reset ? [...this.topics.keys()].filter((topic) => !inView.has(topic)) : left;
+    for (const topic of gone) this.topics.delete(topic);
+    if (gone.length > 0) this.changed();
   }
 
   get(topic: string): Latest | undefined {

@@ -16,6 +16,14 @@ export interface Gap {
   readonly to: number | null;
 }
 
+/** With a `bbox`: which topics came into the box and which left it. The readings of those that came in follow. */
+export interface ViewChange {
+  readonly entered: readonly string[];
+  readonly left: readonly string[];
+  /** After a reconnect: what is not in `entered` is not in the box, whatever was told before. */
+  readonly reset: boolean;
+}
+
 export type ReadingListener = (reading: Reading) => void;
 
 /** What a subscription calls. Each may be absent, each may throw. */
@@ -24,4 +32,5 @@ export interface SubscriptionListeners {
   readonly onGap?: (gap: Gap) => void;
   /** A fresh snapshot begins: its readings replace what was known. */
   readonly onSnapshot?: () => void;
+  readonly onView?: (change: ViewChange) => void;
 }

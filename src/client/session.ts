@@ -13,6 +13,7 @@ import {
   type SubscribeOptions,
   Subscriber,
   type Subscription,
+  type ViewChanges,
   type Wire,
 } from "./subscription.ts";
 import { onWake } from "./wake.ts";
@@ -136,6 +137,11 @@ export class Session implements Wire {
     const id = this.freshId();
     this.routes.set(id, subscriber);
     this.connection.send(subscriber.request(id));
+  }
+
+  update(subscriber: Subscriber, changes: ViewChanges): void {
+    const id = subscriber.wireId;
+    if (id !== null) this.connection.send({ type: "update", id, ...changes });
   }
 
   release(subscriber: Subscriber, tellGateway: boolean): void {

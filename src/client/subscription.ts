@@ -1,6 +1,13 @@
 import { Backoff, type BackoffLimits } from "../model/backoff.ts";
 import { type Cursor, formatCursor, parseCursor } from "../model/cursor.ts";
-import type { From, ServerMessage, SubscribeMessage, WireReading } from "../wire/messages.ts";
+import type {
+  From,
+  ServerMessage,
+  SubscribeMessage,
+  UpdateMessage,
+  ViewOptions,
+  WireReading,
+} from "../wire/messages.ts";
 import { type ErrorListener, FieldcastError, report } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";
@@ -9,7 +16,10 @@ import type { Timers } from "./socket.ts";
 /** Readings that an iterator may leave waiting before its subscription leaves the wire for a while. */
 const defaultMaxQueuedReadings = 10_000;
 
-export interface SubscribeOptions extends SubscriptionListeners {
+/** The options of a view that a subscription can change; null takes one away. */
+export type ViewChanges = Omit<UpdateMessage, "type" | "id">;
+
+export interface SubscribeOptions extends SubscriptionListeners, ViewOptions {
   /**
    * Where to start: `"latest"` (a snapshot, then what is new; the default), `"now"` (only what is new), or
    * `{ cursor }` (what came after that place in the log).
@@ -32,6 +42,11 @@ export interface Subscription extends AsyncIterable<Reading> {
    * `from: { cursor }` to go on from there, in another process too. It stays valid after `close()`.
    */
   readonly cursor: string | null;
+  /**
+   * Changes what is wanted from now on, as a map that was moved changes its `bbox`. Options that are not named stay; null
+   * takes one away.
+   */
+  update(changes: ViewChanges): void;
   /** Ends it: no callback is called any more, and an iterator finishes. */
   close(): void;
 }
@@ -56,6 +71,8 @@ export interface Wire {
   readonly backoff: BackoffLimits;
   /** Sends a subscribe with a fresh wire id if the connection is up and the subscriber wants it. */
   open(subscriber: Subscriber): void;
+  /** Tells the gateway of changed options; nothing if the subscriber is not on the wire. */
+  update(subscriber: Subscriber, changes: ViewChanges): void;
   /** Frees the wire id, and tells the gateway so unless it knows. */
   release(subscriber: Subscriber, tellGateway: boolean): void;
   /** Forgets the subscriber for good. */
@@ -79,6 +96,9 @@ export class Subscriber implements Subscription {
   private answered = false;
   /** Announced, its snapshot not yet here. */
   private gap: Gap | null = null;
+  /** A snapshot that comes in parts, as far as it is here. */
+  private parts: { first: Message<"subscribed">; snapshot: WireReading[] } | null = null;
+  private view: ViewOptions;
   private isFull = false;
   private retryTimer: unknown = null;
   private ended = false;
@@ -91,12 +111,18 @@ export class Subscriber implements Subscription {
     this.options = options;
     this.wire = wire;
     this.inbox = new Inbox(options, options.onError);
+    this.view = viewOf(options);
     this.backoff = new Backoff(wire.backoff, wire.random);
   }
 
   get cursor(): string | null {
     if (this.inbox.position) return formatCursor(this.inbox.position);
     return typeof this.options.from === "object" ? this.options.from.cursor : null;
+  }
+
+  update(changes: ViewChanges): void {
+    this.view = viewOf({ ...this.view, ...changes });
+    if (!this.ended) this.wire.update(this, changes);
   }
 
   close(): void {
@@ -131,7 +157,7 @@ export class Subscriber implements Subscription {
   request(id: number): SubscribeMessage {
     this.wireId = id;
     const from = this.received ? { cursor: formatCursor(this.received) } : (this.options.from ?? "latest");
-    return { type: "subscribe", id, filter: this.filter, from };
+    return { type: "subscribe", id, filter: this.filter, from, ...this.view };
   }
 
   /** It is no longer on the wire. */
@@ -139,11 +165,14 @@ export class Subscriber implements Subscription {
     this.wireId = null;
     this.answered = false;
     this.gap = null;
+    this.parts = null;
   }
 
   /** Takes a message that carries its present wire id. @throws Error if the message is malformed */
   receive(message: ServerMessage): void {
-    if (message.type === "subscribed") this.confirm(message);
+    if (message.type === "subscribed") this.takeFirst(message);
+    else if (message.type === "snapshot") this.takePart(message);
+    else if (message.type === "view") this.takeView(message);
     else if (message.type === "readings") this.append(message);
     else if (message.type === "gap") this.announceGap(message);
     else if (message.type === "error") this.refuse(message);
@@ -169,6 +198,39 @@ export class Subscriber implements Subscription {
     this.wire.timers.clear(this.retryTimer);
     this.wire.remove(this);
     this.wakeIterator();
+  }
+
+  private takeFirst(message: Message<"subscribed">): void {
+    if (message.more && !this.answered)
+      this.parts = { first: message, snapshot: [...(message.snapshot ?? [])] };
+    else this.confirm(message);
+  }
+
+  // Told to the consumer when it is whole: half a snapshot must not replace what was known.
+  private takePart({ snapshot, more }: Message<"snapshot">): void {
+    if (!this.parts) {
+      this.wire.stats.ignored++;
+      return;
+    }
+    const { first, snapshot: whole } = this.parts;
+    for (const reading of snapshot) whole.push(reading);
+    if (more) return;
+    this.parts = null;
+    this.confirm({ ...first, snapshot: whole });
+  }
+
+  private takeView({ entered, left, reset = false }: Message<"view">): void {
+    if (this.ended) return;
+    this.inbox.push({
+      kind: "view",
+      view: { entered: entered.map(({ topic }) => topic), left, reset },
+      position: null,
+    });
+    this.wire.stats.readings += entered.length;
+    for (const reading of entered) {
+      if (this.ended) return;
+      this.inbox.push({ kind: "reading", reading: { ...reading, snapshot: true }, position: null });
+    }
   }
 
   private confirm(message: Message<"subscribed">): void {
@@ -262,6 +324,16 @@ export class Subscriber implements Subscription {
       this.wakeIterator = resolve;
     });
   }
+}
+
+/** The options that say what is wanted, without those that were taken away. */
+function viewOf({ rate, bbox, where, fields }: ViewChanges): ViewOptions {
+  return {
+    ...(rate != null && { rate }),
+    ...(bbox != null && { bbox }),
+    ...(where != null && { where }),
+    ...(fields != null && { fields }),
+  };
 }
 
 /** @throws Error if the gateway sent something that is no cursor */

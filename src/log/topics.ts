@@ -43,6 +43,11 @@ export class TopicTable {
     return this.#byId.get(id);
   }
 
+  /** The highest id there is or was. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
   entries(): Iterable<TopicEntry> {
     return this.#byName.values();
   }

@@ -57,18 +57,32 @@ function recordJson(record: SentRecord): string {
   return text;
 }
 
-/** A `subscribed` frame, with a snapshot if there is one. The topics of a binary one are announced first. */
-export function encodeSubscribed(
+/** A `subscribed` frame without a snapshot. */
+export function encodeSubscribed(log: Log, id: number, seq: number, binary: boolean): Uint8Array | string {
+  const cursor = formatCursor({ epoch: log.epoch, seq });
+  return encodeControl({ type: "subscribed", id, cursor }, binary);
+}
+
+/** A part of a snapshot: the first one is the `subscribed` frame with its cursor, the others are `snapshot` frames. */
+export interface SnapshotPart {
+  readonly id: number;
+  /** The cursor's position, null except in the first part. */
+  readonly seq: number | null;
+  readonly entries: readonly SentRecord[];
+  readonly more: boolean;
+}
+
+/** A part of a snapshot. The topics of a binary one are announced first. */
+export function encodeSnapshot(
   log: Log,
-  id: number,
-  seq: number,
-  snapshot: readonly SentRecord[] | null,
+  { id, seq, entries, more }: SnapshotPart,
   binary: boolean,
 ): Uint8Array | string {
-  const header = { type: "subscribed", id, cursor: formatCursor({ epoch: log.epoch, seq }) } as const;
-  return snapshot === null
-    ? encodeControl(header, binary)
-    : withReadings(header, "snapshot", snapshot, binary);
+  const header =
+    seq === null
+      ? { type: "snapshot", id }
+      : { type: "subscribed", id, cursor: formatCursor({ epoch: log.epoch, seq }) };
+  return withReadings(more ? { ...header, more } : header, "snapshot", entries, binary);
 }
 
 /** What came into a view's box and what left it. */

@@ -2,13 +2,17 @@ import type { Latest, Log, LogRecord } from "../log/contract.ts";
 import { encodeReadings, encodeView } from "./encode.ts";
 import type { Matcher } from "./hub.ts";
 import { NumberSet } from "./number-set.ts";
-import { type SentRecord, selectLatest, selectRecords, viewChanges } from "./selection.ts";
+import { type SentRecord, selectChanges, selectLatest, selectRecords, viewChanges } from "./selection.ts";
 import type { Subscription } from "./subscription.ts";
 import type { View } from "./view.ts";
 
 /** Subscriptions at the head that want the same bytes: one frame is made for all of them. */
 export class Group {
   readonly key: string;
+  /** Groups are numbered in the order in which they were made. */
+  readonly number: number;
+  /** It has no members and will never have any. */
+  closed = false;
   readonly matcher: Matcher;
   readonly members = new Set<Subscription>();
   /** Matching records since the last push, in seq order. */
@@ -30,7 +34,8 @@ export class Group {
   private readonly onDue: (group: Group) => void;
 
   /** @param onDue called when the rate allows an update and records wait for it */
-  constructor(first: Subscription, log: Log, onDue: (group: Group) => void) {
+  constructor(first: Subscription, log: Log, number: number, onDue: (group: Group) => void) {
+    this.number = number;
     this.key = groupKey(first);
     this.matcher = first.matcher;
     this.view = first.view;
@@ -74,8 +79,9 @@ export class Group {
     return behind;
   }
 
-  /** Stops its timer. */
+  /** Ends it, with its timer. */
   close(): void {
+    this.closed = true;
     if (this.pause) clearTimeout(this.pause);
   }
 
@@ -92,10 +98,7 @@ export class Group {
       },
       1_000 / (this.view.rate ?? 1),
     );
-    return selectLatest(
-      this.view,
-      touched.filter(({ seq }) => seq > this.position),
-    );
+    return selectChanges(this.view, touched, this.position);
   }
 
   private sendChanges(touched: readonly Latest[], before: NumberSet, behind: Subscription[]): void {

@@ -6,7 +6,7 @@ import type { StreamOptions } from "./options.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** How many subscriptions behind the head get a page in one turn of the event loop, so that live traffic goes on. */
-const advancesPerTurn = 64;
+const advancesPerTurn = 8;
 
 /** Topics whose wildcard groups are remembered. */
 const maxRoutes = 200_000;
@@ -23,9 +23,11 @@ export class Hub {
   private readonly groups = new Map<string, Group>();
   /** Groups whose filter is the name of a topic, by that name. */
   private readonly exactGroups = new Map<string, Group[]>();
-  private readonly wildcardGroups = new Set<Group>();
-  /** The wildcard groups that want a topic, by its name; found when the topic is first seen. */
-  private readonly routes = new Map<string, Group[]>();
+  /** Groups with a wildcard, in the order of their numbers. */
+  private wildcardGroups: Group[] = [];
+  /** The wildcard groups that want a topic, by its name; brought up to date when the topic is next seen. */
+  private readonly routes = new Map<string, Route>();
+  private lastGroupNumber = 0;
   private readonly matchers = new Map<string, Matcher>();
   private window: LogRecord[] = [];
   private windowTimer: NodeJS.Timeout | null = null;
@@ -62,7 +64,7 @@ export class Hub {
     const key = groupKey(subscription);
     let group = this.groups.get(key);
     if (!group) {
-      group = new Group(subscription, this.log, (due) => this.tick(due));
+      group = new Group(subscription, this.log, ++this.lastGroupNumber, (due) => this.tick(due));
       this.groups.set(key, group);
       this.addRoutes(group);
     }
@@ -156,7 +158,7 @@ export class Hub {
     for (const record of records) {
       const exact = this.exactGroups.get(record.topic.name);
       if (exact) gather(record, exact);
-      if (this.wildcardGroups.size > 0) gather(record, this.wildcardGroupsFor(record.topic));
+      if (this.wildcardGroups.length > 0) gather(record, this.wildcardGroupsFor(record.topic));
     }
     for (const group of wanted) {
       this.pushGroup(group, from);
@@ -190,50 +192,59 @@ export class Hub {
     }, this.options.batchMs);
   }
 
+  // Groups come and go with every dashboard, topics are many: a topic looks at new groups when it is next seen.
   private wildcardGroupsFor(topic: Topic): readonly Group[] {
-    let groups = this.routes.get(topic.name);
-    if (!groups) {
-      groups = [...this.wildcardGroups].filter(({ matcher }) => matcher.matches(topic));
+    let route = this.routes.get(topic.name);
+    if (!route) {
       // Topics come and go over the years; forgetting the routes only costs finding them again.
       if (this.routes.size >= maxRoutes) this.routes.clear();
-      this.routes.set(topic.name, groups);
+      route = { groups: [], upTo: 0 };
+      this.routes.set(topic.name, route);
     }
-    return groups;
+    if (route.upTo < this.lastGroupNumber) {
+      for (let i = this.wildcardGroups.length - 1; i >= 0; i--) {
+        const group = this.wildcardGroups[i] as Group;
+        if (group.number <= route.upTo) break;
+        if (group.matcher.matches(topic)) route.groups.push(group);
+      }
+      route.upTo = this.lastGroupNumber;
+    }
+    if (route.groups.some(({ closed }) => closed))
+      route.groups = route.groups.filter(({ closed }) => !closed);
+    return route.groups;
   }
 
   private addRoutes(group: Group): void {
     const { isExact, filter } = group.matcher;
-    if (isExact) {
-      const groups = this.exactGroups.get(filter);
-      if (groups) groups.push(group);
-      else this.exactGroups.set(filter, [group]);
+    if (!isExact) {
+      this.wildcardGroups.push(group);
       return;
     }
-    this.wildcardGroups.add(group);
-    for (const [name, groups] of this.routes) {
-      if (matchesFilter(filter, name)) groups.push(group);
-    }
+    const groups = this.exactGroups.get(filter);
+    if (groups) groups.push(group);
+    else this.exactGroups.set(filter, [group]);
   }
 
   private dropIfEmpty(group: Group): void {
-    if (group.members.size > 0) return;
+    if (group.members.size > 0 || group.closed) return;
     group.close();
     this.groups.delete(group.key);
     const { isExact, filter } = group.matcher;
-    if (isExact) {
-      const groups = this.exactGroups.get(filter);
-      remove(groups, group);
-      if (groups?.length === 0) this.exactGroups.delete(filter);
+    if (!isExact) {
+      this.wildcardGroups = this.wildcardGroups.filter((other) => other !== group);
       return;
     }
-    this.wildcardGroups.delete(group);
-    for (const groups of this.routes.values()) remove(groups, group);
+    const others = this.exactGroups.get(filter)?.filter((other) => other !== group) ?? [];
+    if (others.length === 0) this.exactGroups.delete(filter);
+    else this.exactGroups.set(filter, others);
   }
 }
 
-function remove(groups: Group[] | undefined, group: Group): void {
-  const index = groups?.indexOf(group) ?? -1;
-  if (index >= 0) groups?.splice(index, 1);
+/** Where a topic goes. */
+interface Route {
+  groups: Group[];
+  /** The number of the newest group that was looked at. */
+  upTo: number;
 }
 
 /** Remembers which topics a filter matches, so that each is compared once. */

@@ -31,7 +31,7 @@ export function selectRecords(
   return selected;
 }
 
-/** What topics show now, as far as a view lets it through, by seq. */
+/** What topics show now, as far as a view lets it through, in the given order. */
 export function selectLatest(view: View, latest: readonly Latest[]): SentRecord[] {
   const selected: SentRecord[] = [];
   for (const entry of latest) {
@@ -39,7 +39,15 @@ export function selectLatest(view: View, latest: readonly Latest[]): SentRecord[
     const values = view.project(entry.values);
     if (values !== null) selected.push(derived(entry, values, entry.times));
   }
-  return selected.sort((one, other) => one.seq - other.seq);
+  return selected;
+}
+
+/** What changed after a position, by seq, so that what was sent of it is known by the cursor alone. */
+export function selectChanges(view: View, latest: readonly Latest[], after: number): SentRecord[] {
+  return selectLatest(
+    view,
+    latest.filter(({ seq }) => seq > after),
+  ).sort((one, other) => one.seq - other.seq);
 }
 
 /** Which of these topics came into a view's box or left it, and makes `inView` say so. */

@@ -13,8 +13,8 @@ import type { Socket, SocketHandler } from "./transport.ts";
 /** After this many refused messages a connection is closed: whoever is there does not speak the protocol. */
 const maxRefusals = 100;
 
-/** A connection that sends requests while this many times its buffer is unsent is dropped. */
-const abuseFactor = 8;
+/** A connection that sends this many requests while it reads nothing is dropped: their answers need a bound. */
+const maxRequestsWhileFull = 1_000;
 
 /** Where a session turns to. */
 export interface SessionEvents {
@@ -36,6 +36,7 @@ export class Session implements SocketHandler {
   /** Ids of publishes that wait for their commit. */
   private readonly publishing = new Set<number>();
   private refusals = 0;
+  private requestsWhileFull = 0;
   /** The client gave a sign of life since the last beat. */
   private heard = true;
   private heardAt = 0;
@@ -51,8 +52,9 @@ export class Session implements SocketHandler {
 
   onMessage(data: Uint8Array | string): void {
     this.heard = true;
-    if (this.socket.bufferedBytes() > this.hub.options.maxBufferBytes * abuseFactor) {
-      // Asking on and on without reading the answers is not slowness; there is no other way to bound the answers.
+    this.requestsWhileFull = this.isFull() ? this.requestsWhileFull + 1 : 0;
+    if (this.requestsWhileFull > maxRequestsWhileFull) {
+      // Asking on and on without reading the answers is not slowness.
       this.socket.terminate();
       return;
     }

@@ -8,7 +8,14 @@ import { type Subprotocol, subprotocols } from "../wire/messages.ts";
 import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
 import { Session } from "./session.ts";
-import type { Admission, StartTransport, Transport, UpgradeRequest } from "./transport.ts";
+import type {
+  Admission,
+  Socket,
+  SocketHandler,
+  StartTransport,
+  Transport,
+  UpgradeRequest,
+} from "./transport.ts";
 
 /** Heartbeats are spread over this many moments of their period, so that they never come all at once. */
 const beatSlots = 16;
@@ -71,7 +78,7 @@ export async function startStream(
           dependencies.onPublish({ topic, payload, receivedAt: clock.now(), client }),
       });
       sessions.set(session, accepted++ % beatSlots);
-      return session;
+      return contained(session, socket, logger);
     },
   }).catch((error: unknown) => {
     hub.close();
@@ -91,6 +98,27 @@ export async function startStream(
       hub.close();
       await transport.close();
     },
+  };
+}
+
+/** An exception in a handler would end the process; a fault of ours costs one connection, which comes back and resumes. */
+function contained(session: Session, socket: Socket, logger: Logger): SocketHandler {
+  const contain = (step: () => void) => {
+    try {
+      step();
+    } catch (error) {
+      logger.error(
+        { err: error, remote: socket.remote },
+        "a WebSocket session failed; the connection is dropped",
+      );
+      socket.terminate();
+    }
+  };
+  return {
+    onMessage: (data) => contain(() => session.onMessage(data)),
+    onPong: () => contain(() => session.onPong()),
+    onDrain: () => contain(() => session.onDrain()),
+    onClose: () => contain(() => session.onClose()),
   };
 }
 

@@ -1,10 +1,10 @@
 import type { Latest, Log, Page } from "../log/contract.ts";
 import { parseCursor } from "../model/cursor.ts";
 import type { From, GapReason, SubscribeMessage, UpdateMessage, ViewOptions } from "../wire/messages.ts";
-import { encodeReadings, encodeSubscribed, encodeView } from "./encode.ts";
+import { encodeReadings, encodeSnapshot, encodeSubscribed, encodeView } from "./encode.ts";
 import type { Hub, Matcher } from "./hub.ts";
 import { NumberSet } from "./number-set.ts";
-import { type SentRecord, selectLatest, selectRecords, viewChanges } from "./selection.ts";
+import { type SentRecord, selectChanges, selectLatest, selectRecords, viewChanges } from "./selection.ts";
 import type { Session } from "./session.ts";
 import { View } from "./view.ts";
 
@@ -28,6 +28,8 @@ export class Subscription {
   private reading = false;
   /** What an earlier connection told the client of the box is not known here. */
   private resetsView = false;
+  /** The last topic of the snapshot that was sent, while more of it is to come. */
+  private snapshotAfter: number | null = null;
   /** Where to start; null once the subscribe request has been answered. */
   private from: From | null;
   private readonly hub: Hub;
@@ -52,7 +54,10 @@ export class Subscription {
   advance(): void {
     if (this.closed || this.live || this.reading || this.session.isFull()) return;
     if (this.from !== null) this.start(this.from);
-    else if (this.view.rate !== null) this.conflate();
+    else if (this.snapshotAfter !== null) {
+      this.sendSnapshot(this.snapshotAfter, null);
+      this.hub.advanceSoon(this);
+    } else if (this.view.rate !== null) this.conflate();
     else if (this.cursor < this.hub.position) this.readOn();
     else this.arrive();
   }
@@ -73,7 +78,7 @@ export class Subscription {
     const had = this.view.bbox !== null;
     this.view = new View(changed(this.view.options, { rate, bbox, where, fields }));
     this.session.control({ type: "ack", id: this.id });
-    if (this.from === null && this.view.bbox !== null) {
+    if (this.from === null && this.snapshotAfter === null && this.view.bbox !== null) {
       const known = this.log.latest(this.filter);
       // Without a box every topic was in view.
       if (!had) for (const { topic } of known) this.inView.add(topic.id);
@@ -176,17 +181,13 @@ export class Subscription {
   private conflate(): void {
     const known = this.log.latest(this.filter);
     if (this.view.bbox !== null) this.tellView(known);
-    const news = selectLatest(
-      this.view,
-      known.filter(({ seq }) => seq > this.cursor),
-    );
+    const news = selectChanges(this.view, known, this.cursor);
     const head = this.log.head;
-    const maxRecords = Math.max(1, Math.floor(this.hub.options.maxFrameBytes / bytesPerLatest));
+    const maxRecords = this.maxLatestPerFrame;
     for (let start = 0; start < news.length; start += maxRecords) {
       if (this.session.isFull()) return;
       const part = news.slice(start, start + maxRecords);
       const isLast = start + maxRecords >= news.length;
-      // By seq, so that what was sent is known by the cursor alone.
       this.cursor = isLast ? head : (part.at(-1)?.seq ?? head);
       this.sendReadings(part, this.cursor);
     }
@@ -206,16 +207,29 @@ export class Subscription {
   }
 
   private confirm(withSnapshot: boolean): void {
+    if (withSnapshot) {
+      this.inView = new NumberSet();
+      this.sendSnapshot(0, this.cursor);
+    } else this.session.send(encodeSubscribed(this.log, this.id, this.cursor, this.session.binary));
+  }
+
+  // In parts, so that it costs a slow connection no more than its buffer, and never holds the others up.
+  private sendSnapshot(after: number, seq: number | null): void {
+    const { entries, next } = this.log.latestPage(this.filter, after, this.maxLatestPerFrame);
+    if (this.view.bbox !== null) this.noteInView(entries);
+    const selected = selectLatest(this.view, entries);
     const { session } = this;
-    const known = withSnapshot ? this.log.latest(this.filter) : null;
-    if (known && this.view.bbox !== null) this.noteInView(known);
-    const snapshot = known && selectLatest(this.view, known);
-    if (snapshot) session.announce(snapshot);
-    session.send(encodeSubscribed(this.log, this.id, this.cursor, snapshot, session.binary));
+    session.announce(selected);
+    const part = { id: this.id, seq, entries: selected, more: next !== null };
+    session.send(encodeSnapshot(this.log, part, session.binary));
+    this.snapshotAfter = next;
+  }
+
+  private get maxLatestPerFrame(): number {
+    return Math.max(1, Math.floor(this.hub.options.maxFrameBytes / bytesPerLatest));
   }
 
   private noteInView(known: readonly Latest[]): void {
-    this.inView = new NumberSet();
     for (const { topic, values } of known) {
       if (this.view.contains(values) === true) this.inView.add(topic.id);
     }

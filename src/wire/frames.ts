@@ -130,7 +130,7 @@ function decodeControl(header: unknown, items: Iterable<unknown>, dictionary: Di
   const message = header as ServerMessage;
   if (message.type === "welcome") dictionary.epoch = message.epoch;
   // In binary these are only the number of bodies that follow.
-  if (message.type === "subscribed" && message.snapshot !== undefined) {
+  if ((message.type === "subscribed" || message.type === "snapshot") && message.snapshot !== undefined) {
     return { ...message, snapshot: readBodies(items, dictionary) };
   }
   if (message.type === "view") return { ...message, entered: readBodies(items, dictionary) };

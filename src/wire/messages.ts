@@ -102,6 +102,14 @@ export type ServerMessage =
       readonly cursor: string;
       /** Only with `from: "latest"` and after a gap. */
       readonly snapshot?: readonly WireReading[];
+      /** The snapshot goes on in `snapshot` messages; the cursor counts only after the last of them. */
+      readonly more?: boolean;
+    }
+  | {
+      readonly type: "snapshot";
+      readonly id: number;
+      readonly snapshot: readonly WireReading[];
+      readonly more?: boolean;
     }
   | {
       readonly type: "readings";

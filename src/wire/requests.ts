@@ -146,7 +146,11 @@ function usableId(id: unknown): number | null {
     : null;
 }
 
+/** A value as an answer may quote it. Only plain values are written out: one nested deep enough would end the process. */
 function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value);
+  return text.length > 62 ? `${text.slice(0, 62)}…` : text;
 }

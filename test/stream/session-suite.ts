@@ -1,3 +1,4 @@
+import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { encode } from "@msgpack/msgpack";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -50,11 +51,14 @@ export function sessionSuite(name: string, start: StartTransport): void {
         log: used,
         clock: systemClock,
         logger: silentLogger,
-        http: async ({ path, query }) => ({
-          status: 200,
-          headers: { "content-type": "text/plain" },
-          body: `${path} ${query.get("a") ?? ""}`,
-        }),
+        http: async ({ path, query }) => {
+          if (path === "/broken") throw new Error("a fault");
+          return {
+            status: 200,
+            headers: { "content-type": "text/plain" },
+            body: `${path} ${query.get("a") ?? ""}`,
+          };
+        },
         onPublish: (packet) => {
           published.push(packet);
           return onPublish(packet);
@@ -212,9 +216,9 @@ export function sessionSuite(name: string, start: StartTransport): void {
       expect(gap.to).toBeGreaterThanOrEqual(6);
       const { snapshot, cursor } = await client.next("subscribed", 1);
       expect(snapshot?.map(({ topic, values }) => [topic, values["n"]])).toEqual([
+        ["gps/d0", 999],
         ["gps/d1", 997],
         ["gps/d2", 998],
-        ["gps/d0", 999],
       ]);
       expect(cursor).toBe(`${log.epoch}:1000`);
       await append(log, gpsReading("d0", { n: 1_000 }));
@@ -542,6 +546,93 @@ export function sessionSuite(name: string, start: StartTransport): void {
       for (let i = 0; i < 150; i++) void client.sendRaw(junk);
       expect(await client.untilClosed()).toBe(4501);
       await join(server);
+    });
+
+    it("survives a request that is nested deep enough to exhaust the stack", async () => {
+      const { server } = await serve();
+      const client = await join(server);
+      const depth = 20_000;
+      const isJson = subprotocol === "fieldcast.v1.json";
+      const deep = (key: string) =>
+        isJson
+          ? `{"type":"subscribe","${key}":${"[".repeat(depth)}${"]".repeat(depth)}}`
+          : Buffer.concat([
+              encode({ type: "subscribe", [key]: 0 }).slice(0, -1),
+              Buffer.alloc(depth, 0x91),
+              Buffer.of(0xc0),
+            ]);
+      for (const key of ["type", "id", "filter", "from", "where"]) await client.sendRaw(deep(key));
+      await client.next("error", undefined, 4);
+      client.send({ type: "subscribe", id: 1, filter: "#" });
+      await client.next("subscribed", 1);
+    });
+
+    it("survives an upgrade that is refused to someone who is gone", async () => {
+      const { server } = await serve();
+      for (let i = 0; i < 20; i++) {
+        const socket = connect(server.port, "127.0.0.1");
+        socket.on("error", () => {});
+        await new Promise((resolve) => socket.once("connect", resolve));
+        socket.write(
+          "GET /nope HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        socket.resetAndDestroy();
+      }
+      const client = await join(server);
+      expect((await client.next("welcome")).type).toBe("welcome");
+    });
+
+    it("gives a large snapshot in parts, whose cost to a slow connection is bounded", async () => {
+      const { log, server } = await serve({ maxBufferBytes: 32_768, maxFrameBytes: 16_384 });
+      const devices = Array.from({ length: 30_000 }, (_, i) =>
+        gpsReading(`device-${i}`, { n: i, text: "x".repeat(100) }),
+      );
+      for (let i = 0; i < devices.length; i += 1_000) await append(log, ...devices.slice(i, i + 1_000));
+      const client = await join(server);
+      client.socket.pause();
+      for (const id of [1, 2, 3]) client.send({ type: "subscribe", id, filter: "gps/#" });
+      const full = () => (sockets[0]?.bufferedBytes() ?? 0) > 32_768;
+      await expect.poll(full, { timeout: 10_000 }).toBe(true);
+      expect(sockets[0]?.bufferedBytes()).toBeLessThan(32_768 + 4 * 40_000);
+      // Asking for more meanwhile is no reason to be dropped.
+      for (let i = 0; i < 50; i++) client.send({ type: "subscribe", id: 100 + i, filter: "gps/device-1" });
+      client.socket.resume();
+      const parts = (id: number) =>
+        client.messages.flatMap((message) =>
+          (message.type === "subscribed" || message.type === "snapshot") && message.id === id
+            ? [message]
+            : [],
+        );
+      for (const id of [1, 2, 3]) {
+        await client.until(
+          () => parts(id).length > 0 && !parts(id).at(-1)?.more,
+          `the whole snapshot of ${id}`,
+        );
+        const topics = parts(id).flatMap(({ snapshot }) => snapshot?.map(({ topic }) => topic) ?? []);
+        expect(new Set(topics).size).toBe(30_000);
+        expect(topics).toHaveLength(30_000);
+      }
+      await client.next("subscribed", 149);
+      expect(client.closeCode).toBeNull();
+      await append(log, gpsReading("device-7", { n: -7 }));
+      expect(await client.untilReadings(1, 1)).toMatchObject([{ topic: "gps/device-7" }]);
+    });
+
+    it("answers HTTP when a handler fails, and HEAD without ending the connection", async () => {
+      const { server } = await serve();
+      expect((await fetch(`http://127.0.0.1:${server.port}/broken`)).status).toBe(500);
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const ask = (method: string) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const options = { port: server.port, host: "127.0.0.1", method, path: "/x", agent };
+          const request = httpRequest(options, (response) => {
+            response.resume().on("end", () => resolve(response.statusCode));
+          });
+          request.on("error", reject).end();
+        });
+      for (const method of ["HEAD", "GET", "HEAD", "HEAD", "GET"]) expect(await ask(method)).toBe(200);
+      agent.destroy();
     });
 
     it("closes on a message larger than it takes, and serves the others on", async () => {

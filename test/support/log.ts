@@ -18,7 +18,7 @@ export function openTestLog(
   ring: Partial<RingOptions> = {},
 ): Promise<Log> {
   const engine = new MemoryEngine({ ...defaultRingOptions, ...ring }, randomEpoch);
-  return openLog(engine, { ...defaultLogOptions, ...options }, systemClock, silentLogger);
+  return openLog(engine, { ...defaultLogOptions, gatherMs: 0, ...options }, systemClock, silentLogger);
 }
 
 /** A GPS reading of a device. */

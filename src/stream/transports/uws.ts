@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import type { HttpReply, HttpRequest } from "../../model/http.ts";
 import type { Subprotocol } from "../../wire/messages.ts";
 import type { Socket, SocketHandler, Transport, TransportOptions } from "../transport.ts";
-import { splitList } from "./ws.ts";
+import { internalError, splitList } from "./ws.ts";
 
 /** The package's types lack the flag. */
 type Library = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
@@ -197,7 +197,7 @@ function answer(options: TransportOptions, response: Uws.HttpResponse, native: U
   };
   options.http(request).then(respond, (error: unknown) => {
     options.logger.error({ err: error, path: request.path }, "an HTTP handler failed");
-    respond({ status: 500, body: "internal error, see the gateway's log\n" });
+    respond({ status: 500, body: internalError });
   });
 }
 
@@ -218,6 +218,9 @@ function copyRequest(native: Uws.HttpRequest): HttpRequest {
 function write(response: Uws.HttpResponse, method: string, reply: HttpReply): void {
   response.writeStatus(String(reply.status));
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.writeHeader(name, value);
-  if (method === "HEAD") response.endWithoutBody(Buffer.byteLength(reply.body ?? ""));
-  else response.end(reply.body ?? "");
+  if (method === "HEAD") {
+    // The library closes after an answer without a body, whatever it is told; so the client must know.
+    response.writeHeader("connection", "close");
+    response.endWithoutBody(Buffer.byteLength(reply.body ?? ""), true);
+  } else response.end(reply.body ?? "");
 }

@@ -8,7 +8,9 @@ import type { Socket, Transport, TransportOptions, UpgradeRequest } from "../tra
 
 /** HTTP and WebSocket over node:http and the `ws` package: runs wherever Node.js runs. */
 export async function startWs(options: TransportOptions): Promise<Transport> {
-  const server = createServer((request, response) => void answer(options, request, response));
+  const server = createServer((request, response) => {
+    answer(options, request, response).catch((error: unknown) => fail(options, request, response, error));
+  });
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: options.maxMessageBytes,
@@ -63,6 +65,9 @@ function upgradeRequest(request: IncomingMessage): UpgradeRequest {
   };
 }
 
+/** What a client is told when a handler failed; the log knows more. */
+export const internalError = "internal error, see the gateway's log\n";
+
 /** Splits a comma-separated header value. */
 export function splitList(value: string): string[] {
   return value
@@ -75,7 +80,20 @@ function pathOf(url = "/"): string {
   return url.split("?", 1)[0] as string;
 }
 
+function fail(
+  { logger }: TransportOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
+  logger.error({ err: error, path: pathOf(request.url) }, "an HTTP handler failed");
+  if (response.headersSent) response.destroy();
+  else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end(internalError);
+}
+
 function refuse(stream: Duplex, status: number, message: string): void {
+  // Who is refused may be gone already; without a listener its reset would end the process.
+  stream.on("error", () => stream.destroy());
   const body = `${message}\n`;
   stream.end(
     `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
