@@ -3,29 +3,35 @@ import { defaultStreamOptions } from "../stream/options.ts";
 import { contexts, isTimezone } from "./context-config.ts";
 import { sources } from "./source-config.ts";
 
-const port = z.int().min(0).max(65_535);
-const positive = z.int().min(1);
+// Every number has an upper bound that no installation needs to pass: a timer of Node.js that is told to wait longer than
+// 2^31-1 ms fires at once, and a bound in bytes or counts that never holds is none.
+const whole = (min: number, max: number) => z.int().min(min).max(max);
+const port = whole(0, 65_535);
+const hourMs = 3_600_000;
+const mebibyte = 1024 * 1024;
+/** MQTT 3.1.1, 2.2.3. */
+const maxMqttPacketBytes = 268_435_455;
+/** What SQLite can hold in pages of 4 KiB (https://www.sqlite.org/limits.html, 13 and 14). */
+const maxRingBytes = 2 ** 44;
 
 const mqtt = z
   .strictObject({
     port: port.default(1883).describe("Port of the MQTT broker; 0 takes any free one"),
-    maxConnections: positive.default(10_000).describe("More device connections are refused"),
-    maxPacketBytes: positive
-      .default(2 * 1024 * 1024)
+    maxConnections: whole(1, 1_000_000).default(10_000).describe("More device connections are refused"),
+    maxPacketBytes: whole(1, maxMqttPacketBytes)
+      .default(2 * mebibyte)
       .describe(
         "A device that announces a larger packet is disconnected. Payloads from 1 MiB are quarantined",
       ),
-    maxInflightPublishes: positive
+    maxInflightPublishes: whole(1, 65_535)
       .default(200)
       .describe(
         "Publishes of one device that wait for the commit; then its socket is not read until some are done",
       ),
-    maxPublishesPerSecond: z
-      .int()
-      .min(0)
+    maxPublishesPerSecond: whole(0, 1_000_000)
       .default(0)
       .describe("A device that sends faster is slowed down, never dropped; 0 = no limit"),
-    drainTimeoutMs: positive
+    drainTimeoutMs: whole(1, hourMs)
       .default(10_000)
       .describe("An MQTT subscriber that does not read for this long is disconnected"),
   })
@@ -43,10 +49,14 @@ const ring = z
       .enum(["sqlite", "memory"])
       .default("sqlite")
       .describe("Where the log is kept. `memory` forgets everything at the end of the process"),
-    maxAgeHours: z.number().positive().default(168).describe("Readings older than this are evicted"),
-    maxBytes: positive
-      .min(1024 * 1024)
-      .default(1024 * 1024 * 1024)
+    maxAgeHours: z
+      .number()
+      .positive()
+      .max(1_000_000)
+      .default(168)
+      .describe("Readings older than this are evicted"),
+    maxBytes: whole(mebibyte, maxRingBytes)
+      .default(1024 * mebibyte)
       .describe("The oldest readings are evicted when the log is larger"),
     durability: z
       .enum(["process", "power-loss"])
@@ -54,44 +64,45 @@ const ring = z
       .describe(
         "What an acknowledged reading survives: the end of the process, or loss of power too (one fsync per commit)",
       ),
-    tailBytes: positive
-      .default(64 * 1024 * 1024)
+    tailBytes: whole(1, 65_536 * mebibyte)
+      .default(64 * mebibyte)
       .describe("Memory for the newest readings, from which most resuming clients are served"),
-    maxTopics: positive.default(100_000).describe("Readings of more topics than this are quarantined"),
+    maxTopics: whole(1, 10_000_000)
+      .default(100_000)
+      .describe("Readings of more topics than this are quarantined"),
   })
   .prefault({});
 
 const stream = z
   .strictObject({
-    batchMs: z
-      .int()
-      .min(0)
+    batchMs: whole(0, 60_000)
       .default(defaultStreamOptions.batchMs)
       .describe("How long readings gather before they are sent together; 0 sends each commit at once"),
-    heartbeatMs: z
-      .int()
-      .min(100)
+    heartbeatMs: whole(100, hourMs)
       .default(defaultStreamOptions.heartbeatMs)
       .describe("Every connection hears from the gateway at least this often"),
-    silentMs: z
-      .int()
-      .min(1_000)
+    silentMs: whole(1_000, 24 * hourMs)
       .default(defaultStreamOptions.silentMs)
       .describe("A connection that answers no ping for this long, with nothing left to send, is dropped"),
-    maxBufferBytes: positive
+    maxBufferBytes: whole(1, 1024 * mebibyte)
       .default(defaultStreamOptions.maxBufferBytes)
       .describe("Unsent bytes of one connection; beyond, it catches up from the log at its own pace"),
-    maxConnections: positive
+    maxConnections: whole(1, 1_000_000)
       .default(defaultStreamOptions.maxConnections)
       .describe("More are refused with status 503"),
-    maxSubscriptions: positive
+    maxSubscriptions: whole(1, 65_536)
       .default(defaultStreamOptions.maxSubscriptions)
       .describe("Subscriptions of one connection; more are refused"),
-    maxInflightPublishes: positive
+    maxInflightPublishes: whole(1, 65_536)
       .default(defaultStreamOptions.maxInflightPublishes)
       .describe("Publishes of one connection that wait for the commit; more are refused"),
     allowedOrigins: z
-      .array(z.string())
+      .array(
+        z.string().superRefine((origin, context) => {
+          const problem = originProblem(origin);
+          if (problem) context.addIssue({ code: "custom", message: problem });
+        }),
+      )
       .default([])
       .describe(
         "Origins of other web pages that may connect, as `https://example.org`; `*` allows every page",
@@ -131,9 +142,7 @@ export const configSchema = z.strictObject({
     .enum(["auto", "uws", "ws"])
     .default("auto")
     .describe("`uws` is uWebSockets.js, `ws` runs everywhere; `auto` takes uws where it loads"),
-  shutdownGraceMs: z
-    .int()
-    .min(0)
+  shutdownGraceMs: whole(0, hourMs)
     .default(5_000)
     .describe("On SIGTERM: time to commit, acknowledge and say goodbye before the process ends anyway"),
   mqtt,
@@ -143,5 +152,19 @@ export const configSchema = z.strictObject({
   contexts,
   sources,
 });
+
+/** Why no browser ever sends this as a page's origin (https://www.rfc-editor.org/rfc/rfc6454, 6.2); null if one can. */
+function originProblem(text: string): string | null {
+  if (text === "*" || text === "null") return null;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(text)) {
+    const origin = URL.canParse(text) ? new URL(text).origin : "null";
+    const instead = origin === "null" ? "https://example.org" : origin;
+    return `${text} can never match: an origin is a scheme, a host and perhaps a port, nothing after them; write ${instead}`;
+  }
+  if (!/^https?:/.test(text)) return null;
+  if (!URL.canParse(text)) return `${text} is not an origin; write it as https://example.org`;
+  const { origin } = new URL(text);
+  return origin === text ? null : `${text} can never match: browsers write it ${origin}`;
+}
 
 export type Config = z.infer<typeof configSchema>;

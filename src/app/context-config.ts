@@ -47,6 +47,7 @@ const context = z.strictObject({
   freeFlowKmh: z
     .number()
     .positive()
+    .max(1_000)
     .exactOptional()
     .describe("Speed on the free road in km/h; `speedRatio` and `congestionLevel` follow from it"),
 });

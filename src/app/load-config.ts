@@ -41,6 +41,7 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
     put(settings, key, text);
     origins.set(path, "command line");
   }
+  checkNames(env, settings);
   const result = configSchema.safeParse(settings);
   if (!result.success)
     throw new ConfigError(result.error.issues.map((issue) => explain(issue, origins)).join("\n"));
@@ -79,7 +80,49 @@ function readFile(file: string, origins: Map<string, string>): Record<string, un
     const line = node?.range ? `:${lines.linePos(node.range[0]).line}` : "";
     origins.set(path.join("."), `${file}${line}`);
   });
-  return settings as Record<string, unknown>;
+  return withoutEmptySections(settings as Record<string, unknown>);
+}
+
+/** A section or list with nothing below it (all of it commented out, say) is as if it was not there. */
+function withoutEmptySections(settings: Record<string, unknown>): Record<string, unknown> {
+  const sections = new Set(
+    configKeys()
+      .filter(({ path, type }) => type === "list" || path.includes("."))
+      .map(({ path }) => path.split(".")[0]),
+  );
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name, value]) => value !== null || !sections.has(name)),
+  );
+}
+
+/** Variables that are not keys of the configuration, and nothing to be surprised at. */
+const otherVariables: readonly RegExp[] = [
+  /^FIELDCAST_CONFIG$/,
+  // The simulator's, and those of the test that kills the gateway.
+  /^FIELDCAST_(SIM|KILL)_/,
+  // What Kubernetes sets for a service named fieldcast
+  // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+  /^FIELDCAST_.*(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))/,
+];
+
+/** A typing mistake in the environment must not pass unseen either. */
+function checkNames(env: ConfigSources["env"], settings: Readonly<Record<string, unknown>>): void {
+  const known = new Set(configKeys().map((key) => key.env));
+  const unknown = Object.keys(env).filter(
+    (name) =>
+      name.startsWith("FIELDCAST_") &&
+      !known.has(name) &&
+      !otherVariables.some((pattern) => pattern.test(name)) &&
+      !/^(tcp|udp|sctp):\/\//.test(env[name] ?? "") &&
+      // Sources may take their credentials from variables of any name.
+      !JSON.stringify(settings["sources"] ?? []).includes(`\${${name}}`),
+  );
+  if (unknown.length === 0) return;
+  throw new ConfigError(
+    unknown
+      .map((name) => `environment variable ${name}: there is no such key; config/REFERENCE.md lists them`)
+      .join("\n"),
+  );
 }
 
 function locate(value: object, path: readonly string[], found: (path: readonly string[]) => void): void {

@@ -22,6 +22,18 @@ function load(sources: Partial<ConfigSources> = {}) {
   return loadConfig({ flags: {}, env: {}, file: null, ...sources });
 }
 
+/** With a number at a key, which may stand in a list (`sources[].qos`). */
+function loadNumber(path: string, value: number) {
+  const list = /^(\w+)\[\]\.(.+)$/.exec(path);
+  if (!list) return load({ flags: { [path]: String(value) } });
+  const entry = { topic: "a", name: "a", url: "mqtt://a", topics: ["#"], [list[2] as string]: value };
+  return load({ file: file(JSON.stringify({ [list[1] as string]: [entry] })) });
+}
+
+function namePattern(path: string): RegExp {
+  return new RegExp(`${path.replace("[]", ".0").replaceAll(".", "\\.")}: `);
+}
+
 describe("loadConfig", () => {
   it("has a default for everything that must be", () => {
     expect(load()).toMatchObject({
@@ -98,6 +110,69 @@ describe("loadConfig", () => {
     expect(() => load({ env: { FIELDCAST_MQTT_PORT: "x" } })).toThrow(/FIELDCAST_MQTT_PORT: mqtt\.port: /);
     expect(() => load({ flags: { "no.such": "1" } })).toThrow(/--set no\.such: there is no such key/);
     expect(() => load({ file: "/nowhere/at-all.yaml" })).toThrow(/cannot read the config file.*at-all/);
+  });
+
+  it("refuses a variable of no key, but not those of others", () => {
+    expect(() => load({ env: { FIELDCAST_MQTT_PROT: "1" } })).toThrow(
+      "environment variable FIELDCAST_MQTT_PROT: there is no such key; config/REFERENCE.md lists them",
+    );
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
+    const source = { name: "a", url: "mqtt://a", topics: ["#"], password: "${FIELDCAST_HSL_PASSWORD}" };
+    const env = {
+      FIELDCAST_CONFIG: "x.yaml",
+      FIELDCAST_SIM_USERNAME: "u",
+      FIELDCAST_KILL_SEED: "1",
+      FIELDCAST_HSL_PASSWORD: "secret",
+      // As Kubernetes sets them for a service named fieldcast.
+      FIELDCAST_SERVICE_HOST: "10.0.0.11",
+      FIELDCAST_SERVICE_PORT_MQTT: "1883",
+      FIELDCAST_PORT: "tcp://10.0.0.11:1883",
+      FIELDCAST_PORT_1883_TCP_ADDR: "10.0.0.11",
+    };
+    const { sources } = load({ env, file: file(JSON.stringify({ sources: [source] })) });
+    expect(sources[0]?.password).toBe("secret");
+  });
+
+  it("takes a section with nothing below it as defaults", () => {
+    const text = configKeys()
+      .filter(({ path, type }) => path.includes(".") || type === "list")
+      .map(({ path }) => path.split(".")[0] as string)
+      .filter((name) => !name.endsWith("[]"));
+    const sections = [...new Set(text)];
+    expect(sections).toContain("ring");
+    const config = load({ file: file(sections.map((name) => `${name}:\n`).join("")) });
+    expect(config).toEqual(load());
+    expect(() => load({ file: file("mqtt:\n  port:\n") })).toThrow(/yaml:2: mqtt\.port: .*number/);
+  });
+
+  const numbers = configKeys().filter(({ type }) => type === "number");
+
+  it.each(numbers.map(({ path }) => path))("has an upper bound: %s", (path) => {
+    expect(() => loadNumber(path, Number.MAX_SAFE_INTEGER)).toThrow(namePattern(path));
+    expect(() => loadNumber(path, 1e300)).toThrow(namePattern(path));
+    // Longer, and a timer of Node.js fires at once.
+    if (path.endsWith("Ms")) expect(() => loadNumber(path, 2 ** 31)).toThrow(namePattern(path));
+  });
+
+  it.each([
+    ["https://a.example/", /can never match: .*write https:\/\/a\.example$/],
+    ["https://a.example/page?x", /write https:\/\/a\.example$/],
+    ["HTTPS://a.example", /write https:\/\/a\.example$/],
+    ["https://A.example", /browsers write it https:\/\/a\.example$/],
+    ["https://a.example:443", /browsers write it https:\/\/a\.example$/],
+    ["a.example", /write https:\/\/example\.org$/],
+    ["https://*.example.org:x", /not an origin/],
+    ["", /can never match/],
+  ])("refuses an origin that can never match: %j", (origin, message) => {
+    const text = JSON.stringify({ stream: { allowedOrigins: ["https://good.example", origin] } });
+    expect(() => load({ file: file(text) })).toThrow(/stream\.allowedOrigins\.1: /);
+    expect(() => load({ file: file(text) })).toThrow(message);
+  });
+
+  it("takes origins of pages, of applications and of files", () => {
+    const origins = ["*", "null", "http://localhost:5500", "http://[::1]:3000", "capacitor://localhost"];
+    const flags = { "stream.allowedOrigins": origins.join(",") };
+    expect(load({ flags }).stream.allowedOrigins).toEqual(origins);
   });
 
   it("refuses to listen beyond loopback unless anonymous access is wanted in so many words", () => {
