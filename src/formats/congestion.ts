@@ -17,15 +17,17 @@ export function freeFlowOf(settings: FormatSettings): number | null {
 
 /**
  * Finishes the values of a road sensor: an average speed of 0 over no vehicle at all is no measurement (kept, it would
- * look like a jam on an empty road), and with a free-flow speed the rest of the speed gives ratio and level.
+ * look like a jam on an empty road); with a free-flow speed the speed gives a ratio, and a ratio gives a level, unless the
+ * sensor tells them itself.
  */
 export function addCongestion(values: Values, freeFlowKmh: number | null): void {
   if (values["speedKmh"] === 0 && values["flowVph"] === 0 && !isOccupied(values)) delete values["speedKmh"];
   const speedKmh = values["speedKmh"];
-  if (freeFlowKmh === null || typeof speedKmh !== "number") return;
-  const speedRatio = convert(speedKmh, 1 / freeFlowKmh);
-  values["speedRatio"] = speedRatio;
-  values["congestionLevel"] = congestionLevelOf(speedRatio);
+  if (freeFlowKmh !== null && typeof speedKmh === "number" && values["speedRatio"] === undefined)
+    values["speedRatio"] = convert(speedKmh, 1 / freeFlowKmh);
+  const speedRatio = values["speedRatio"];
+  if (typeof speedRatio === "number" && values["congestionLevel"] === undefined)
+    values["congestionLevel"] = congestionLevelOf(speedRatio);
 }
 
 /** A vehicle that stands on the detector is not counted, but it is there. */

@@ -1,11 +1,11 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { addCongestion, freeFlowOf } from "./congestion.ts";
 import { type NumberField, numberField, readNumber, requireField } from "./fields.ts";
-import type { Format } from "./format.ts";
+import type { Format, FormatSettings } from "./format.ts";
 import { type JsonObject, readJsonObject } from "./json-payload.ts";
 import { nothing, outcome, quote, reject } from "./outcome.ts";
 import { observedAt } from "./time.ts";
-import { congestionLevelOf } from "./vocabulary.ts";
 
 /** What one sensor id of a traffic measurement station measures. */
 interface Sensor {
@@ -49,7 +49,8 @@ export const digitraffic: Format = {
   name: "digitraffic",
   title: "Digitraffic road sensors (Fintraffic TMS)",
   topics: ["tms-v2/#", "weather-v2/#", "maintenance-v2/#", "traffic-message-v3/#"],
-  create() {
+  create(settings: FormatSettings) {
+    const freeFlowKmh = freeFlowOf(settings);
     return (packet) => {
       const levels = packet.topic.split("/");
       const sensor = sensors.get(levels[2] as string);
@@ -58,7 +59,7 @@ export const digitraffic: Format = {
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
       if (readNumber(payload["value"]) === undefined) return nothing;
-      return outcome(readMeasurement(packet, levels[1] as string, sensor, payload));
+      return outcome(readMeasurement(packet, levels[1] as string, sensor, payload, freeFlowKmh));
     };
   },
 };
@@ -68,6 +69,7 @@ function readMeasurement(
   station: string,
   sensor: Sensor,
   payload: JsonObject,
+  freeFlowKmh: number | null,
 ): Reading | string {
   if (station === "")
     return `topic: ${quote(packet.topic)} has no station; send to tms-v2/<station>/<sensor>`;
@@ -82,7 +84,7 @@ function readMeasurement(
       : observedAt(payload["end"], "end", packet.receivedAt, null);
   if (typeof time === "string") return time;
   const values: Values = { [sensor.field.to]: value, intervalS: windowOf(start, end) ?? sensor.intervalS };
-  if (sensor.field === freeFlow) values["congestionLevel"] = congestionLevelOf(value);
+  addCongestion(values, freeFlowKmh);
   return { domain: "road", device: station, channel: sensor.direction, time, values };
 }
 

@@ -19,11 +19,11 @@ export const providers: ReadonlyMap<string, ReadOffers> = new Map([
 ]);
 
 /**
- * Amadeus Flight Offers Search v2 (`data[]`). Offer ids count from 1 in each response, so the id of the quote names the
+ * Amadeus Flight Offers Search v2 (`data[]`) and Flight Offers Price v1 (`data.flightOffers[]`). Offer ids count from 1 in each response, so the id of the quote names the
  * response too: route and time of receipt. `lastTicketingDate` is no expiry, and the time of the search is not told.
  */
 function readAmadeus(payload: JsonObject, packet: Packet): readonly (QuoteParts | string)[] {
-  return listOf(payload["data"], "data").map(([raw, path]) => {
+  return offersIn(payload["data"], "flightOffers").map(([raw, path]) => {
     if (!isObject(raw)) return `${path}: ${quote(raw)}; an offer is an object`;
     const price = objectOf(raw["price"]);
     const outward = listIn(objectOf(listIn(raw, "itineraries")[0]), "segments");
@@ -44,7 +44,6 @@ function readAmadeus(payload: JsonObject, packet: Packet): readonly (QuoteParts 
       total: { raw: price[totalName], path: `${path}.price.${totalName}` },
       base: { raw: price["base"], path: `${path}.price.base` },
       tax: { raw: undefined, path: `${path}.price.tax` },
-      amounts: "decimal",
       quotedAt: { raw: undefined, path },
       segments: amadeusSegments(raw),
     };
@@ -86,10 +85,7 @@ function amadeusSegments(offer: JsonObject): Segment[] {
 
 /** Duffel: one offer in `data`, a list of them, or an offer request with `data.offers`. The total is for everybody. */
 function readDuffel(payload: JsonObject): readonly (QuoteParts | string)[] {
-  const data = payload["data"];
-  const isRequest = isObject(data) && Array.isArray(data["offers"]);
-  const offers = isRequest ? listOf(data["offers"], "data.offers") : listOf(data, "data");
-  return offers.map(([raw, path]) => {
+  return offersIn(payload["data"], "offers").map(([raw, path]) => {
     if (!isObject(raw)) return `${path}: ${quote(raw)}; an offer is an object`;
     const slice = objectOf(listIn(raw, "slices")[0]);
     const isUpdated = readText(raw["updated_at"]) !== undefined;
@@ -107,7 +103,6 @@ function readDuffel(payload: JsonObject): readonly (QuoteParts | string)[] {
       total: { raw: raw["total_amount"], path: `${path}.total_amount` },
       base: { raw: sameCurrency(raw, "base", currency), path: `${path}.base_amount` },
       tax: { raw: sameCurrency(raw, "tax", currency), path: `${path}.tax_amount` },
-      amounts: "decimal",
       quotedAt: { raw: raw[quotedName], path: `${path}.${quotedName}` },
       expiresAt: { raw: raw["expires_at"], path: `${path}.expires_at` },
       segments: duffelSegments(raw),
@@ -162,12 +157,17 @@ function readNdc(payload: JsonObject, packet: Packet): readonly (QuoteParts | st
       total: { raw: amount["cdata"], path: "totalPrice.totalAmount.cdata" },
       base: { raw: undefined, path: "totalPrice" },
       tax: { raw: undefined, path: "totalPrice" },
-      amounts: "decimal",
       quotedAt: { raw: undefined, path: expiry },
       expiresAt: { raw: payload[expiry], path: expiry },
       segments: [],
     },
   ];
+}
+
+/** The offers in `data`: itself, its entries, or the list of this name in it. */
+function offersIn(data: unknown, name: string): readonly (readonly [unknown, string])[] {
+  const inner = isObject(data) ? data[name] : undefined;
+  return Array.isArray(inner) ? listOf(inner, `data.${name}`) : listOf(data, "data");
 }
 
 /** The entries of a list (or the one thing that stands in its place) with their paths. */

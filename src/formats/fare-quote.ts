@@ -14,6 +14,11 @@ interface Part {
   readonly path: string;
 }
 
+/** An amount: a decimal string, or integer minor units. */
+interface Amount extends Part {
+  readonly isMinor?: boolean;
+}
+
 /** What a provider says of one quote, before it is checked. */
 export interface QuoteParts {
   readonly source: string;
@@ -21,11 +26,9 @@ export interface QuoteParts {
   readonly origin: Part;
   readonly destination: Part;
   readonly currency: Part;
-  readonly total: Part;
-  readonly base: Part;
-  readonly tax: Part;
-  /** How the three amounts are written: decimal strings, or integer minor units. */
-  readonly amounts: "decimal" | "minor";
+  readonly total: Amount;
+  readonly base: Amount;
+  readonly tax: Amount;
   /** The exponent the message claims; it must be the currency's own. */
   readonly exponent?: Part;
   readonly quotedAt: Part;
@@ -71,10 +74,8 @@ function readMoney(parts: QuoteParts): { values: Values; isSum: boolean } | stri
   if (claimed !== undefined && claimed !== null && claimed !== exponent) {
     return `${parts.exponent?.path}: ${quote(claimed)} is not the ${exponent} of ${currency} (ISO 4217)`;
   }
-  const read = (part: Part): number | string =>
-    parts.amounts === "minor"
-      ? readMinorAmount(part.raw, part.path)
-      : readDecimalAmount(part.raw, exponent, part.path);
+  const read = ({ raw, path, isMinor }: Amount): number | string =>
+    isMinor === true ? readMinorAmount(raw, path) : readDecimalAmount(raw, exponent, path);
   const amountMinor = read(parts.total);
   if (typeof amountMinor === "string") return amountMinor;
   const values: Values = { currency, exponent, amountMinor };

@@ -56,25 +56,31 @@ function readOwn(packet: Packet, topicSource: string, payload: JsonObject, zone:
 
 function ownParts(source: string, payload: JsonObject): QuoteParts {
   const price = isObject(payload["price"]) ? payload["price"] : {};
-  const isMinor = price["total"] === undefined && price["totalMinor"] !== undefined;
-  const suffix = isMinor ? "Minor" : "";
   const part = (name: string) => ({ raw: payload[name], path: name });
   const money = (name: string) => ({ raw: price[name], path: `price.${name}` });
+  // Each amount as a decimal string, or else as minor units under a name of its own.
+  const amount = (name: string) => {
+    const minor = { ...money(`${name}Minor`), isMinor: true };
+    return isAbsent(price[name]) && !isAbsent(minor.raw) ? minor : money(name);
+  };
   return {
     source,
     quoteId: part("quoteId"),
     origin: part("origin"),
     destination: part("destination"),
     currency: money("currency"),
-    total: money(`total${suffix}`),
-    base: money(`base${suffix}`),
-    tax: money(`tax${suffix}`),
-    amounts: isMinor ? "minor" : "decimal",
+    total: amount("total"),
+    base: amount("base"),
+    tax: amount("tax"),
     exponent: money("exponent"),
     quotedAt: part("quotedAt"),
     expiresAt: part("expiresAt"),
     segments: ownSegments(payload["slices"]),
   };
+}
+
+function isAbsent(raw: unknown): boolean {
+  return raw === undefined || raw === null || raw === "";
 }
 
 /** All slices' segments in one row; one more than allowed is enough to refuse the quote. */

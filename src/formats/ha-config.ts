@@ -216,6 +216,8 @@ function placeOf(
   if (template === undefined || template === null || template === "")
     return { stateTopic: topic, path: wholePayload };
   const found = typeof template === "string" ? readTemplate(template) : null;
+  if (found?.keys.some((key) => typeof key === "string" && isHostileName(key)))
+    return `${path}${templateKey}: ${quote(template)} has a reserved name in it`;
   if (found !== null) return { stateTopic: topic, path: found };
   return `${path}${templateKey}: ${quote(template)} is more than a path; use one like {{ value_json.power }}`;
 }

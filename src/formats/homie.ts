@@ -120,16 +120,16 @@ function readAttribute(
   const property = propertyOf(address, deviceOf(address, devices));
   if (attribute === "$unit") property.unit = text === "" ? undefined : text;
   else property.datatype = text === "" ? undefined : text;
-  property.field = fieldOf(property, address.property);
+  property.field = fieldOf(property, `${address.node}/${address.property}`);
   const reading = releaseWaiting(property, address.device, address.node);
   return { readings: reading === null ? [] : [reading], rejected: null, remember: true };
 }
 
-/** What a property's numbers are, as far as unit and datatype are known. */
-function fieldOf({ unit, datatype }: Described, property: string): NumberField | null | undefined {
+/** What a property's numbers are, as far as unit and datatype are known; its node may tell the direction: `export/energy`. */
+function fieldOf({ unit, datatype }: Described, name: string): NumberField | null | undefined {
   if (datatype !== undefined && !numeric.has(datatype)) return null;
   if (unit === undefined) return undefined;
-  const measure = measureOf(unit, hintsOf(property));
+  const measure = measureOf(unit, hintsOf(name));
   return measure === undefined ? null : numberField("payload", measure.to, measure.scale);
 }
 
@@ -147,7 +147,7 @@ function describe(packet: Packet, address: Address, devices: Map<string, Device>
   const readings: Reading[] = [];
   for (const { node, property: name, unit, datatype } of described) {
     const key = `${node}/${name}`;
-    const field = fieldOf({ unit, datatype }, name) ?? null;
+    const field = fieldOf({ unit, datatype }, key) ?? null;
     const property: Property = { unit, datatype, field, waiting: before.get(key)?.waiting ?? null };
     device.properties.set(key, property);
     const reading = releaseWaiting(property, address.device, node);

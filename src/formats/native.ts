@@ -1,5 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import { type Domain, domains, type Reading, type Values } from "../model/reading.ts";
+import { addCongestion, freeFlowOf } from "./congestion.ts";
 import { fieldProblem, isInfinite, maxTextChars, readText, setField } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { isHostileName, type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -19,18 +20,24 @@ export const native: Format = {
   topics: ["telemetry/#"],
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
+    const freeFlowKmh = freeFlowOf(settings);
     return (packet) => {
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
-      const result = readNative(packet, payload, zone);
+      const result = readNative(packet, payload, zone, freeFlowKmh);
       if (result === null) return nothing;
       return typeof result === "string" ? reject(result) : { readings: [result], rejected: null };
     };
   },
 };
 
-function readNative(packet: Packet, payload: JsonObject, zone: TimeZone | null): Reading | string | null {
+function readNative(
+  packet: Packet,
+  payload: JsonObject,
+  zone: TimeZone | null,
+  freeFlowKmh: number | null,
+): Reading | string | null {
   const second = packet.topic.indexOf("/") + 1;
   const third = packet.topic.indexOf("/", second) + 1;
   const domain = domains.find((name) => name === packet.topic.slice(second, third - 1));
@@ -46,6 +53,7 @@ function readNative(packet: Packet, payload: JsonObject, zone: TimeZone | null):
     explain(domain, payload, name),
   );
   if (missing !== null) return missing;
+  if (domain === "road") addCongestion(values, freeFlowKmh);
   const time = observedAt(payload["time"], "time", packet.receivedAt, zone);
   if (typeof time === "string") return time;
   const channel = channelOf(domain, payload, values);

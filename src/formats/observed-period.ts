@@ -1,7 +1,7 @@
 import { isTime } from "../model/reading.ts";
 import { readDurationS } from "./duration.ts";
 import { parseTime } from "./time.ts";
-import type { TimeZone } from "./timezone.ts";
+import { anyZone, type TimeZone } from "./timezone.ts";
 
 /** A window of observation. */
 export interface ObservedPeriod {
@@ -12,9 +12,6 @@ export interface ObservedPeriod {
   /** Seconds; undefined where there is no window. */
   readonly lengthS: number | undefined;
 }
-
-/** Two wall-clock times of one unknown zone still are so far apart. */
-const anyZone: TimeZone = { toUtc: (localMs) => localMs };
 
 /**
  * The window that `dateObserved` (an instant, or an interval `start/end`, `start/PT5M`, `PT5M/end`), `dateObservedFrom` and

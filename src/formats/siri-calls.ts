@@ -4,7 +4,7 @@ import { isInfinite, numberField, readId, readText, setField } from "./fields.ts
 import { isObject, type JsonObject } from "./json-payload.ts";
 import { positionFields, requirePosition } from "./position.ts";
 import { readOperatingDay, readStopTime, setStopTimes } from "./stop-times.ts";
-import type { TimeZone } from "./timezone.ts";
+import { anyZone, type TimeZone } from "./timezone.ts";
 
 /** How to read times without an offset, and what they are close to. */
 export interface Wall {
@@ -57,16 +57,19 @@ export function setJourney(journey: JsonObject, values: Values): void {
 }
 
 const position = positionFields("Latitude", "Longitude");
-const bearing = numberField("Bearing", "courseDeg");
+// Metres per second (siri_location.xsd, VelocityType).
+const motion = [numberField("Bearing", "courseDeg"), numberField("Velocity", "speedKmh", 3.6)];
 
-/** Sets position and course. Says why a position that is there is no good, and whether that spoils the whole journey. */
+/** Sets position, course and speed. Says why a position that is there is no good, and whether that spoils the whole journey. */
 export function setLocation(
   journey: JsonObject,
   values: Values,
   path: string,
 ): { readonly problem: string | null; readonly isFatal: boolean } {
-  const courseProblem = setField(plain(journey["Bearing"]), bearing, values, path);
-  if (courseProblem !== null) return { problem: courseProblem, isFatal: true };
+  for (const field of motion) {
+    const problem = setField(plain(journey[field.from]), field, values, path);
+    if (problem !== null) return { problem, isFatal: true };
+  }
   const location = objectIn(journey["VehicleLocation"]);
   if (location === null) return { problem: null, isFatal: false };
   const place = { Latitude: plain(location["Latitude"]), Longitude: plain(location["Longitude"]) };
@@ -142,9 +145,28 @@ function setTimes(
   const scheduled = readStopTime(plain(call[names.aimed]), zone, near);
   const expected = readStopTime(plain(call[names.expected]), zone, near);
   const actual = expected ?? readStopTime(plain(call[names.actual]), zone, near);
-  const delayS = scheduled !== undefined && actual !== undefined ? (actual - scheduled) / 1000 : undefined;
+  const isKnown = scheduled !== undefined || actual !== undefined;
+  const delayS = isKnown || zone !== null ? delayBetween(scheduled, actual) : wallDelay(call, names, near);
   setStopTimes(values, end, { scheduled, expected, delayS });
-  return scheduled !== undefined || expected !== undefined;
+  return scheduled !== undefined || expected !== undefined || (!isKnown && delayS !== undefined);
+}
+
+function delayBetween(scheduled: number | undefined, actual: number | undefined): number | undefined {
+  return scheduled !== undefined && actual !== undefined ? (actual - scheduled) / 1000 : undefined;
+}
+
+/** Two wall-clock times of one unknown zone still are so far apart. */
+function wallDelay(
+  call: JsonObject,
+  names: (typeof timeNames)["arrival" | "departure"],
+  near: number,
+): number | undefined {
+  const scheduled = readStopTime(plain(call[names.aimed]), anyZone, near);
+  if (scheduled === undefined) return undefined;
+  const actual =
+    readStopTime(plain(call[names.expected]), anyZone, near) ??
+    readStopTime(plain(call[names.actual]), anyZone, near);
+  return delayBetween(scheduled, actual);
 }
 
 /** The journey's Delay (an ISO 8601 duration, or seconds), else what the call's times say. */

@@ -38,7 +38,8 @@ const ofEdges: ReadonlySet<string> = new Set(["NBIRTH", "NDATA", "NDEATH", "NCMD
 export const sparkplugB: Format = {
   name: "sparkplug-b",
   title: "Eclipse Sparkplug B",
-  topics: ["spBv1.0/#"],
+  // Up to version 2.2 hosts told their state outside the namespace.
+  topics: ["spBv1.0/#", "STATE/+"],
   create(settings: FormatSettings) {
     const births = new Births(readSparkplugMapping(settings.mapping));
     return (packet) => {

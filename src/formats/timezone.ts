@@ -7,6 +7,9 @@ export interface TimeZone {
   toUtc(localMs: number, near: number): number;
 }
 
+/** For the time between two wall-clock times of one unknown zone, which is the same in any. */
+export const anyZone: TimeZone = { toUtc: (localMs) => localMs };
+
 const maxZones = 64;
 const maxOffsets = 256;
 const dayMs = 86_400_000;
