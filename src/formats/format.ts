@@ -41,7 +41,7 @@ export interface Format {
   readonly title: string;
   /**
    * The topics it claims, as MQTT filters; a leading `#/` means "any levels before", as in `#/tele/SENSOR`, for
-   * devices whose prefix is the owner's choice. The most specific claim wins.
+   * devices whose prefix is the owner's choice, and a level such as `switch:*` means all that begin so. The most specific claim wins.
    */
   readonly topics: readonly string[];
   /** @throws Error when a setting is wrong; the message begins with the setting's name */

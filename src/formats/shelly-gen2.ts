@@ -124,33 +124,19 @@ const components: ReadonlyMap<string, readonly Part[]> = new Map([
   ),
 ]);
 
-/** Components without a measurement, and where the numbers of each group begin: built in, on an add-on, made by the owner. */
+/** Components without a measurement: those there is one of, and those that are numbered. */
 const single = "sys wifi eth cloud mqtt ws ble ui ht_ui knx matter modbus bthome plugs_ui".split(" ");
-const quiet: readonly (readonly [string, number])[] = [
-  ...names("input temperature humidity devicepower illuminance smoke flood presence", 0),
-  ...names("input temperature humidity voltmeter", 100),
-  ...names("bthomedevice bthomesensor blutrv boolean number text enum object group button", 200),
-  ...names("script", 1),
-];
-
-/** Numbers of a kind of component whose topics are claimed. */
-const maxPerKind = 10;
-
-function names(list: string, first: number): (readonly [string, number])[] {
-  return list.split(" ").map((name) => [name, first]);
-}
+const quiet = [
+  "input temperature humidity voltmeter devicepower illuminance smoke flood presence",
+  "bthomedevice bthomesensor blutrv boolean number text enum object group button script",
+].flatMap((line) => line.split(" "));
 
 /** Each component's own topic: `#/status/+` would take topics that are not Shelly's. */
-function statusTopics(): string[] {
-  const topics = single.map((name) => `#/status/${name}`);
-  for (const [name, first] of [...quiet, ...[...components.keys()].map((kind) => [kind, 0] as const)]) {
-    for (let at = first; at < first + maxPerKind; at++) topics.push(`#/status/${name}:${at}`);
-  }
-  for (const name of ["switch", "cover", "light"]) {
-    for (let at = 0; at < maxPerKind; at++) topics.push(`#/command/${name}:${at}`);
-  }
-  return topics;
-}
+const statusTopics = [
+  ...single.map((name) => `#/status/${name}`),
+  ...[...new Set([...quiet, ...components.keys()])].map((name) => `#/status/${name}:*`),
+  ...["switch", "cover", "light"].map((name) => `#/command/${name}:*`),
+];
 
 /** Methods of notifications that carry a status: what changed, or all of it. */
 const statusMethods: ReadonlySet<unknown> = new Set(["NotifyStatus", "NotifyFullStatus"]);
@@ -169,7 +155,7 @@ const statusTopic = /^(?:(.*)\/)?status\/([^/]*)$/;
 export const shellyGen2: Format = {
   name: "shelly-gen2",
   title: "Shelly devices, second generation and later",
-  topics: ["#/events/rpc", "#/rpc", "#/online", ...statusTopics()],
+  topics: ["#/events/rpc", "#/rpc", "#/online", ...statusTopics],
   create() {
     return (packet) => {
       const { topic } = packet;

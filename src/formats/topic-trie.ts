@@ -16,8 +16,8 @@ function createNode<T>(): Node<T> {
 }
 
 /**
- * Finds the most specific pattern of a topic, level by level: a name before `+` before `#`, and a pattern of the first
- * levels before one of the last (`#/tele/SENSOR`). The cost of a look-up is that of the topic's levels, not of the
+ * Finds the most specific pattern of a topic, level by level: a name before `switch:*` before `+` before `#`, and a pattern
+ * of the first levels before one of the last (`#/tele/SENSOR`). The cost of a look-up is that of the topic's levels, not of the
  * number of patterns.
  */
 export class TopicTrie<T> {
@@ -27,7 +27,8 @@ export class TopicTrie<T> {
   visits = 0;
 
   /**
-   * Adds an MQTT filter, or one with a leading `#/` for "any levels before". Returns what stands at the same pattern
+   * Adds an MQTT filter, or one with a leading `#/` for "any levels before". A level such as `switch:*` stands for all
+   * that begin with `switch:`, as `+` stands for all. Returns what stands at the same pattern
    * already, and adds nothing then; null if it was added.
    * @throws Error if the pattern is no filter
    */
@@ -64,7 +65,8 @@ export class TopicTrie<T> {
   #match(node: Node<T>, levels: readonly string[], at: number): T | null {
     this.visits++;
     if (at === levels.length) return node.end ?? node.rest;
-    const named = node.named.get(levels[at] as string);
+    const level = levels[at] as string;
+    const named = node.named.get(level) ?? numberedChild(node, level);
     const found = named === undefined ? null : this.#match(named, levels, at + 1);
     return found ?? this.#matchWild(node, levels, at);
   }
@@ -72,6 +74,12 @@ export class TopicTrie<T> {
   #matchWild({ any, rest }: Node<T>, levels: readonly string[], at: number): T | null {
     return (any === null ? null : this.#match(any, levels, at + 1)) ?? rest;
   }
+}
+
+/** The child for `switch:*` that a level `switch:0` belongs to. */
+function numberedChild<T>({ named }: Node<T>, level: string): Node<T> | undefined {
+  const colon = level.indexOf(":");
+  return colon === -1 ? undefined : named.get(`${level.slice(0, colon)}:*`);
 }
 
 function childOf<T>(node: Node<T>, level: string): Node<T> {
@@ -93,6 +101,13 @@ function overlap(one: readonly string[], i: number, other: readonly string[], j:
     return overlap(one, i + 1, other, j) || (j < other.length && overlap(one, i, other, j + 1));
   if (other[j] === "#") return overlap(other, j, one, i);
   if (i === one.length || j === other.length) return i === one.length && j === other.length;
-  if (one[i] !== other[j] && one[i] !== "+" && other[j] !== "+") return false;
+  if (!levelsOverlap(one[i] as string, other[j] as string)) return false;
   return overlap(one, i + 1, other, j + 1);
+}
+
+function levelsOverlap(one: string, other: string): boolean {
+  if (one === other || one === "+" || other === "+") return true;
+  const isNumbered = (pattern: string, level: string) =>
+    pattern.endsWith(":*") && level.startsWith(pattern.slice(0, -1));
+  return isNumbered(one, other) || isNumbered(other, one);
 }

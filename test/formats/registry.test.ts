@@ -22,6 +22,8 @@ describe("createRouter", () => {
     formatOf("suffixAny", "#/tele/+"),
     formatOf("headAny", "+/data"),
     formatOf("slash", "/x/#"),
+    formatOf("numbered", "#/status/switch:*"),
+    formatOf("numberedOne", "#/status/switch:7"),
   ]);
 
   test.each([
@@ -39,15 +41,21 @@ describe("createRouter", () => {
     ["352094087654321/data", "headAny"],
     ["tele/data", "suffixAny"],
     ["/x/y", "slash"],
+    ["x/status/switch:0", "numbered"],
+    ["x/y/status/switch:10", "numbered"],
+    ["x/status/switch:7", "numberedOne"],
   ])("gives %s to %s", (topic, name) => {
     expect(route(topic)?.name).toBe(name);
     expect(route(topic)).toBe(route(topic));
   });
 
-  test.each(["", "b", "b/a", "$SYS/tele/SENSOR", "x/data/y"])("gives %j to nobody", (topic) => {
-    expect(route(topic)).toBeNull();
-    expect(route(topic)).toBeNull();
-  });
+  test.each(["", "b", "b/a", "$SYS/tele/SENSOR", "x/data/y", "x/status/switch", "x/status/switcher:1"])(
+    "gives %j to nobody",
+    (topic) => {
+      expect(route(topic)).toBeNull();
+      expect(route(topic)).toBeNull();
+    },
+  );
 
   test("refuses claims that clash or are no filters", () => {
     expect(() => createRouter({}, [formatOf("a", "x/#"), formatOf("b", "x/#")])).toThrow(
