@@ -4,7 +4,7 @@ import { addCongestion, freeFlowOf } from "./congestion.ts";
 import { type NumberField, numberField, readNumber, requireField } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { type JsonObject, readJsonObject } from "./json-payload.ts";
-import { nothing, outcome, quote, reject } from "./outcome.ts";
+import { nothing, outcome, quote, reject, singleValue } from "./outcome.ts";
 import { observedAt } from "./time.ts";
 
 /** What one sensor id of a traffic measurement station measures. */
@@ -13,6 +13,9 @@ interface Sensor {
   readonly intervalS: number;
   readonly field: NumberField;
 }
+
+/** What the topics of measurements begin with; behind it stand the station and the sensor. */
+const measurements = "tms-v2/";
 
 const speed = numberField("value", "speedKmh");
 const flow = numberField("value", "flowVph");
@@ -52,14 +55,17 @@ export const digitraffic: Format = {
   create(settings: FormatSettings) {
     const freeFlowKmh = freeFlowOf(settings);
     return (packet) => {
-      const levels = packet.topic.split("/");
-      const sensor = sensors.get(levels[2] as string);
-      if (levels.length !== 3 || levels[0] !== "tms-v2" || sensor === undefined) return nothing;
+      const { topic } = packet;
+      const slash = topic.lastIndexOf("/");
+      const station = topic.slice(measurements.length, slash);
+      const sensor = sensors.get(topic.slice(slash + 1));
+      if (sensor === undefined || !topic.startsWith(measurements)) return nothing;
+      if (slash < measurements.length || station.includes("/")) return nothing;
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
       if (readNumber(payload["value"]) === undefined) return nothing;
-      return outcome(readMeasurement(packet, levels[1] as string, sensor, payload, freeFlowKmh));
+      return outcome(readMeasurement(packet, station, sensor, payload, freeFlowKmh));
     };
   },
 };
@@ -83,7 +89,8 @@ function readMeasurement(
       ? observedAt(payload["time"], "time", packet.receivedAt, null)
       : observedAt(payload["end"], "end", packet.receivedAt, null);
   if (typeof time === "string") return time;
-  const values: Values = { [sensor.field.to]: value, intervalS: windowOf(start, end) ?? sensor.intervalS };
+  const values: Values = singleValue(sensor.field.to, value);
+  values["intervalS"] = windowOf(start, end) ?? sensor.intervalS;
   addCongestion(values, freeFlowKmh);
   return { domain: "road", device: station, channel: sensor.direction, time, values };
 }

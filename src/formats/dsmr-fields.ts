@@ -23,7 +23,6 @@ export interface Role {
 /** The names of one source, ready to be looked up. */
 export interface Table {
   readonly timestamp: string;
-  readonly channels: readonly Channel[];
   readonly roles: ReadonlyMap<string, Role>;
 }
 
@@ -97,5 +96,5 @@ export function createTable(names: Names): Table {
       { channel, field },
     ]),
   );
-  return { timestamp: names.get("timestamp") ?? "timestamp", channels, roles: new Map(roles) };
+  return { timestamp: names.get("timestamp") ?? "timestamp", roles: new Map(roles) };
 }

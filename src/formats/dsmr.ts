@@ -1,8 +1,9 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { ChannelReadings } from "./channel-readings.ts";
 import { type Channel, createTable, type Role, readNames, type Table } from "./dsmr-fields.ts";
 import { readTelegram } from "./dsmr-telegram.ts";
-import { convert, fieldProblem, isInfinite, readFields, readNumber, readValue } from "./fields.ts";
+import { convert, fieldProblem, isInfinite, readNumber, readValue } from "./fields.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { type JsonObject, readJsonObject, readPlainText } from "./json-payload.ts";
 import { makeReading, nothing, outcome, outcomes, reject } from "./outcome.ts";
@@ -45,14 +46,16 @@ function createDecoder(table: Table, zone: TimeZone | null): Decode {
   const meters = new Map<string, Meter>();
   return (packet) => {
     if (packet.payload.length === 0) return nothing;
-    const levels = packet.topic.split("/");
-    if (levels.at(-2) === "reading") {
-      const device = levels.slice(0, -2).join("/") || defaultDevice;
-      return readSplit(packet, levels.at(-1) as string, device, table, meterOf(meters, device), zone);
+    const { topic } = packet;
+    const slash = topic.lastIndexOf("/");
+    const before = topic.slice(0, Math.max(slash, 0));
+    const kind = topic.slice(slash + 1);
+    if (before === "reading" || before.endsWith("/reading")) {
+      const device = before.slice(0, -"/reading".length) || defaultDevice;
+      return readSplit(packet, kind, device, table, meterOf(meters, device), zone);
     }
-    const kind = levels.at(-1) as string;
     const isNamed = kind === "json" || kind === "raw" || kind === "telegram";
-    const device = (isNamed && levels.slice(0, -1).join("/")) || defaultDevice;
+    const device = (isNamed && before) || defaultDevice;
     const first = packet.payload[0];
     if (kind === "json" || (!isNamed && first === 0x7b)) return readReading(packet, device, table, zone);
     // Any other topic that dsmr-reader uses carries a sum over a day or so.
@@ -80,34 +83,36 @@ function readReading(packet: Packet, device: string, table: Table, zone: TimeZon
   if (typeof payload === "string") return reject(payload);
   const time = observedAt(payload[table.timestamp], table.timestamp, packet.receivedAt, zone);
   if (typeof time === "string") return reject(time);
-  const readings: Reading[] = [];
-  for (const channel of table.channels) {
-    const values: Values = {};
-    const problem = readFields(payload, channel.fields, values) ?? readPower(payload, channel, values);
-    if (problem !== null) return reject(problem);
-    for (const _ in values) {
-      readings.push(makeReading("energy", device, channel.channel, time, values));
-      break;
-    }
+  const found = new ChannelReadings("energy", device, time);
+  for (const name in payload) {
+    const role = table.roles.get(name);
+    if (role === undefined) continue;
+    const { field, channel } = role;
+    const raw = payload[name];
+    const value = field.to === "powerW" ? readPower(payload, channel) : readValue(raw, field);
+    if (value !== undefined) found.valuesOf(channel.channel)[field.to] = value;
+    else if (isInfinite(raw)) return reject(fieldProblem(raw, field));
   }
+  const { readings } = found;
   return readings.length === 0 ? nothing : { readings, rejected: null };
 }
 
-function readPower(payload: JsonObject, { delivered, returned }: Channel, values: Values): string | null {
+/** Power of a channel, undefined while one of its two fields is no good. */
+function readPower(payload: JsonObject, { delivered, returned }: Channel): number | undefined {
   const rawDelivered = payload[delivered.from];
   const rawReturned = payload[returned.from];
-  if (isInfinite(rawDelivered)) return fieldProblem(rawDelivered, delivered);
-  if (isInfinite(rawReturned)) return fieldProblem(rawReturned, returned);
-  const isBroken = Number.isNaN(readNumber(rawDelivered)) || Number.isNaN(readNumber(rawReturned));
-  if (!isBroken) setPower(readValue(rawDelivered, delivered), readValue(rawReturned, returned), values);
-  return null;
+  if (isBroken(rawDelivered) || isBroken(rawReturned)) return undefined;
+  return powerOf(readValue(rawDelivered, delivered), readValue(rawReturned, returned));
+}
+
+function isBroken(raw: unknown): boolean {
+  return Number.isNaN(readNumber(raw)) || isInfinite(raw);
 }
 
 /** Nothing given back says nothing of what was taken. */
-function setPower(delivered: number | undefined, returned: number | undefined, values: Values): void {
-  if (delivered !== undefined || (returned !== undefined && returned !== 0)) {
-    values["powerW"] = convert((delivered ?? 0) - (returned ?? 0), 1);
-  }
+function powerOf(delivered: number | undefined, returned: number | undefined): number | undefined {
+  if (delivered === undefined && (returned === undefined || returned === 0)) return undefined;
+  return convert((delivered ?? 0) - (returned ?? 0), 1);
 }
 
 /** One field of a reading, as plain text. */
@@ -150,8 +155,9 @@ function readField(
   const values: Values = {};
   if (field.to === "powerW") {
     meter.powers.set(field.from, value);
-    setPower(meter.powers.get(channel.delivered.from), meter.powers.get(channel.returned.from), values);
-    if (values["powerW"] === undefined) return null;
+    const power = powerOf(meter.powers.get(channel.delivered.from), meter.powers.get(channel.returned.from));
+    if (power === undefined) return null;
+    values["powerW"] = power;
   } else values[field.to] = value;
   return makeReading("energy", device, channel.channel, timeOf(meter, packet.receivedAt), values);
 }

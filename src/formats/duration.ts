@@ -18,7 +18,7 @@ export function readDurationS(raw: unknown): number | undefined {
 function parseDurationS(text: string): number | undefined {
   const match = text.length > maxChars ? null : isoDuration.exec(text);
   if (match === null) return undefined;
-  const part = (at: number) => Number((match[at] ?? "0").replace(",", "."));
+  const part = (at: number) => (match[at] === undefined ? 0 : Number(match[at].replace(",", ".")));
   if (part(2) !== 0 || part(3) !== 0) return undefined;
   const days = part(4) * 7 + part(5);
   const seconds = ((days * 24 + part(6)) * 60 + part(7)) * 60 + part(8);

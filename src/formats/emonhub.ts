@@ -1,10 +1,10 @@
 import type { Decoded, Packet } from "../model/packet.ts";
-import type { Reading, Values } from "../model/reading.ts";
+import { ChannelReadings } from "./channel-readings.ts";
 import { type Node, readNodes, type Variable, variableOf } from "./emonhub-names.ts";
 import { fieldProblem, isInfinite, readNumber, readValue } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { readJsonObject, readPlainText } from "./json-payload.ts";
-import { makeReading, nothing, outcome, outcomes, quote, reject } from "./outcome.ts";
+import { makeReading, nothing, outcome, quote, reject, singleValue } from "./outcome.ts";
 import { observedAt } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
 
@@ -61,7 +61,9 @@ function readVariable(
   const { field } = variable;
   const value = readValue(payload.text, field);
   if (value === undefined) return reject(fieldProblem(payload.text, field));
-  return outcome(makeReading("energy", device, variable.channel, packet.receivedAt, { [field.to]: value }));
+  return outcome(
+    makeReading("energy", device, variable.channel, packet.receivedAt, singleValue(field.to, value)),
+  );
 }
 
 /** `emon/<node>`: all variables as one JSON object; `time` is epoch seconds. */
@@ -72,15 +74,15 @@ function readJson(packet: Packet, device: string, node: Node | undefined, zone: 
   if (device === "") return reject(noNode);
   const time = observedAt(payload["time"], "time", packet.receivedAt, zone);
   if (typeof time === "string") return reject(time);
-  const channels = new Map<string, Values>();
+  const found = new ChannelReadings("energy", device, time);
   for (const name in payload) {
     const variable = meaningOf(name, node);
     if (variable === null) continue;
     const raw = payload[name];
     if (isInfinite(raw)) return reject(fieldProblem(raw, variable.field));
-    setVariable(raw, variable, channels);
+    setVariable(raw, variable, found);
   }
-  return outcomes(makeReadings(device, channels, time));
+  return decodedOf(found);
 }
 
 /** `emonhub/rx/<node>/values`: numbers by position, with commas. */
@@ -91,28 +93,21 @@ function readList(packet: Packet, device: string, nodes: ReadonlyMap<string, Nod
   if (typeof payload === "string") return reject(payload);
   if (payload.text.length > maxListChars) return reject(`payload: more than ${maxListChars} characters`);
   const parts = payload.text.split(",");
-  const channels = new Map<string, Values>();
+  const found = new ChannelReadings("energy", device, packet.receivedAt);
   for (const [at, variable] of node.list.entries()) {
-    if (variable !== null) setVariable(parts[at], variable, channels);
+    if (variable !== null) setVariable(parts[at], variable, found);
   }
-  if (channels.size === 0 && parts.every((part) => Number.isNaN(readNumber(part)))) {
+  if (found.readings.length === 0 && parts.every((part) => Number.isNaN(readNumber(part)))) {
     return reject(`payload: no number in ${quote(payload.text)}; numbers with commas are expected`);
   }
-  return outcomes(makeReadings(device, channels, packet.receivedAt));
+  return decodedOf(found);
 }
 
-function setVariable(raw: unknown, { channel = "", field }: Variable, channels: Map<string, Values>): void {
+function setVariable(raw: unknown, { channel = "", field }: Variable, found: ChannelReadings): void {
   const value = readValue(raw, field);
-  if (value === undefined) return;
-  const values = channels.get(channel);
-  if (values === undefined) channels.set(channel, { [field.to]: value });
-  else values[field.to] = value;
+  if (value !== undefined) found.valuesOf(channel)[field.to] = value;
 }
 
-function makeReadings(device: string, channels: ReadonlyMap<string, Values>, time: number): Reading[] {
-  const readings: Reading[] = [];
-  for (const [channel, values] of channels) {
-    readings.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
-  }
-  return readings;
+function decodedOf({ readings }: ChannelReadings): Decoded {
+  return readings.length === 0 ? nothing : { readings, rejected: null };
 }

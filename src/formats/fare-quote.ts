@@ -1,11 +1,11 @@
 import type { Packet } from "../model/packet.ts";
-import { isoTime, isTime, type Reading, type Values } from "../model/reading.ts";
+import { isTime, type Reading, type Values } from "../model/reading.ts";
 import { readText } from "./fields.ts";
 import { isHostileName } from "./json-payload.ts";
 import { currencyExponent, readDecimalAmount, readMinorAmount } from "./money.ts";
 import { quote } from "./outcome.ts";
 import { cabinOf, maxSegments, type Segment, segmentsValue } from "./segments.ts";
-import { observedAt, parseTime } from "./time.ts";
+import { observedAt, parseTime, writeTime } from "./time.ts";
 import type { TimeZone } from "./timezone.ts";
 
 /** A field of a provider's message: what stands there, and its path for a reason. */
@@ -100,6 +100,6 @@ function setExpiry(raw: unknown, receivedAt: number, zone: TimeZone | null, valu
   if (raw === undefined || raw === null) return;
   const expiresAt = parseTime(raw, zone, receivedAt);
   if (expiresAt === null || !isTime(expiresAt)) return;
-  values["expiresAt"] = isoTime(expiresAt);
+  values["expiresAt"] = writeTime(expiresAt);
   values["expired"] = expiresAt <= receivedAt;
 }

@@ -2,6 +2,7 @@ import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
 import { addCongestion } from "./congestion.ts";
 import { type CsvRow, type CsvSettings, readCsv } from "./csv.ts";
+import { hasEmptyLevel } from "./fields.ts";
 import type { Format } from "./format.ts";
 import { isHostileName, isObject, readJson, readPlainText } from "./json-payload.ts";
 import { completeReading } from "./known-values.ts";
@@ -39,7 +40,7 @@ function decodeJson(packet: Packet, mapping: Mapping): Decoded {
   const { topic } = packet;
   const wrong = rootProblem(json.value, mapping.root);
   if (wrong !== null) return reject(wrong);
-  const scope: Scope = { root: json.value, item: undefined, key: undefined, topic, levels: topic.split("/") };
+  const scope: Scope = { root: json.value, item: undefined, key: undefined, topic };
   if (!mapping.messageConditions.every((one) => one.holds(scope))) return nothing;
   if (mapping.each !== null) return decodeEach(packet, mapping, scope);
   const result = readEntry(packet, mapping, scope);
@@ -60,16 +61,17 @@ function decodeEach(packet: Packet, mapping: Mapping, scope: Scope): Decoded {
   const text = mapping.each?.text ?? "";
   if (list === undefined || list === null || list === "") return nothing;
   if (typeof list !== "object") return reject(`${text}: ${quote(list)} is not a list`);
-  const entries: [string | number, unknown][] = Array.isArray(list)
-    ? [...list.entries()]
-    : Object.entries(list);
+  const names = Array.isArray(list) ? null : Object.keys(list);
+  const entries: readonly unknown[] = Array.isArray(list) ? list : Object.values(list);
   if (entries.length > maxEntries) {
     return reject(`${text}: ${entries.length} entries; send at most ${maxEntries} in one message`);
   }
   const results: (Reading | string)[] = [];
-  for (const [key, item] of entries) {
+  const { root, topic } = scope;
+  for (const [at, item] of entries.entries()) {
     if (item === null) continue;
-    const result = readEntry(packet, mapping, { ...scope, item, key });
+    const key = names?.[at] ?? at;
+    const result = readEntry(packet, mapping, { root, item, key, topic });
     if (typeof result === "string") results.push(`${text}[${key}]: ${result}`);
     else if (result !== null) results.push(result);
   }
@@ -83,10 +85,9 @@ function decodeCsv(packet: Packet, mapping: Mapping, settings: CsvSettings): Dec
   const rows = readCsv(plain.text, settings);
   if (typeof rows === "string") return reject(rows);
   const { topic } = packet;
-  const levels = topic.split("/");
   const results: (Reading | string)[] = [];
   for (const [at, root] of rows.entries()) {
-    const result = readRow(packet, mapping, { root, item: undefined, key: at, topic, levels }, root);
+    const result = readRow(packet, mapping, { root, item: undefined, key: at, topic }, root);
     if (typeof result === "string") results.push(`row ${at + 1}: ${result}`);
     else if (result !== null) results.push(result);
   }
@@ -165,5 +166,5 @@ function identify(mapping: Mapping, scope: Scope, time: number, values: Values):
 }
 
 function isId(text: string): boolean {
-  return !isHostileName(text) && !text.split("/").some((level) => level === "");
+  return !isHostileName(text) && !hasEmptyLevel(text);
 }

@@ -14,7 +14,7 @@ import type { Format, FormatHost } from "./format.ts";
 import { type ConfigTopic, type Entity, readConfig, readConfigTopic, topicsIn } from "./ha-config.ts";
 import { round, valueAt } from "./ha-template.ts";
 import { isObject, type JsonObject, readJson, readJsonObject, readPlainText } from "./json-payload.ts";
-import { makeReading, nothing, outcomes, partialOutcome, reject } from "./outcome.ts";
+import { makeReading, nothing, outcomes, partialOutcome, reject, singleValue } from "./outcome.ts";
 import { positionFields, requirePosition } from "./position.ts";
 
 /** Most discovery messages that are kept; the oldest is forgotten first. */
@@ -228,7 +228,7 @@ function readSensor(
     (one) => one.device === device && one.channel === channel && one.domain === "energy",
   );
   if (same !== undefined) same.values[field.to] = value;
-  else readings.push(makeReading("energy", device, channel, time, { [field.to]: value }));
+  else readings.push(makeReading("energy", device, channel, time, singleValue(field.to, value)));
 }
 
 function readTracker(raw: unknown, device: string, time: number, { readings, reasons }: Found): void {

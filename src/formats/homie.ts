@@ -5,7 +5,7 @@ import { fieldProblem, type NumberField, numberField, readNumber, readValue } fr
 import type { Format } from "./format.ts";
 import { type Described, maxProperties, readDescription } from "./homie-description.ts";
 import { readPlainText } from "./json-payload.ts";
-import { nothing, quote, reject } from "./outcome.ts";
+import { nothing, quote, reject, singleValue } from "./outcome.ts";
 import { hintsOf, measureOf } from "./units.ts";
 
 /** Most devices whose metadata is kept; the one heard of longest ago is forgotten first. */
@@ -191,7 +191,7 @@ function readingOf(
 ): Reading | null {
   const value = readValue(numberOf(text), field);
   if (value === undefined) return null;
-  return { domain: "energy", device, channel: node, time: receivedAt, values: { [field.to]: value } };
+  return { domain: "energy", device, channel: node, time: receivedAt, values: singleValue(field.to, value) };
 }
 
 /** The number that a text is, undefined if it is none. */

@@ -20,8 +20,8 @@ export const lorawanChirpstack: Format = {
     return (packet) => {
       const levels = packet.topic.split("/");
       const at = levels.lastIndexOf("device");
-      const event = levels.slice(at + 2).join("/");
-      if (event !== "event/up" && event !== "rx" && event !== "event/location") return nothing;
+      const event = eventOf(levels, at + 2);
+      if (event !== "up" && event !== "location") return nothing;
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
@@ -31,12 +31,16 @@ export const lorawanChirpstack: Format = {
       }
       const mismatch = mismatchOf(payload, device, levels[at - 1] ?? "");
       if (mismatch !== null) return reject(mismatch);
-      return event === "event/location"
-        ? readSolved(packet, payload, device)
-        : readUp(packet, payload, device);
+      return event === "location" ? readSolved(packet, payload, device) : readUp(packet, payload, device);
     };
   },
 };
+
+/** The event behind the device's level; null for a command, or for something deeper. */
+function eventOf(levels: readonly string[], at: number): string | null {
+  if (levels.length === at + 1 && levels[at] === "rx") return "up";
+  return levels.length === at + 2 && levels[at] === "event" ? (levels[at + 1] as string) : null;
+}
 
 function mismatchOf(payload: JsonObject, device: string, application: string): string | null {
   const info = payload["deviceInfo"];

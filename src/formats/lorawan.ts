@@ -13,7 +13,7 @@ export function readEui(raw: unknown): string | undefined {
 /** Why an id in the payload is not that of the topic; null if it is, or if there is none. */
 export function idMismatch(raw: unknown, path: string, ofTopic: string): string | null {
   const id = readText(raw);
-  if (id === undefined || id.toLowerCase() === ofTopic.toLowerCase()) return null;
+  if (id === undefined || id === ofTopic || id.toLowerCase() === ofTopic.toLowerCase()) return null;
   return `${path}: ${quote(id)} is not the ${quote(ofTopic)} of the topic`;
 }
 

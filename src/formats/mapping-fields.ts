@@ -1,5 +1,5 @@
 import type { Domain, Value, Values } from "../model/reading.ts";
-import { isoTime, isTime } from "../model/reading.ts";
+import { isTime } from "../model/reading.ts";
 import { maxTextChars, type NumberField, readValue } from "./fields.ts";
 import { isHostileName, isObject, type JsonObject } from "./json-payload.ts";
 import { isKept, type Kind, knownValues, maxValues, readKind } from "./known-values.ts";
@@ -9,6 +9,7 @@ import { type MappingScope, readKeys, readPath, refuse } from "./mapping-setting
 import { compileTime } from "./mapping-time.ts";
 import { currencyExponent, readDecimalAmount, readMinorAmount } from "./money.ts";
 import { quote } from "./outcome.ts";
+import { writeTime } from "./time.ts";
 
 /** One value of the readings that a mapping makes. */
 export interface FieldPlan {
@@ -102,7 +103,7 @@ function compileTimeField(name: string, raw: unknown, at: string, scope: Mapping
     raw: source.raw,
     read(_raw, from, receivedAt) {
       const time = source.read(from, receivedAt);
-      return time === null || !isTime(time) ? undefined : isoTime(time);
+      return time === null || !isTime(time) ? undefined : writeTime(time);
     },
     poison: (raw) => infiniteProblem(raw, source.text),
     explain: (raw) => `${source.text}: ${quote(raw)} is not a time`,

@@ -9,8 +9,6 @@ export interface Scope {
   /** `$key`: the entry's number from 0, or its name where `each` is an object. */
   readonly key: string | number | undefined;
   readonly topic: string;
-  /** `$topic.1`: the levels of the topic. */
-  readonly levels: readonly string[];
 }
 
 /** A path, compiled. */
@@ -104,6 +102,17 @@ function step(value: unknown, name: string | number): unknown {
   return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
+/** A level of a topic from 0, undefined behind the last; cheaper than splitting the topic for one of them. */
+function levelOf(topic: string, number: number): string | undefined {
+  let start = 0;
+  for (let at = 0; at < number; at++) {
+    start = topic.indexOf("/", start) + 1;
+    if (start === 0) return undefined;
+  }
+  const end = topic.indexOf("/", start);
+  return end === -1 ? topic.slice(start) : topic.slice(start, end);
+}
+
 function readLevel(steps: readonly (string | number)[], levels: ReadonlyMap<string, number>): Path["read"] {
   const [name] = steps;
   if (name === undefined) return (scope) => scope.topic;
@@ -115,5 +124,5 @@ function readLevel(steps: readonly (string | number)[], levels: ReadonlyMap<stri
       `the topic pattern ${known}; use a number from 0 as in $topic.1, or name the level: radar/{${name}}/stats`,
     );
   }
-  return (scope) => scope.levels[at];
+  return (scope) => levelOf(scope.topic, at);
 }

@@ -1,7 +1,7 @@
 import type { Packet } from "../model/packet.ts";
 import { type Domain, domains, type Reading, type Values } from "../model/reading.ts";
 import { addCongestion, freeFlowOf } from "./congestion.ts";
-import { fieldProblem, isInfinite, maxTextChars, readText, setField } from "./fields.ts";
+import { fieldProblem, hasEmptyLevel, isInfinite, maxTextChars, readText, setField } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { isHostileName, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { completeReading, isKept, type Kind, knownValues, maxValues, readKind } from "./known-values.ts";
@@ -40,11 +40,11 @@ function readNative(
 ): Reading | string | null {
   const second = packet.topic.indexOf("/") + 1;
   const third = packet.topic.indexOf("/", second) + 1;
-  const domain = domains.find((name) => name === packet.topic.slice(second, third - 1));
+  const level = packet.topic.slice(second, third - 1);
+  const domain = domains.find((name) => name === level);
   if (domain === undefined) return `topic: the second level must be one of ${domains.join(", ")}`;
   const device = packet.topic.slice(third);
-  if (device === "" || device[0] === "/" || device.endsWith("/") || device.includes("//"))
-    return "topic: the device's id is missing or has an empty level";
+  if (hasEmptyLevel(device)) return "topic: the device's id is missing or has an empty level";
   if (domain === "gps" && hasNoFix(payload)) return null;
   const values: Values = {};
   const problem = readValues(payload, knownValues[domain], values, packet.receivedAt, zone);

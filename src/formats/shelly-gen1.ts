@@ -3,7 +3,7 @@ import type { Reading } from "../model/reading.ts";
 import { fieldProblem, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
 import type { Format } from "./format.ts";
 import { readPlainText } from "./json-payload.ts";
-import { makeReading, nothing, outcome, quote, reject } from "./outcome.ts";
+import { makeReading, nothing, outcome, quote, reject, singleValue } from "./outcome.ts";
 
 type Quantities = ReadonlyMap<string, NumberField>;
 
@@ -102,5 +102,5 @@ function isIndex(level: string): boolean {
 function readQuantity(packet: Packet, { device, channel, field }: Place, text: string): Reading | string {
   const value = readValue(text, field);
   if (value === undefined) return `${fieldProblem(text, field)} (in ${quote(packet.topic)})`;
-  return makeReading("energy", device, channel, packet.receivedAt, { [field.to]: value });
+  return makeReading("energy", device, channel, packet.receivedAt, singleValue(field.to, value));
 }

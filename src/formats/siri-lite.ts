@@ -104,11 +104,14 @@ function isEntry(source: JsonObject): boolean {
 function serviceOf(source: unknown, topic: string): Service {
   if (!isObject(source)) return "sm";
   if (source["MonitoredVehicleJourney"] === undefined) return "et";
-  const levels = topic.split("/");
-  if (levels.includes("vm")) return "vm";
-  if (levels.includes("sm") || source["MonitoringRef"] !== undefined) return "sm";
+  if (hasLevel(topic, "vm")) return "vm";
+  if (hasLevel(topic, "sm") || source["MonitoringRef"] !== undefined) return "sm";
   const journey = source["MonitoredVehicleJourney"];
   return isObject(journey) && journey["VehicleLocation"] !== undefined ? "vm" : "sm";
+}
+
+function hasLevel(topic: string, level: string): boolean {
+  return `/${topic}/`.includes(`/${level}/`);
 }
 
 /** Walks down the containers; false if there is none here and no entry. */

@@ -1,6 +1,6 @@
-import { isoTime, isTime, type Values } from "../model/reading.ts";
+import { isTime, type Values } from "../model/reading.ts";
 import { readText } from "./fields.ts";
-import { parseTime } from "./time.ts";
+import { parseTime, writeTime } from "./time.ts";
 import type { TimeZone } from "./timezone.ts";
 
 /** Feeds write "no time" as 0, 0001-01-01 or 1970-01-01; no timetable of theirs is older than this. */
@@ -34,28 +34,6 @@ export function setStopTimes(values: Values, end: "arrival" | "departure", times
   if (scheduled !== undefined) values[names[end].scheduled] = writeTime(scheduled);
   if (expected !== undefined) values[names[end].expected] = writeTime(expected);
   if (delayS !== undefined) values[names[end].delay] = delayS;
-}
-
-const dayMs = 86_400_000;
-let lastDay = Number.NaN;
-let lastDate = "";
-
-/** `isoTime` at a third of its cost: a feed has hundreds of times, nearly all of one day. */
-function writeTime(time: number): string {
-  const day = Math.floor(time / dayMs);
-  if (day !== lastDay) {
-    lastDate = isoTime(day * dayMs).slice(0, 11);
-    lastDay = day;
-  }
-  const ms = time - day * dayMs;
-  const seconds = Math.floor(ms / 1000);
-  const minutes = Math.floor(seconds / 60);
-  const clock = `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
-  return `${lastDate}${clock}.${String(ms % 1000).padStart(3, "0")}Z`;
-}
-
-function two(number: number): string {
-  return number < 10 ? `0${number}` : `${number}`;
 }
 
 function delayOf({ scheduled, expected, delayS }: StopTimes): number | undefined {

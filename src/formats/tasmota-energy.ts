@@ -1,4 +1,4 @@
-import type { Values } from "../model/reading.ts";
+import type { ChannelReadings } from "./channel-readings.ts";
 import { fieldProblem, isInfinite, type NumberField, numberField, readValue } from "./fields.ts";
 import type { JsonObject } from "./json-payload.ts";
 
@@ -41,17 +41,17 @@ const oldTariffs: ReadonlyMap<string, string> = new Map([
  * several send lists, numbered from 1 here; what they send as one number is shared (voltage, frequency) or their sum
  * (`total`). Returns a reason if the object is no good as a whole.
  */
-export function readEnergy(energy: JsonObject, channels: Map<string, Values>): string | null {
+export function readEnergy(energy: JsonObject, found: ChannelReadings): string | null {
   const count = countChannels(energy);
   if (count > maxChannels) return `ENERGY: a list of ${count}; send at most ${maxChannels} channels`;
   for (const field of energyFields) {
-    const problem = readEnergyField(energy, field, count, channels);
+    const problem = readEnergyField(energy, field, count, found);
     if (problem !== null) return problem;
   }
   for (const [name, fields] of tariffs) {
     const list = energy[name];
     if (!Array.isArray(list)) continue;
-    const problem = readTariffs(list, fields, sumOf(count), channels);
+    const problem = readTariffs(list, fields, sumOf(count), found);
     if (problem !== null) return problem;
   }
   return null;
@@ -82,7 +82,7 @@ function readEnergyField(
   energy: JsonObject,
   field: NumberField,
   count: number,
-  channels: Map<string, Values>,
+  found: ChannelReadings,
 ): string | null {
   const raw = energy[field.from];
   if (raw === undefined || raw === null) return null;
@@ -90,18 +90,18 @@ function readEnergyField(
     const tariffName = isOldTariffs(energy, raw) ? oldTariffs.get(field.from) : undefined;
     if (tariffName !== undefined) {
       const fields = tariffs.find(([name]) => name === tariffName)?.[1] ?? [];
-      const problem = setValue(channels, sumOf(count), field, raw[0]);
-      return problem ?? readTariffs(raw.slice(1), fields, sumOf(count), channels);
+      const problem = setValue(found, sumOf(count), field, raw[0]);
+      return problem ?? readTariffs(raw.slice(1), fields, sumOf(count), found);
     }
     for (const [at, entry] of raw.entries()) {
-      const problem = setValue(channels, String(at + 1), field, entry);
+      const problem = setValue(found, String(at + 1), field, entry);
       if (problem !== null) return problem;
     }
     return null;
   }
-  if (count === 0 || !shared.has(field.from)) return setValue(channels, sumOf(count), field, raw);
+  if (count === 0 || !shared.has(field.from)) return setValue(found, sumOf(count), field, raw);
   for (let channel = 1; channel <= count; channel++) {
-    const problem = setValue(channels, String(channel), field, raw);
+    const problem = setValue(found, String(channel), field, raw);
     if (problem !== null) return problem;
   }
   return null;
@@ -111,29 +111,19 @@ function readTariffs(
   list: readonly unknown[],
   fields: readonly NumberField[],
   channel: string,
-  channels: Map<string, Values>,
+  found: ChannelReadings,
 ): string | null {
   for (const [at, field] of fields.entries()) {
-    const problem = setValue(channels, channel, field, list[at]);
+    const problem = setValue(found, channel, field, list[at]);
     if (problem !== null) return problem;
   }
   return null;
 }
 
 /** Sets one value; a reason only for a number that is not finite. */
-function setValue(
-  channels: Map<string, Values>,
-  channel: string,
-  field: NumberField,
-  raw: unknown,
-): string | null {
+function setValue(found: ChannelReadings, channel: string, field: NumberField, raw: unknown): string | null {
   const value = readValue(raw, field);
   if (value === undefined) return isInfinite(raw) ? fieldProblem(raw, field, "ENERGY.") : null;
-  let values = channels.get(channel);
-  if (values === undefined) {
-    values = {};
-    channels.set(channel, values);
-  }
-  values[field.to] = value;
+  found.valuesOf(channel)[field.to] = value;
   return null;
 }

@@ -1,9 +1,10 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { ChannelReadings } from "./channel-readings.ts";
 import { numberField, readFields, readText } from "./fields.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
-import { makeReading, nothing, outcomes, quote, reject } from "./outcome.ts";
+import { nothing, outcomes, quote, reject } from "./outcome.ts";
 import { createP1Reader } from "./p1-lines.ts";
 import { readEnergy } from "./tasmota-energy.ts";
 import { readTeleinfo } from "./teleinfo.ts";
@@ -100,12 +101,12 @@ function timeOf(payload: JsonObject, packet: Packet, zone: TimeZone | null): num
 }
 
 function readMeter(payload: JsonObject, device: string, time: number, results: (Reading | string)[]): void {
-  const channels = new Map<string, Values>();
+  const found = new ChannelReadings("energy", device, time);
   const energy = payload["ENERGY"];
   const tic = payload["TIC"];
   const problem =
-    (isObject(energy) ? readEnergy(energy, channels) : null) ??
-    (isObject(tic) ? readTeleinfo(tic, channels) : null);
+    (isObject(energy) ? readEnergy(energy, found) : null) ??
+    (isObject(tic) ? readTeleinfo(tic, found) : null);
   if (problem !== null) {
     results.push(problem);
     return;
@@ -113,9 +114,7 @@ function readMeter(payload: JsonObject, device: string, time: number, results: (
   if (energy !== undefined && energy !== null && !isObject(energy)) {
     results.push(`ENERGY: ${quote(energy)}; an object is expected`);
   }
-  for (const [channel, values] of channels) {
-    results.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
-  }
+  results.push(...found.readings);
 }
 
 /** `{"0x5ADF":{"ActivePower":41,…}}`: the key is the Zigbee device's short address, or its name (SetOption83). */

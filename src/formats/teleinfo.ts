@@ -1,6 +1,8 @@
-import type { Values } from "../model/reading.ts";
-import { type NumberField, numberField, readFields, readValue } from "./fields.ts";
+import type { Value, Values } from "../model/reading.ts";
+import type { ChannelReadings } from "./channel-readings.ts";
+import { type NumberField, numberField, readValue, setField } from "./fields.ts";
 import type { JsonObject } from "./json-payload.ts";
+import { isEmpty } from "./outcome.ts";
 
 /*
  * The customer interface of French meters (Enedis-NOI-CPT_54E): names of the historic and the standard mode. Counters
@@ -29,9 +31,21 @@ const phaseNames = [
   ["URMS", "voltageV"],
 ] as const;
 
-const phaseFields: readonly (readonly NumberField[])[] = [1, 2, 3].map((phase) =>
-  phaseNames.map(([name, to]) => numberField(`${name}${phase}`, to)),
-);
+/** What a name means: a value of the meter (phase 0) or of one of its phases. */
+interface Role {
+  readonly phase: number;
+  readonly field: NumberField;
+}
+
+const roles: ReadonlyMap<string, Role> = new Map([
+  ...meterFields.map((field): [string, Role] => [field.from, { phase: 0, field }]),
+  ...[1, 2, 3].flatMap((phase) =>
+    phaseNames.map(([stem, to]): [string, Role] => {
+      const field = numberField(`${stem}${phase}`, to);
+      return [field.from, { phase, field }];
+    }),
+  ),
+]);
 
 /** Contracts without one running counter: their registers together are what was used. */
 const registers: readonly (readonly NumberField[])[] = [
@@ -45,19 +59,19 @@ const registers: readonly (readonly NumberField[])[] = [
  * meter is the meter. What is there already (from `ENERGY`, which is exacter) stays. Returns a reason if the object is
  * no good as a whole.
  */
-export function readTeleinfo(tic: JsonObject, channels: Map<string, Values>): string | null {
+export function readTeleinfo(tic: JsonObject, found: ChannelReadings): string | null {
   const meter: Values = {};
-  const problem = readFields(tic, meterFields, meter, "TIC.");
-  if (problem !== null) return problem;
-  if (meter["energyImportWh"] === undefined) sumRegisters(tic, meter);
-  const phases: Values[] = [{}, {}, {}];
-  for (const [at, fields] of phaseFields.entries()) {
-    const phaseProblem = readFields(tic, fields, phases[at] as Values, "TIC.");
-    if (phaseProblem !== null) return phaseProblem;
+  const phases: [Values, Values, Values] = [{}, {}, {}];
+  for (const name in tic) {
+    const role = roles.get(name);
+    if (role === undefined) continue;
+    const problem = setField(tic[name], role.field, phases[role.phase - 1] ?? meter, "TIC.");
+    if (problem !== null) return problem;
   }
-  const isThreePhase = phases.slice(1).some((values) => Object.keys(values).length > 0);
-  addValues(channels, "", isThreePhase ? meter : { ...phases[0], ...meter });
-  if (isThreePhase) for (const [at, values] of phases.entries()) addValues(channels, `L${at + 1}`, values);
+  if (meter["energyImportWh"] === undefined) sumRegisters(tic, meter);
+  addValues(found, "", meter);
+  const isThreePhase = !isEmpty(phases[1]) || !isEmpty(phases[2]);
+  for (const [at, values] of phases.entries()) addValues(found, isThreePhase ? `L${at + 1}` : "", values);
   return null;
 }
 
@@ -66,11 +80,15 @@ function sumRegisters(tic: JsonObject, meter: Values): void {
     let sum = 0;
     for (const field of fields) {
       sum += readValue(tic[field.from], field) ?? Number.NaN;
+      if (Number.isNaN(sum)) break;
     }
     if (!Number.isNaN(sum)) meter["energyImportWh"] = sum;
   }
 }
 
-function addValues(channels: Map<string, Values>, channel: string, values: Values): void {
-  if (Object.keys(values).length > 0) channels.set(channel, { ...values, ...channels.get(channel) });
+function addValues(found: ChannelReadings, channel: string, values: Values): void {
+  for (const name in values) {
+    const known = found.valuesOf(channel);
+    if (known[name] === undefined) known[name] = values[name] as Value;
+  }
 }

@@ -35,12 +35,13 @@ export const teltonika: Format = {
   topics: ["teltonika/+/data", "teltonika/+/commands", "#/+/data"],
   create() {
     return (packet) => {
-      const levels = packet.topic.split("/");
-      if (levels.at(-1) !== "data") return nothing;
+      const { topic } = packet;
+      if (!topic.endsWith("/data")) return nothing;
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
-      const imei = levels.at(-2) as string;
+      const end = topic.length - "/data".length;
+      const imei = topic.slice(topic.lastIndexOf("/", end - 1) + 1, end);
       if (!isImei(imei)) return reject(`topic: ${quote(imei)} is no IMEI; Teltonika sends to <imei>/data`);
       return readShadow(packet, imei, payload);
     };
@@ -93,7 +94,10 @@ function readRecord(packet: Packet, imei: string, record: JsonObject, path: stri
 
 /** `"55.662001,12.590450"`: latitude, longitude. */
 function setPosition(latlng: unknown, values: Values, path: string): string | null {
-  const parts = typeof latlng === "string" ? latlng.split(",") : [];
-  if (parts.length !== 2) return `${path}latlng: ${quote(latlng)} is not "latitude,longitude"`;
-  return requirePosition({ lat: parts[0], lng: parts[1] }, position, values, `${path}latlng.`);
+  const comma = typeof latlng === "string" ? latlng.indexOf(",") : -1;
+  if (typeof latlng !== "string" || comma === -1 || latlng.includes(",", comma + 1)) {
+    return `${path}latlng: ${quote(latlng)} is not "latitude,longitude"`;
+  }
+  const parts = { lat: latlng.slice(0, comma), lng: latlng.slice(comma + 1) };
+  return requirePosition(parts, position, values, `${path}latlng.`);
 }

@@ -3,7 +3,7 @@ import type { Reading } from "../model/reading.ts";
 import { type NumberField, numberField, readNumber, requireField } from "./fields.ts";
 import type { Format } from "./format.ts";
 import { type JsonObject, readJsonObject } from "./json-payload.ts";
-import { makeReading, nothing, outcome, reject } from "./outcome.ts";
+import { makeReading, nothing, outcome, reject, singleValue } from "./outcome.ts";
 
 const power = numberField("value", "powerW");
 const voltage = numberField("value", "voltageV");
@@ -158,5 +158,5 @@ function readMeasurement(
 ): Reading | string {
   const value = requireField(payload, field);
   if (typeof value === "string") return value;
-  return makeReading("energy", device, channel, packet.receivedAt, { [field.to]: value });
+  return makeReading("energy", device, channel, packet.receivedAt, singleValue(field.to, value));
 }

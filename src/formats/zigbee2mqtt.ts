@@ -1,9 +1,9 @@
 import type { Packet } from "../model/packet.ts";
-import type { Reading, Values } from "../model/reading.ts";
+import type { Reading, Value, Values } from "../model/reading.ts";
 import { fieldProblem, isInfinite, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { type JsonObject, readJsonObject, readPlainText } from "./json-payload.ts";
-import { makeReading, nothing, outcome, outcomes, reject } from "./outcome.ts";
+import { isEmpty, makeReading, nothing, outcome, reject, singleValue } from "./outcome.ts";
 import { observedAt } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
 import type { NumberName } from "./vocabulary.ts";
@@ -144,16 +144,24 @@ function readState(packet: Packet, device: string, zone: TimeZone | null) {
   const payload = readJsonObject(packet.payload);
   if (payload === null) return nothing;
   if (typeof payload === "string") return reject(payload);
-  const channels = new Map<Place, Values>();
-  const problem = readAttributes(payload, channels);
+  const found: Found = { phaseA: {}, meter: {}, others: null };
+  const problem = readAttributes(payload, found);
   if (problem !== null) return reject(problem);
-  if (channels.size === 0) return nothing;
+  if (found.others === null && isEmpty(found.phaseA) && isEmpty(found.meter)) return nothing;
   const time = observedAt(payload["last_seen"], "last_seen", packet.receivedAt, zone);
   if (typeof time === "string") return reject(time);
-  return outcomes(makeReadings(device, channels, time));
+  return { readings: makeReadings(device, found, time), rejected: null };
 }
 
-function readAttributes(payload: JsonObject, channels: Map<Place, Values>): string | null {
+/** The values of a device, by place; the meter's sums are among its own. */
+interface Found {
+  readonly phaseA: Values;
+  readonly meter: Values;
+  /** Null where there are none, as on most plugs. */
+  others: Map<Place, Values> | null;
+}
+
+function readAttributes(payload: JsonObject, found: Found): string | null {
   const isBattery = isBatteryVoltage(payload);
   for (const name in payload) {
     const known = attributes.get(name);
@@ -166,14 +174,21 @@ function readAttributes(payload: JsonObject, channels: Map<Place, Values>): stri
       continue;
     }
     if (field.to === "voltageV" && (value > maxMainsV || (isBattery && name === "voltage"))) continue;
-    let values = channels.get(place);
-    if (values === undefined) {
-      values = {};
-      channels.set(place, values);
-    }
-    values[field.to] = value;
+    valuesAt(place, found)[field.to] = value;
   }
   return null;
+}
+
+function valuesAt(place: Place, found: Found): Values {
+  if (place === "phaseA") return found.phaseA;
+  if (place === "meter" || place === "sum") return found.meter;
+  found.others ??= new Map();
+  let values = found.others.get(place);
+  if (values === undefined) {
+    values = {};
+    found.others.set(place, values);
+  }
+  return values;
 }
 
 /** A device with a battery that measures no current or power has only the battery's voltage to tell. */
@@ -182,33 +197,29 @@ function isBatteryVoltage(payload: JsonObject): boolean {
   return readNumber(payload["current"]) === undefined && readNumber(payload["power"]) === undefined;
 }
 
-function makeReadings(device: string, channels: ReadonlyMap<Place, Values>, time: number): Reading[] {
-  const isPolyphase = channels.has("L1") || channels.has("L2") || channels.has("L3");
-  const merged = new Map<string, Values>();
-  for (const [place, values] of channels) {
-    const channel = isPolyphase ? phaseChannel(place, channels) : wholes.has(place) ? "" : place;
-    const known = merged.get(channel);
-    if (known === undefined) merged.set(channel, values);
-    else Object.assign(known, values);
+function makeReadings(device: string, { phaseA, meter, others }: Found, time: number): Reading[] {
+  if (others === null) {
+    for (const name in meter) phaseA[name] = meter[name] as Value;
+    return [makeReading("energy", device, undefined, time, phaseA)];
   }
+  const isPolyphase = others.has("L1") || others.has("L2") || others.has("L3");
+  // Where phase A is named as the others are (its counter always is), names without an end are the meter's own.
+  const isNamed = isMeasured(others.get("L1"));
+  addValues(others, isPolyphase ? (isNamed ? "total" : "L1") : "", phaseA);
+  addValues(others, isPolyphase ? "total" : "", meter);
   const readings: Reading[] = [];
-  for (const [channel, values] of merged) {
+  for (const [channel, values] of others) {
     readings.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
   }
   return readings;
 }
 
-/** Where phase A is named as the others are (its counter always is), names without an end are the meter's own. */
-function phaseChannel(place: Place, channels: ReadonlyMap<Place, Values>): string {
-  if (place === "phaseA") {
-    const named = channels.get("L1");
-    const isNamed =
-      named?.["powerW"] !== undefined ||
-      named?.["voltageV"] !== undefined ||
-      named?.["currentA"] !== undefined;
-    return isNamed ? "total" : "L1";
-  }
-  return place === "meter" || place === "sum" ? "total" : place;
+function addValues(channels: Map<string, Values>, channel: string, values: Values): void {
+  if (!isEmpty(values)) channels.set(channel, Object.assign(channels.get(channel) ?? {}, values));
+}
+
+function isMeasured(values: Values | undefined): boolean {
+  return ["powerW", "voltageV", "currentA"].some((name) => values?.[name] !== undefined);
 }
 
 /** `<friendly name>/<attribute>`, plain text: `null` where the device has not reported yet. */
@@ -225,6 +236,6 @@ function readAttribute(packet: Packet, topicName: string) {
   if (value === undefined) return reject(fieldProblem(text, field));
   if (field.to === "voltageV" && value > maxMainsV) return nothing;
   const channel = wholes.has(place) ? undefined : place;
-  const values = { [field.to]: value };
+  const values = singleValue(field.to, value);
   return outcome(makeReading("energy", topicName.slice(0, slash), channel, packet.receivedAt, values));
 }
