@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { loadUws } from "../../src/stream/transports/uws.ts";
 import { type ContestantName, contestant } from "./contestants.ts";
 import { accountingProblem, openFilesLimit } from "./cpu.ts";
+import { benchFormats } from "./formats-report.ts";
 import { type Figures, measure, type Windows } from "./measure.ts";
 import { resultLines, resultTable } from "./results.ts";
 import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
@@ -11,13 +12,15 @@ const usage = `npm run bench -- [--quick] [--only <scenario>] [--repetitions <n>
 
   --quick        shorter windows, one run each: about two minutes in all
   --only         only this scenario; may be repeated. One of:
-                 ${scenarios.map(({ name }) => name).join(", ")}
+                 ${scenarios.map(({ name }) => name).join(", ")}, formats
   --repetitions  runs of each contestant in each scenario (3)
   --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
 `;
 
 interface Plan {
   readonly scenarios: readonly Scenario[];
+  /** How often each message of the formats is measured; 0 for not at all. */
+  readonly formatRounds: number;
   readonly repetitions: number;
   readonly windows: Windows;
   readonly profileDir: string | null;
@@ -26,14 +29,14 @@ interface Plan {
 /** Runs the bench as `args` ask. Returns the exit code: 0 done, 1 Fieldcast lost readings, 2 wrong use or system. */
 export async function runBench(args: readonly string[]): Promise<number> {
   const plan = readPlan(args);
-  const problem = typeof plan === "string" ? plan : accountingProblem();
+  const problem = typeof plan === "string" ? plan : plan.scenarios.length > 0 ? accountingProblem() : null;
   if (typeof plan === "string" || problem !== null) {
     process.stderr.write(`${problem}\n`);
     return 2;
   }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
   printMachine(plan);
-  const missing = missingLibrary();
+  const missing = plan.scenarios.length > 0 ? missingLibrary() : new Set<ContestantName>();
   const lines: string[] = [];
   let hasLost = false;
   for (const scenario of plan.scenarios) {
@@ -42,6 +45,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
     lines.push(...resultLines(scenario, runs));
     hasLost ||= (runs.get("fieldcast") ?? []).some(({ lost = 0, extra = 0 }) => lost + extra > 0);
   }
+  if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   process.stdout.write(`\n${lines.join("\n")}\n`);
   if (hasLost)
     process.stderr.write("Fieldcast lost or repeated readings: see the columns `lost` and `extra`\n");
@@ -57,15 +61,18 @@ function readPlan(args: readonly string[]): Plan | string {
   } as const;
   try {
     const { values } = parseArgs({ args: [...args], options });
-    const unknown = values.only.find((name) => !scenarios.some((scenario) => scenario.name === name));
+    const known = ["formats", ...scenarios.map(({ name }) => name)];
+    const unknown = values.only.find((name) => !known.includes(name));
     if (unknown !== undefined) return `there is no scenario ${unknown}\n\n${usage}`;
     const repetitions = Number(values.repetitions ?? (values.quick ? 1 : 3));
     if (!(Number.isInteger(repetitions) && repetitions > 0))
       return `--repetitions must be a whole number from 1\n\n${usage}`;
-    const chosen = scenarios.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+    const isChosen = (name: string) => values.only.length === 0 || values.only.includes(name);
+    const chosen = scenarios.filter(({ name }) => isChosen(name));
     const openFiles = openFilesLimit();
     return {
       scenarios: chosen.map((scenario) => fitToOpenFiles(scenario, openFiles)),
+      formatRounds: isChosen("formats") ? repetitions * 7 : 0,
       repetitions,
       windows: values.quick
         ? { warmUpMs: 1_000, measuredMs: 1_000, settleMs: 500 }

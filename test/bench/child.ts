@@ -68,6 +68,11 @@ export class Child {
     });
   }
 
+  /** Resolves when it has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#ended;
+  }
+
   /** Ends it with `signal` and resolves when it has ended, at once if it has already. */
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.#process.kill(signal);
