@@ -32,7 +32,8 @@ interface Telegram {
 /** From DSMR 4 on a telegram tells its version (Belgium's in a line of its own), and has a checksum. */
 const versionLine = /^(?:1-3:0\.2\.8|0-0:96\.1\.4)\(/m;
 const timeLine = /^0-0:1\.0\.0\(([^()]*)\)/m;
-const idLine = /^0-0:96\.1\.1\(([^()]*)\)/m;
+/** The meter's equipment id: the Netherlands' and Belgium's, Hungary's and Norway's, Luxembourg's. */
+const idLines = [/^0-0:96\.1\.1\(([^()]*)\)/m, /^0-0:96\.1\.0\(([^()]*)\)/m, /^0-0:42\.0\.0\(([^()]*)\)/m];
 
 /**
  * Reads a whole P1 telegram: one reading per channel, or reasons. `fallbackDevice` names a meter that does not tell its
@@ -47,8 +48,8 @@ export function readTelegram(
   const telegram = cutTelegram(text);
   if (typeof telegram === "string") return [telegram];
   const device = equipmentId(telegram.body) ?? fallbackDevice;
-  if (isHostileName(device)) return [`0-0:96.1.1: ${quote(device)} is a reserved name`];
-  const time = telegramTime(telegram.body, receivedAt, zone);
+  if (isHostileName(device)) return [`equipment id: ${quote(device)} is a reserved name`];
+  const time = telegramTime(telegram.body, receivedAt, zone) ?? receivedAt;
   if (typeof time === "string") return [time];
   const channels = new Map<string, Values>();
   const results: (Reading | string)[] = readP1Lines(telegram.body, "telegram", device, new Map(), channels);
@@ -87,7 +88,8 @@ function checksumProblem({ body, checksum }: Telegram): string | null {
 
 /** The meter's equipment id, hexadecimal ASCII on the wire; undefined if there is none. */
 function equipmentId(body: string): string | undefined {
-  const raw = idLine.exec(body)?.[1] ?? "";
+  let raw = "";
+  for (const line of idLines) raw ||= line.exec(body)?.[1] ?? "";
   if (!/^(?:[0-9A-Fa-f]{2}){1,48}$/.test(raw)) return undefined;
   const id = Buffer.from(raw, "hex").toString("latin1").trim();
   return /^[\x21-\x7e][\x20-\x7e]*$/.test(id) ? id : undefined;
@@ -95,10 +97,17 @@ function equipmentId(body: string): string | undefined {
 
 const hourMs = 3_600_000;
 
-/** `YYMMDDhhmmssX` in local time; X is S for summer time and W for winter time, and so decides the repeated hour. */
-function telegramTime(body: string, receivedAt: number, zone: TimeZone | null): number | string {
+/**
+ * The time that a telegram (or a line of it) tells; null if it tells none, a reason if it is no good. `YYMMDDhhmmssX` in
+ * local time; X is S for summer time and W for winter time, and so decides the repeated hour.
+ */
+export function telegramTime(
+  body: string,
+  receivedAt: number,
+  zone: TimeZone | null,
+): number | string | null {
   const raw = timeLine.exec(body)?.[1] ?? "";
-  if (raw === "") return receivedAt;
+  if (raw === "") return null;
   const path = "0-0:1.0.0";
   const match = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)([SW]?)$/.exec(raw);
   if (match === null) return `${path}: ${quote(raw)} is not a time; YYMMDDhhmmss with S or W is expected`;

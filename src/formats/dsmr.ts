@@ -27,7 +27,7 @@ const defaultDevice = "dsmr";
 export const dsmr: Format = {
   name: "dsmr",
   title: "DSMR smart meters (dsmr-reader, P1 telegrams)",
-  topics: ["dsmr/#"],
+  topics: ["dsmr/#", "#/dsmr/json", "#/dsmr/raw", "#/dsmr/reading/+"],
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
     return createDecoder(createTable(readNames(settings.mapping)), zone);

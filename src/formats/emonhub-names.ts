@@ -13,7 +13,7 @@ const maxKnownNames = 10_000;
 
 /** What a value of a node is. */
 export interface Variable {
-  /** The number behind its name: `power1` is input 1. Undefined for what belongs to the whole node. */
+  /** What stands behind its name: `power1` is input 1, `powerL1` phase L1. Undefined for what belongs to the whole node. */
   readonly channel: string | undefined;
   readonly field: NumberField;
 }
@@ -23,6 +23,8 @@ export interface Node {
   /** By place in the list of values; null for what is none of ours. */
   readonly list: readonly (Variable | null)[];
   readonly variables: ReadonlyMap<string, Variable>;
+  /** What one pulse of the node's counters is worth; undefined where nobody said. */
+  readonly pulsesPerKwh: number | undefined;
 }
 
 /** Words of the firmwares' names, without their number and in lower case. */
@@ -33,16 +35,20 @@ const words: ReadonlyMap<string, readonly [NumberName, number]> = new Map([
   ...["powerfactor", "pf"].map((name) => entry(name, "powerFactor")),
   ...["vrms", "voltage", "v"].map((name) => entry(name, "voltageV")),
   ...["irms", "current", "i"].map((name) => entry(name, "currentA")),
-  ...["frequency", "freq", "f"].map((name) => entry(name, "frequencyHz")),
+  ...["frequency", "freq", "fr", "f"].map((name) => entry(name, "frequencyHz")),
   ...["energy", "wh", "e"].map((name) => entry(name, "energyImportWh")),
   entry("kwh", "energyImportWh", 1000),
+  // Meters that emonHub itself reads over Modbus (SDM120, SDM630): import and export in kWh.
+  entry("ei", "energyImportWh", 1000),
+  entry("ee", "energyExportWh", 1000),
 ]);
 
 function entry(name: string, to: NumberName, scale = 1): [string, readonly [NumberName, number]] {
   return [name, [to, scale]];
 }
 
-const numberedName = /^([A-Za-z]+)_?(\d{0,3})$/;
+/** A name's word, and the input (`power1`), phase (`powerL1`) or sum (`P_total`) behind it. */
+const variableName = /^([A-Za-z]+?)(?:_?(\d{1,3})|_?(L[123])|_(total))?$/;
 
 const known = new Map<string, Variable | null>();
 
@@ -50,13 +56,29 @@ const known = new Map<string, Variable | null>();
 export function variableOf(name: string): Variable | null {
   const found = known.get(name);
   if (found !== undefined) return found;
-  const match = numberedName.exec(name);
+  const match = variableName.exec(name);
   const word = match === null ? undefined : words.get((match[1] as string).toLowerCase());
-  const channel = match?.[2] === "" ? undefined : match?.[2];
+  const channel = match?.[2] ?? match?.[3] ?? match?.[4];
   const variable = word === undefined ? null : { channel, field: numberField(name, word[0], word[1]) };
   if (known.size >= maxKnownNames) known.delete(known.keys().next().value as string);
   known.set(name, variable);
   return variable;
+}
+
+/** What a value of a node is, by what the operator says of it, else by its name. */
+export function meaningIn(node: Node | undefined, name: string): Variable | null {
+  const variable = node?.variables.get(name) ?? variableOf(name);
+  if (variable !== null || node?.pulsesPerKwh === undefined || !isPulses(name)) return variable;
+  return pulses(name, node.pulsesPerKwh);
+}
+
+function isPulses(name: string): boolean {
+  return /^puls/i.test(name);
+}
+
+function pulses(name: string, perKwh: number): Variable {
+  const channel = /\d{1,3}/.exec(name)?.[0];
+  return { channel, field: numberField(name, "energyImportWh", 1000 / perKwh) };
 }
 
 const advice = 'write it as in {"10": {"names": ["power1", "vrms"], "units": ["W", "V"]}}';
@@ -99,7 +121,7 @@ function readNode(setting: unknown, path: string): Node {
     list.push(variable);
     if (variable !== null) variables.set(variable.field.from, variable);
   }
-  return { list, variables };
+  return { list, variables, pulsesPerKwh };
 }
 
 function readEntry(entry: JsonObject, pulsesPerKwh: number | undefined, path: string): Variable | null {
@@ -124,10 +146,8 @@ function meaningOf(
   pulsesPerKwh: number | undefined,
 ): Variable | null {
   if (isNumberName(meaning)) return { channel: undefined, field: numberField(name, meaning) };
-  const channel = /(\d{1,3})$/.exec(name)?.[1];
-  if (pulsesPerKwh !== undefined && (unit === "p" || /^puls/i.test(name))) {
-    return { channel, field: numberField(name, "energyImportWh", 1000 / pulsesPerKwh) };
-  }
+  if (pulsesPerKwh !== undefined && (unit === "p" || isPulses(name))) return pulses(name, pulsesPerKwh);
+  const channel = /(L[123]|\d{1,3})$/.exec(name)?.[1];
   if (unit === "") return variableOf(meaning);
   const measure = measureOf(unit, hintsOf(meaning));
   return measure === undefined ? null : { channel, field: numberField(name, measure.to, measure.scale) };

@@ -1,6 +1,6 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import { ChannelReadings } from "./channel-readings.ts";
-import { type Node, readNodes, type Variable, variableOf } from "./emonhub-names.ts";
+import { meaningIn, type Node, readNodes, type Variable } from "./emonhub-names.ts";
 import { fieldProblem, isInfinite, readNumber, readValue } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { readJsonObject, readPlainText } from "./json-payload.ts";
@@ -41,10 +41,6 @@ export const emonhub: Format = {
 
 const noNode = "topic: the node is missing; send to emon/<node>/<variable>";
 
-function meaningOf(name: string, node: Node | undefined): Variable | null {
-  return node?.variables.get(name) ?? variableOf(name);
-}
-
 /** `emon/<node>/<variable>`: one value as text. */
 function readVariable(
   packet: Packet,
@@ -52,7 +48,7 @@ function readVariable(
   name: string,
   nodes: ReadonlyMap<string, Node>,
 ): Decoded {
-  const variable = meaningOf(name, nodes.get(device));
+  const variable = meaningIn(nodes.get(device), name);
   if (variable === null) return nothing;
   if (device === "") return reject(noNode);
   const payload = readPlainText(packet.payload);
@@ -76,7 +72,7 @@ function readJson(packet: Packet, device: string, node: Node | undefined, zone: 
   if (typeof time === "string") return reject(time);
   const found = new ChannelReadings("energy", device, time);
   for (const name in payload) {
-    const variable = meaningOf(name, node);
+    const variable = meaningIn(node, name);
     if (variable === null) continue;
     const raw = payload[name];
     if (isInfinite(raw)) return reject(fieldProblem(raw, variable.field));

@@ -1,6 +1,6 @@
-import type { Reading, Values } from "../model/reading.ts";
+import type { Values } from "../model/reading.ts";
 import { convert, readNumber } from "./fields.ts";
-import { makeReading, quote } from "./outcome.ts";
+import { quote } from "./outcome.ts";
 import type { NumberName } from "./vocabulary.ts";
 
 /** Longest text of telegram lines that is looked at; a whole telegram has about a thousand characters. */
@@ -69,31 +69,9 @@ const quantities: ReadonlyMap<string, Quantity> = new Map<string, Quantity>([
 const obisLine = /^\d{1,3}-\d{1,3}:(\d{1,3}\.\d{1,3}\.\d{1,3})\(([^()*]{0,32})(?:\*([A-Za-z]{1,8}))?\)/;
 
 /** The two directions of what a channel gives and takes, as last read. */
-interface Flow {
+export interface Flow {
   imported: number;
   exported: number;
-}
-
-/** Reads telegram lines of one meter into readings or reasons. */
-export type P1Reader = (text: string, device: string, time: number) => (Reading | string)[];
-
-/**
- * Makes a reader of DSMR P1 telegram lines. It remembers both directions of power, because they come in lines (and so
- * messages) of their own and our power is import minus export.
- */
-export function createP1Reader(): P1Reader {
-  const flows = new Map<string, Flow>();
-  return (text, device, time) => {
-    if (text.length > maxTelegramChars) {
-      return [`SerialReceived: ${text.length} characters; send one telegram line per message`];
-    }
-    const channels = new Map<string, Values>();
-    const results: (Reading | string)[] = readP1Lines(text, "SerialReceived", device, flows, channels);
-    for (const [channel, values] of channels) {
-      results.push(makeReading("energy", device, channel === "" ? undefined : channel, time, values));
-    }
-    return results;
-  };
 }
 
 /**

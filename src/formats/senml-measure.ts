@@ -93,7 +93,9 @@ function positionMeasure(unit: string, name: string): Measure | undefined {
   const words = wordsOf(name);
   if (words.includes("wind")) return undefined;
   for (const [known, measure] of choices) {
-    if (known === "" || words.some((word) => known.includes(` ${word} `))) return measure;
+    // A record without a name of its own has only its unit to tell: what moves at a speed is the device.
+    const isSpeed = measure.to === "speedKmh" && words.length === 0;
+    if (known === "" || isSpeed || words.some((word) => known.includes(` ${word} `))) return measure;
   }
   return undefined;
 }

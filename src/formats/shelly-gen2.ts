@@ -136,6 +136,8 @@ const statusTopics = [
   ...single.map((name) => `#/status/${name}`),
   ...[...new Set([...quiet, ...components.keys()])].map((name) => `#/status/${name}:*`),
   ...["switch", "cover", "light"].map((name) => `#/command/${name}:*`),
+  // The prefix may begin as the first generation's topics do, which claims all that lies below `shellies/`.
+  ...["shellies/+", "shellies/+/+"].flatMap((prefix) => [`${prefix}/events/rpc`, `${prefix}/status/+`]),
 ];
 
 /** Methods of notifications that carry a status: what changed, or all of it. */

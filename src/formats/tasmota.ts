@@ -5,8 +5,9 @@ import { numberField, readFields, readText } from "./fields.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { nothing, outcomes, quote, reject } from "./outcome.ts";
-import { createP1Reader } from "./p1-lines.ts";
+import { createP1Reader } from "./p1-reader.ts";
 import { readEnergy } from "./tasmota-energy.ts";
+import { createDeviceOf, type DeviceOf } from "./tasmota-topic.ts";
 import { readTeleinfo } from "./teleinfo.ts";
 import { observedAt } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
@@ -25,16 +26,14 @@ const zigbeeFields = [
   numberField("ACFrequency", "frequencyHz"),
 ];
 
-/** The prefixes of a FullTopic; the owner may put them first (the default), last, or before the device. */
-const prefixes: ReadonlySet<string> = new Set(["tele", "stat", "cmnd"]);
-
 /** The messages that carry measurements; all others are states, wills, replies and commands. */
-const measuring: ReadonlySet<string> = new Set(["SENSOR", "RESULT", "STATUS8", "STATUS10"]);
+const measuring: ReadonlySet<string> = new Set(["SENSOR", "RESULT", "STATUS8", "STATUS10", "ZbReceived"]);
 
 /**
  * Tasmota firmware: plugs and meters (`ENERGY`), French meters (`TIC`), P1 meters on a serial line, Zigbee bridges.
- * Which level of the topic is the device is the owner's choice (FullTopic), so the device is every level but the prefix
- * and the message's name. Source: tasmota.github.io/docs, and the energy driver for the names.
+ * Which level of the topic is the device is the owner's choice (FullTopic), and `topicPattern` tells it; without one the
+ * device is every level but the prefix and the message's name. Source: tasmota.github.io/docs, and the energy driver for
+ * the names.
  */
 export const tasmota: Format = {
   name: "tasmota",
@@ -50,15 +49,20 @@ export const tasmota: Format = {
     "#/tele/+/+",
     "#/stat/+/+",
     "#/cmnd/+/+",
+    // Where the prefix stands before more levels, or has another name.
+    "#/SENSOR",
+    "#/STATUS8",
+    "#/STATUS10",
+    "#/LWT",
   ],
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
-    return createDecoder(zone);
+    return createDecoder(zone, createDeviceOf(settings.topicPattern));
   },
 };
 
-function createDecoder(zone: TimeZone | null): Decode {
-  const readP1 = createP1Reader();
+function createDecoder(zone: TimeZone | null, deviceOf: DeviceOf): Decode {
+  const readP1 = createP1Reader(zone);
   return (packet) => {
     const name = packet.topic.slice(packet.topic.lastIndexOf("/") + 1);
     if (!measuring.has(name) || packet.topic.startsWith("cmnd/")) return nothing;
@@ -74,23 +78,12 @@ function createDecoder(zone: TimeZone | null): Decode {
     if (typeof time === "string") return reject(time);
     const results: (Reading | string)[] = [];
     readMeter(payload, device, time, results);
-    readZigbee(payload["ZbReceived"], time, results);
+    readZigbee(zigbeeOf(payload, name), time, results);
     if (typeof payload["SerialReceived"] === "string") {
-      results.push(...readP1(payload["SerialReceived"], device, time));
+      results.push(...readP1(payload["SerialReceived"], device, time, packet.receivedAt));
     }
     return outcomes(results);
   };
-}
-
-/** Every level but the prefix and the last, null if nothing is left. */
-function deviceOf(topic: string): string | null {
-  const first = topic.indexOf("/");
-  const last = topic.lastIndexOf("/");
-  if (prefixes.has(topic.slice(0, first))) return last > first + 1 ? topic.slice(first + 1, last) : null;
-  const levels = topic.slice(0, last).split("/");
-  const prefix = levels.findLastIndex((level) => prefixes.has(level));
-  const device = levels.filter((_, at) => at !== prefix).join("/");
-  return device === "" ? null : device;
 }
 
 /** `Time` has no offset unless SetOption52 is set; with `Time 2` an `Epoch` in UTC stands beside it. */
@@ -116,6 +109,22 @@ function readMeter(payload: JsonObject, device: string, time: number, results: (
   }
   results.push(...found.readings);
 }
+
+/** What the bridge received; SetOption118 puts the name `ZbReceived` into the topic, and SetOption100 leaves it out. */
+function zigbeeOf(payload: JsonObject, name: string): unknown {
+  const received = payload["ZbReceived"];
+  if (received !== undefined) return received;
+  if (name === "ZbReceived") return payload;
+  const [only, ...others] = Object.keys(payload);
+  if (only === undefined || others.length > 0) return undefined;
+  const device = payload[only];
+  return isObject(device) && (shortAddress.test(only) || typeof device["Device"] === "string")
+    ? payload
+    : undefined;
+}
+
+/** A Zigbee device's address in its network. */
+const shortAddress = /^0x[0-9A-F]{4}$/;
 
 /** `{"0x5ADF":{"ActivePower":41,…}}`: the key is the Zigbee device's short address, or its name (SetOption83). */
 function readZigbee(received: unknown, time: number, results: (Reading | string)[]): void {

@@ -142,6 +142,8 @@ function acMeasurement(levels: readonly string[], from: number): PathMeasurement
   const field = quantities.get(quantity);
   if (field === undefined || end < from) return null;
   const path = levels.slice(from, end);
+  // The contract has no channel for the neutral conductor.
+  if (path.includes("N")) return null;
   const last = path.at(-1);
   if (last === undefined || !phases.has(last)) path.push("total");
   return { channel: path.join("/"), field };

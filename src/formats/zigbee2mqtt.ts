@@ -1,6 +1,14 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Value, Values } from "../model/reading.ts";
-import { fieldProblem, isInfinite, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
+import {
+  convert,
+  fieldProblem,
+  isInfinite,
+  type NumberField,
+  numberField,
+  readNumber,
+  readValue,
+} from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { type JsonObject, readJsonObject, readPlainText } from "./json-payload.ts";
 import { isEmpty, makeReading, nothing, outcome, reject, singleValue } from "./outcome.ts";
@@ -35,24 +43,50 @@ const phaseQuantities: readonly (readonly [string, NumberName, number])[] = [
   ["current", "currentA", 1],
 ];
 
+// Perenio's `consumed_energy` is the one counter in Wh. `total_energy` is import plus export, and so neither.
 const counters: readonly (readonly [string, NumberName, number])[] = [
   ["energy", "energyImportWh", 1000],
   ["energy_consumed", "energyImportWh", 1000],
-  ["consumed_energy", "energyImportWh", 1000],
+  ["consumed_energy", "energyImportWh", 1],
+  ["energy_wh", "energyImportWh", 1],
   ["produced_energy", "energyExportWh", 1000],
   ["energy_produced", "energyExportWh", 1000],
+  ["reverse_energy", "energyExportWh", 1000],
 ];
 
+/** Tariffs of P1 meters, and the registers of French ones (ZLinky); none of them has a phase in its name. */
+const registers: readonly (readonly [string, NumberName])[] = [
+  ["energy_tier_1", "energyImportT1Wh"],
+  ["energy_tier_2", "energyImportT2Wh"],
+  ["produced_energy_tier_1", "energyExportT1Wh"],
+  ["produced_energy_tier_2", "energyExportT2Wh"],
+  ["current_summ_delivered", "energyImportWh"],
+  ["current_summ_received", "energyExportWh"],
+  ["current_tier1_summ_delivered", "energyImportT1Wh"],
+  ["current_tier2_summ_delivered", "energyImportT2Wh"],
+];
+
+/** What ZLinky and Perenio call by the names of the Zigbee cluster. */
+const clusterQuantities: readonly (readonly [string, NumberName])[] = [
+  ["rms_voltage", "voltageV"],
+  ["rms_current", "currentA"],
+  ["apparent_power", "apparentPowerVa"],
+];
+
+// ZLinky's `active_power_ph_b` is no phase but the point of the load curve before `active_power`.
 const sums: readonly (readonly [string, NumberName])[] = [
   ["total_power", "powerW"],
   ["power_total", "powerW"],
+  ["total_active_power", "powerW"],
+  ["active_power", "powerW"],
   ["total_power_apparent", "apparentPowerVa"],
+  ["total_apparent_power", "apparentPowerVa"],
   ["total_power_reactive", "reactivePowerVar"],
 ];
 
 /**
- * Phase A has the names without an end; Tuya's meters also write `power_a`, and counters `energy_phase_a`. `power_l1` is no
- * phase but the first endpoint of a device with several.
+ * Phase A has the names without an end; Tuya's meters also write `power_a`, and counters `energy_phase_a`. `power_l1` is
+ * the first endpoint of a device with several, or the first of exactly three phases (see `hasThreePhases`).
  */
 const nameEnds: readonly (readonly [Place, readonly string[]])[] = [
   ["L1", ["_phase_a", "_a"]],
@@ -64,11 +98,19 @@ const nameEnds: readonly (readonly [Place, readonly string[]])[] = [
   ...["left", "right", "center"].map((name) => [name, [`_${name}`]] as const),
 ];
 
+const percentRange = { min: -100, max: 100 };
+
 const attributes: ReadonlyMap<string, Attribute> = new Map(
   [
     ...phaseQuantities.map(([name, to, scale]) => attribute(name, to, scale, "phaseA")),
     ...counters.map(([name, to, scale]) => attribute(name, to, scale, "meter")),
     ...sums.map(([name, to]) => attribute(name, to, 1, "sum")),
+    ...registers.map(([name, to]) => attribute(name, to, 1000, "meter")),
+    ...clusterQuantities.flatMap(([name, to]) => [
+      attribute(name, to, 1, "phaseA"),
+      attribute(`${name}_ph_b`, to, 1, "L2"),
+      attribute(`${name}_ph_c`, to, 1, "L3"),
+    ]),
     attribute("ac_frequency", "frequencyHz", 1, "meter"),
     ...nameEnds.flatMap(([place, ends]) =>
       [...phaseQuantities, ...counters].flatMap(([name, to, scale]) =>
@@ -79,7 +121,9 @@ const attributes: ReadonlyMap<string, Attribute> = new Map(
 );
 
 function attribute(name: string, to: NumberName, scale: number, place: Place): Attribute {
-  return { field: numberField(name, to, scale), place };
+  const field = numberField(name, to, scale);
+  // Half of the devices with a power factor tell it in percent.
+  return { field: to === "powerFactor" ? { ...field, range: percentRange } : field, place };
 }
 
 /** Places that are the device itself, where it has no phases. */
@@ -150,6 +194,7 @@ function readState(packet: Packet, device: string, zone: TimeZone | null) {
   if (found.others === null && isEmpty(found.phaseA) && isEmpty(found.meter)) return nothing;
   const time = observedAt(payload["last_seen"], "last_seen", packet.receivedAt, zone);
   if (typeof time === "string") return reject(time);
+  if (found.others !== null && hasThreePhases(payload, found.others)) found.others = namePhases(found.others);
   return { readings: makeReadings(device, found, time), rejected: null };
 }
 
@@ -168,7 +213,7 @@ function readAttributes(payload: JsonObject, found: Found): string | null {
     if (known === undefined) continue;
     const { field, place } = known;
     const raw = payload[name];
-    const value = readValue(raw, field);
+    const value = readAmount(raw, field);
     if (value === undefined) {
       if (isInfinite(raw)) return fieldProblem(raw, field);
       continue;
@@ -191,10 +236,36 @@ function valuesAt(place: Place, found: Found): Values {
   return values;
 }
 
+/** `readValue`, and a power factor in percent as one of 1. A little more than 1 is neither. */
+function readAmount(raw: unknown, field: NumberField): number | undefined {
+  const value = readValue(raw, field);
+  if (value === undefined || field.to !== "powerFactor" || Math.abs(value) <= 1) return value;
+  return Math.abs(value) >= 2 ? convert(value, 0.01) : undefined;
+}
+
 /** A device with a battery that measures no current or power has only the battery's voltage to tell. */
 function isBatteryVoltage(payload: JsonObject): boolean {
   if (payload["battery"] === undefined || payload["battery"] === null) return false;
   return readNumber(payload["current"]) === undefined && readNumber(payload["power"]) === undefined;
+}
+
+/**
+ * Whether `power_l1` to `power_l3` are phases (Owon's and Tuya's meters): a socket strip has switches of these names, and
+ * seldom three.
+ */
+function hasThreePhases(payload: JsonObject, places: ReadonlyMap<Place, Values>): boolean {
+  return (
+    places.has("1") &&
+    places.has("2") &&
+    places.has("3") &&
+    !places.has("4") &&
+    payload["state_l1"] === undefined
+  );
+}
+
+/** Gives the numbered places the names of phases. */
+function namePhases(places: ReadonlyMap<Place, Values>): Map<Place, Values> {
+  return new Map([...places].map(([place, values]) => [/^[123]$/.test(place) ? `L${place}` : place, values]));
 }
 
 function makeReadings(device: string, { phaseA, meter, others }: Found, time: number): Reading[] {
@@ -232,7 +303,7 @@ function readAttribute(packet: Packet, topicName: string) {
   const text = payload.text.trim();
   if (text === "" || text === "null") return nothing;
   const { field, place } = known;
-  const value = readValue(text, field);
+  const value = readAmount(text, field);
   if (value === undefined) return reject(fieldProblem(text, field));
   if (field.to === "voltageV" && value > maxMainsV) return nothing;
   const channel = wholes.has(place) ? undefined : place;
