@@ -15,7 +15,7 @@ interface Part {
 }
 
 /** An amount: a decimal string, or integer minor units. */
-interface Amount extends Part {
+export interface Amount extends Part {
   readonly isMinor?: boolean;
 }
 

@@ -1,6 +1,6 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import { maxOffers, providers } from "./fare-offers.ts";
-import { type QuoteParts, readQuote } from "./fare-quote.ts";
+import { type Amount, type QuoteParts, readQuote } from "./fare-quote.ts";
 import { readText } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -54,25 +54,33 @@ function readOwn(packet: Packet, topicSource: string, payload: JsonObject, zone:
   return outcome(readQuote(ownParts(source, payload), packet, zone));
 }
 
+/** An amount's two names and their paths, written out because building names costs more than reading what they name. */
+const amounts = {
+  total: { decimal: "total", path: "price.total", minor: "totalMinor", minorPath: "price.totalMinor" },
+  base: { decimal: "base", path: "price.base", minor: "baseMinor", minorPath: "price.baseMinor" },
+  tax: { decimal: "tax", path: "price.tax", minor: "taxMinor", minorPath: "price.taxMinor" },
+} as const;
+
+/** An amount as a decimal string, or else as minor units under a name of its own. */
+function amountIn(price: JsonObject, names: (typeof amounts)[keyof typeof amounts]): Amount {
+  const raw = price[names.decimal];
+  const minor = isAbsent(raw) ? price[names.minor] : undefined;
+  return isAbsent(minor) ? { raw, path: names.path } : { raw: minor, path: names.minorPath, isMinor: true };
+}
+
 function ownParts(source: string, payload: JsonObject): QuoteParts {
   const price = isObject(payload["price"]) ? payload["price"] : {};
   const part = (name: string) => ({ raw: payload[name], path: name });
-  const money = (name: string) => ({ raw: price[name], path: `price.${name}` });
-  // Each amount as a decimal string, or else as minor units under a name of its own.
-  const amount = (name: string) => {
-    const minor = { ...money(`${name}Minor`), isMinor: true };
-    return isAbsent(price[name]) && !isAbsent(minor.raw) ? minor : money(name);
-  };
   return {
     source,
     quoteId: part("quoteId"),
     origin: part("origin"),
     destination: part("destination"),
-    currency: money("currency"),
-    total: amount("total"),
-    base: amount("base"),
-    tax: amount("tax"),
-    exponent: money("exponent"),
+    currency: { raw: price["currency"], path: "price.currency" },
+    total: amountIn(price, amounts.total),
+    base: amountIn(price, amounts.base),
+    tax: amountIn(price, amounts.tax),
+    exponent: { raw: price["exponent"], path: "price.exponent" },
     quotedAt: part("quotedAt"),
     expiresAt: part("expiresAt"),
     segments: ownSegments(payload["slices"]),
