@@ -7,6 +7,7 @@ import { readJsonObject, readPlainText } from "./json-payload.ts";
 import { makeReading, nothing, outcome, quote, reject, singleValue } from "./outcome.ts";
 import { observedAt } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
+import { baseOfPattern, patternProblem } from "./topic-pattern.ts";
 
 /** Longest list of values that is read, in characters. */
 const maxListChars = 16_384;
@@ -16,6 +17,7 @@ const maxListChars = 16_384;
  * `emonhub/rx/<node>/values` (a list by position, for which the setting `nodes` gives the names; without it the list says
  * nothing, and emonHub sends the same values by name). What a variable is follows from its name (`power1`, `P1`, `Vrms`,
  * `E1`) or from the unit in `nodes`. The number in a name is the channel. Pulses are counts until `nodes` says what they are.
+ * Where `basetopic` was changed, `topicPattern` says how: `home/emon/{node}/{variable}`.
  * Source: openenergymonitor/emonhub, conf/interfacer_examples/MQTT/readme.md and configuration.md.
  */
 export const emonhub: Format = {
@@ -25,9 +27,15 @@ export const emonhub: Format = {
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
     const nodes = readNodes(settings.nodes);
+    const { topicPattern } = settings;
+    const base =
+      topicPattern === undefined ? null : baseOfPattern(topicPattern, "home/emon/{node}/{variable}");
     return (packet) => {
       if (packet.payload.length === 0) return nothing;
-      const levels = packet.topic.split("/");
+      const { topic } = packet;
+      if (base !== null && !topic.startsWith(base)) return reject(patternProblem(topic, topicPattern));
+      // The base counts as one level, whatever it is.
+      const levels = (base === null ? topic : topic.slice(base.length - 1)).split("/");
       const last = levels.at(-1) as string;
       if (levels.at(-3) === "rx")
         return last === "values" ? readList(packet, levels.at(-2) as string, nodes) : nothing;

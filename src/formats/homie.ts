@@ -2,10 +2,11 @@ import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
 import { setBounded } from "./bounded.ts";
 import { fieldProblem, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
-import type { Format } from "./format.ts";
+import type { Format, FormatSettings } from "./format.ts";
 import { type Described, maxProperties, readDescription } from "./homie-description.ts";
 import { readPlainText } from "./json-payload.ts";
 import { nothing, quote, reject, singleValue } from "./outcome.ts";
+import { baseOfPattern, patternProblem } from "./topic-pattern.ts";
 import { hintsOf, measureOf } from "./units.ts";
 
 /** Most devices whose metadata is kept; the one heard of longest ago is forgotten first. */
@@ -13,6 +14,8 @@ const maxDevices = 2_000;
 
 /** Longest value, unit or datatype that is kept, in characters. */
 const maxKeptChars = 64;
+
+const patternExample = "home/homie/{device}/{node}/{property}";
 
 /** The datatypes that are numbers (convention 4.0 and 5.0, "Payloads"). */
 const numeric: ReadonlySet<string> = new Set(["float", "integer", "percent"]);
@@ -23,16 +26,19 @@ const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 /**
  * The Homie convention, versions 3 to 5: `homie/<device>/<node>/<property>` (`homie/5/…` since version 5). Topics tell
  * values only; units and datatypes come in others (`…/$unit`, or all at once in `$description`), retained, in any order.
- * A value that came before its unit waits for it. The node is the channel.
+ * A value that came before its unit waits for it. The node is the channel. `topicPattern` tells another base topic.
  */
 export const homie: Format = {
   name: "homie",
   title: "Homie convention 3 to 5",
   topics: ["homie/#"],
-  create() {
+  create({ topicPattern }: FormatSettings) {
     const devices = new Map<string, Device>();
+    const base = topicPattern === undefined ? null : baseOfPattern(topicPattern, patternExample);
     return (packet) => {
-      const address = readAddress(packet.topic);
+      const { topic } = packet;
+      if (base !== null && !topic.startsWith(base)) return reject(patternProblem(topic, topicPattern));
+      const address = readAddress(topic, base);
       if (address === null) return nothing;
       if (typeof address === "string") return reject(address);
       if (address.property === "$description") return describe(packet, address, devices);
@@ -70,9 +76,9 @@ interface Property {
 }
 
 /** The address in a topic; null for what is neither value nor unit (names, states, commands); a reason if it is broken. */
-function readAddress(topic: string): Address | string | null {
+function readAddress(topic: string, base: string | null): Address | string | null {
   const levels = topic.split("/");
-  const root = Math.max(0, levels.indexOf("homie"));
+  const root = base === null ? Math.max(0, levels.indexOf("homie")) : base.split("/").length - 2;
   const at = levels[root + 1] === "5" ? root + 2 : root + 1;
   const [device = "", node = "", property = "", last, ...rest] = levels.slice(at);
   if (device.startsWith("$") || rest.length > 0) return null;

@@ -1,12 +1,13 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
 import { setBounded } from "./bounded.ts";
-import type { Decode, Format } from "./format.ts";
+import type { Decode, Format, FormatSettings } from "./format.ts";
 import { readPlainText } from "./json-payload.ts";
 import { type Epoch, newEpoch, parseSentence } from "./nmea-sentence.ts";
 import { nothing, outcomes, reject } from "./outcome.ts";
 import { isNullIsland } from "./position.ts";
 import { maxAheadMs, observedAt } from "./time.ts";
+import { compileTopicPattern, type Layout, patternProblem } from "./topic-pattern.ts";
 
 /** Most sentences in one message: an hour of a receiver that sends one a second. */
 const maxSentences = 5_000;
@@ -16,8 +17,15 @@ const maxDevices = 10_000;
 
 const dayMs = 86_400_000;
 
+const layout: Layout = {
+  variables: new Map([["device", "id"]]),
+  example: "boats/{device}/gps",
+  hasTail: false,
+};
+
 /**
- * Raw NMEA 0183 sentences, one or many in a message. The device is the topic level before `nmea`. Sentences of one
+ * Raw NMEA 0183 sentences, one or many in a message. The device is the topic level before `nmea`, or what `topicPattern`
+ * (`boats/{device}/gps`) says. Sentences of one
  * instant make one position. RMC and ZDA have a date; where a message has none, the day follows from the newest dated
  * message of the device, else it is that of the last such time of day before the receipt.
  */
@@ -25,19 +33,21 @@ export const nmea: Format = {
   name: "nmea",
   title: "NMEA 0183 sentences",
   topics: ["nmea/#", "#/nmea", "#/nmea/+"],
-  create() {
-    return createDecoder();
+  create({ topicPattern }: FormatSettings) {
+    return createDecoder(topicPattern);
   },
 };
 
-function createDecoder(): Decode {
+function createDecoder(pattern: string | undefined): Decode {
+  const deviceIn = pattern === undefined ? deviceOf : patternDevice(pattern);
   /** How long after the observation a device's newest dated message came, in milliseconds. */
   const lags = new Map<string, number>();
   return (packet) => {
     if (packet.payload.length === 0) return nothing;
     const payload = readPlainText(packet.payload);
     if (typeof payload === "string") return reject(payload);
-    const device = deviceOf(packet.topic);
+    const device = deviceIn(packet.topic);
+    if (device === null) return reject(patternProblem(packet.topic, pattern));
     if (device === "") return reject("topic: no device in it; send to <device>/nmea");
     // Some devices forget the line end between sentences.
     const lines = payload.text.split(/[\r\n]+|(?=[$!])/);
@@ -58,6 +68,11 @@ function createDecoder(): Decode {
     }
     return outcomes(results);
   };
+}
+
+function patternDevice(pattern: string): (topic: string) => string | null {
+  const read = compileTopicPattern(pattern, layout);
+  return (topic) => read(topic)?.device ?? null;
 }
 
 /** The level before the last `nmea`; all other levels where none stands before it. */

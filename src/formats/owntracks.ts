@@ -7,6 +7,7 @@ import { nothing, outcome, quote, reject } from "./outcome.ts";
 import { positionFields, requirePosition } from "./position.ts";
 import { observedAt } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
+import { compileTopicPattern, type Layout, type ReadTopic } from "./topic-pattern.ts";
 
 const position = positionFields("lat", "lon");
 
@@ -20,10 +21,22 @@ const fields = [
   numberField("odometer", "odometerM", 1000),
 ];
 
+const layout: Layout = {
+  variables: new Map([
+    ["u", "id"],
+    ["user", "id"],
+    ["d", "id"],
+    ["device", "id"],
+  ]),
+  example: "owntracks/%u/%d",
+  hasTail: true,
+};
+
 /**
  * OwnTracks apps and the trackers that speak its JSON (Greenwich, Queclink through qtripp): `owntracks/<user>/<device>`.
  * A `location` is a position, and so is a `transition` (where the region was entered or left). A `waypoint` describes a
- * region, a last will or a card has no position, and an encrypted message shows none.
+ * region, a last will or a card has no position, and an encrypted message shows none. `topicPattern` is the app's
+ * `pubTopicBase`, as in `fleet/%u/%d`.
  * Source: OwnTracks Booklet, docs/tech/json.md.
  */
 export const owntracks: Format = {
@@ -32,23 +45,33 @@ export const owntracks: Format = {
   topics: ["owntracks/#"],
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
+    const { topicPattern } = settings;
+    const readTopic = topicPattern === undefined ? readUsualTopic : compileTopicPattern(topicPattern, layout);
+    const expected = topicPattern ?? "owntracks/<user>/<device>";
     return (packet) => {
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
       const type = payload["_type"];
-      if (type === "location" || type === "transition") return outcome(readLocation(packet, payload, zone));
+      if (type === "location" || type === "transition") {
+        const place = readTopic(packet.topic);
+        if (place === null) return reject(`topic: a location comes on ${expected}`);
+        return outcome(readLocation(packet, payload, place, zone));
+      }
       if (typeof type === "string") return nothing;
       return reject(`_type: ${quote(type)}; an OwnTracks message names its type, as in "location"`);
     };
   },
 };
 
-function readLocation(packet: Packet, payload: JsonObject, zone: TimeZone | null): Reading | string {
-  const device = deviceOf(packet.topic);
-  if (device === null) return "topic: a location comes on owntracks/<user>/<device>";
+function readLocation(
+  packet: Packet,
+  payload: JsonObject,
+  { device, base }: Place,
+  zone: TimeZone | null,
+): Reading | string {
   const origin = readText(payload["topic"]);
-  if (origin !== undefined && !`${origin}/`.startsWith(`owntracks/${device}/`)) {
+  if (origin !== undefined && !`${origin}/`.startsWith(`${base}/`)) {
     return `topic: ${quote(origin)} in the payload is not the topic it came on`;
   }
   const values: Values = {};
@@ -58,12 +81,15 @@ function readLocation(packet: Packet, payload: JsonObject, zone: TimeZone | null
   return typeof time === "string" ? time : { domain: "gps", device, time, values };
 }
 
-/** `user/device`; what follows (`/event`, `/waypoint`) names the kind of message. */
-function deviceOf(topic: string): string | null {
+/** A device's id, and its topic. */
+type Place = NonNullable<ReturnType<ReadTopic>>;
+
+/** `owntracks/<user>/<device>`; what follows (`/event`, `/waypoint`) names the kind of message. */
+function readUsualTopic(topic: string): Place | null {
   const user = topic.indexOf("/") + 1;
   const device = topic.indexOf("/", user) + 1;
   if (device === 0 || device === user + 1) return null;
   const end = topic.indexOf("/", device);
-  const id = end === -1 ? topic.slice(user) : topic.slice(user, end);
-  return id.endsWith("/") ? null : id;
+  const base = end === -1 ? topic : topic.slice(0, end);
+  return base.endsWith("/") ? null : { device: base.slice(user), base };
 }

@@ -85,7 +85,7 @@ export class TopicRouter {
     // A generic mapping says so clearly how these topics are read that a format's claim on them cannot be meant.
     const chosen = format ?? (isGenericMapping(own.mapping) ? genericJson : null);
     const named = topic === filter || own.topicPattern !== undefined ? {} : { topicPattern: topic };
-    const settings = { ...common, ...(chosen === genericJson ? named : {}), ...own };
+    const settings = { ...common, ...(chosen === null ? {} : named), ...own };
     const source: Source = { label, settings, format: chosen, routes: new Map() };
     const other = this.#contexts.add(filter, source);
     if (other !== null)

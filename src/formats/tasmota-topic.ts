@@ -1,3 +1,5 @@
+import { quote } from "./outcome.ts";
+
 /** The prefixes of a FullTopic; the owner may put them first (the default), last, or before the device. */
 const prefixes: ReadonlySet<string> = new Set(["tele", "stat", "cmnd"]);
 
@@ -17,10 +19,16 @@ const prefixNames: ReadonlySet<string> = new Set(["prefix", "prefix1", "prefix2"
  * Makes the reader of devices' topics. `fullTopic` is the owner's FullTopic in Tasmota's notation (`home/%topic%/%prefix%/`)
  * or with levels to capture (`home/{room}/{plug}/tele/SENSOR`, `home/+/+/tele`): the device is `%topic%`, else what is
  * captured. Without one, and for topics that do not fit it, the device is every level but the prefix and the message's name.
+ * @throws Error that begins with `topicPattern` when no level of it names the device
  */
 export function createDeviceOf(fullTopic: string | undefined): DeviceOf {
   if (fullTopic === undefined) return deviceByPrefix;
   const pattern = fullTopic.replace(/\/$/, "").split("/").map(readLevel);
+  if (!pattern.some(({ kind }) => kind === "device" || kind === "captured" || kind === "rest")) {
+    throw new Error(
+      `topicPattern: ${quote(fullTopic)} does not say where the device stands; write a FullTopic such as home/%topic%/%prefix%/`,
+    );
+  }
   return (topic) => deviceByPattern(topic.split("/"), pattern) ?? deviceByPrefix(topic);
 }
 
@@ -58,8 +66,10 @@ function deviceByPrefix(topic: string): string | null {
   const first = topic.indexOf("/");
   const last = topic.lastIndexOf("/");
   if (prefixes.has(topic.slice(0, first))) return last > first + 1 ? topic.slice(first + 1, last) : null;
-  const levels = topic.slice(0, last).split("/");
-  const prefix = levels.findLastIndex((level) => prefixes.has(level));
-  const device = levels.filter((_, at) => at !== prefix).join("/");
-  return device === "" ? null : device;
+  for (let end = last; end > 0; ) {
+    const start = topic.lastIndexOf("/", end - 1) + 1;
+    if (prefixes.has(topic.slice(start, end))) return topic.slice(0, start - 1) + topic.slice(end, last);
+    end = start - 1;
+  }
+  return last > 0 ? topic.slice(0, last) : null;
 }

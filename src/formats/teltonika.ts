@@ -1,11 +1,12 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
 import { numberField, readFields, readText } from "./fields.ts";
-import type { Format } from "./format.ts";
+import type { Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { nothing, outcomes, quote, reject } from "./outcome.ts";
 import { isNullIsland, positionFields, requirePosition } from "./position.ts";
 import { observedAt } from "./time.ts";
+import { compileTopicPattern, type Layout, patternProblem } from "./topic-pattern.ts";
 
 /** Most records in one message; devices send one. */
 const maxRecords = 1_000;
@@ -24,29 +25,43 @@ const fields = [
   numberField("182", "hdop", 0.1),
 ];
 
+const layout: Layout = { variables: new Map([["imei", "id"]]), example: "fleet/{imei}/data", hasTail: false };
+
 /**
  * Teltonika trackers with Codec JSON: `<imei>/data`, often below a prefix. A record is the `reported` state of an AWS
  * device shadow; stored records arrive late and unsorted. `<imei>/commands` goes to the device.
+ * Where the data topic was changed in the tracker, `topicPattern` says how: `fleet/{imei}/up`.
  * Source: wiki.teltonika-gps.com, "Codec JSON" and the AVL id lists.
  */
 export const teltonika: Format = {
   name: "teltonika",
   title: "Teltonika trackers (Codec JSON)",
   topics: ["teltonika/+/data", "teltonika/+/commands", "#/+/data"],
-  create() {
+  create({ topicPattern }: FormatSettings) {
+    const readImei = topicPattern === undefined ? usualImei : patternImei(topicPattern);
     return (packet) => {
       const { topic } = packet;
-      if (!topic.endsWith("/data")) return nothing;
+      if (topicPattern === undefined && !topic.endsWith("/data")) return nothing;
       const payload = readJsonObject(packet.payload);
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
-      const end = topic.length - "/data".length;
-      const imei = topic.slice(topic.lastIndexOf("/", end - 1) + 1, end);
+      const imei = readImei(topic);
+      if (imei === null) return reject(patternProblem(topic, topicPattern));
       if (!isImei(imei)) return reject(`topic: ${quote(imei)} is no IMEI; Teltonika sends to <imei>/data`);
       return readShadow(packet, imei, payload);
     };
   },
 };
+
+function usualImei(topic: string): string {
+  const end = topic.length - "/data".length;
+  return topic.slice(topic.lastIndexOf("/", end - 1) + 1, end);
+}
+
+function patternImei(pattern: string): (topic: string) => string | null {
+  const read = compileTopicPattern(pattern, layout);
+  return (topic) => read(topic)?.device ?? null;
+}
 
 /** Fifteen digits (3GPP TS 23.003, 6.2.1); some devices leave out the check digit or add the software version. */
 function isImei(text: string): boolean {

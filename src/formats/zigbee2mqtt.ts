@@ -14,9 +14,11 @@ import { type JsonObject, readJsonObject, readPlainText } from "./json-payload.t
 import { isEmpty, makeReading, nothing, outcome, reject, singleValue } from "./outcome.ts";
 import { observedAt } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
+import { baseOfPattern, patternProblem } from "./topic-pattern.ts";
 import type { NumberName } from "./vocabulary.ts";
 
 const defaultBase = "zigbee2mqtt/";
+const patternExample = "home/zigbee/{friendly_name}";
 
 /** Above this a `voltage` is a battery's, in millivolts: no Zigbee device measures kilovolts. */
 const maxMainsV = 1000;
@@ -136,7 +138,7 @@ const otherLevels: ReadonlySet<string> = new Set(["set", "get", "availability"])
  * Zigbee2MQTT: `zigbee2mqtt/<friendly name>`, where a name may have slashes; JSON, or with `output: attribute` plain text on
  * `<friendly name>/<attribute>`. Phase A has the attributes without an end, so on a meter with more phases they are `L1`, and
  * what stands for all of them (counters, frequency) is `total`. `voltage` is millivolts on battery devices: dropped there.
- * The base topic is that of `topicPattern` up to its first variable, else `zigbee2mqtt/`.
+ * The base topic is that of `topicPattern` (`home/zigbee/{friendly_name}`), else `zigbee2mqtt/`.
  * Source: Koenkk/zigbee2mqtt lib/controller.ts and lib/util/settings.schema.json; zigbee-herdsman-converters.
  */
 export const zigbee2mqtt: Format = {
@@ -145,9 +147,14 @@ export const zigbee2mqtt: Format = {
   topics: ["zigbee2mqtt/#"],
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
-    const base = baseOf(settings.topicPattern);
+    const { topicPattern } = settings;
+    const base = topicPattern === undefined ? defaultBase : baseOfPattern(topicPattern, patternExample);
     return (packet) => {
-      const name = nameOf(packet.topic, base);
+      const { topic } = packet;
+      if (topicPattern !== undefined && !topic.startsWith(base)) {
+        return reject(patternProblem(topic, topicPattern));
+      }
+      const name = nameOf(topic, base);
       if (name === null || packet.payload.length === 0) return nothing;
       if (name === "" || name.startsWith("/") || name.endsWith("/")) {
         return reject("topic: the friendly name is missing or has an empty level");
@@ -159,12 +166,6 @@ export const zigbee2mqtt: Format = {
     };
   },
 };
-
-function baseOf(pattern: string | undefined): string {
-  if (pattern === undefined) return defaultBase;
-  const literal = pattern.split(/[<{%+#]/)[0] as string;
-  return literal.slice(0, literal.lastIndexOf("/") + 1) || defaultBase;
-}
 
 /** What stands behind the base; null for messages that are not a device's own. */
 function nameOf(topic: string, base: string): string | null {

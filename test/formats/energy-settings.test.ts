@@ -104,7 +104,8 @@ describe("zigbee2mqtt", () => {
     [undefined, "home/plug"],
     ["home/zigbee/<name>", "plug"],
     ["home/zigbee/#", "plug"],
-    ["other/{name}", "zigbee/plug"],
+    ["home/zigbee", "plug"],
+    ["home/{name}", "zigbee/plug"],
   ])("with the pattern %s takes home/zigbee/plug for %s", (topicPattern, device) => {
     const settings = topicPattern === undefined ? {} : { topicPattern };
     const topic = topicPattern === undefined ? "zigbee2mqtt/home/plug" : "home/zigbee/plug";
