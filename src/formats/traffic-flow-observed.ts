@@ -156,7 +156,8 @@ function readMeasurements(
   if (isInfinite(rawCount)) return fieldProblem(rawCount, intensity, path);
   const count = readValue(rawCount, intensity);
   // Without a period nobody knows how long it took to count these vehicles.
-  if (count !== undefined && lengthS !== undefined) values["flowVph"] = convert(count, 3600 / lengthS);
+  const flowVph = count === undefined || lengthS === undefined ? undefined : convert(count, 3600 / lengthS);
+  if (flowVph !== undefined && Number.isFinite(flowVph)) values["flowVph"] = flowVph;
   return null;
 }
 
