@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 /** Runs a command with its output shown; ends here if it fails. */
 function run(title, command, args) {
@@ -18,7 +18,15 @@ const programs = [
   { name: "Chromium", package: "chromium", path: "/usr/bin/chromium", variable: "CHROMIUM_PATH" },
   // An MQTT 5 broker for the bridge: the gateway's own speaks 3.1.1 only.
   { name: "Mosquitto", package: "mosquitto", path: "/usr/sbin/mosquitto", variable: "MOSQUITTO_PATH" },
+  // A client of the stream that shares no code with ours.
+  { name: "Python 3", package: "python3", path: onPath("python3"), variable: "PYTHON_PATH" },
 ];
+
+/** Where a program is found first; where Debian puts it if it is nowhere. */
+function onPath(name) {
+  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  return folders.map((folder) => join(folder, name)).find(existsSync) ?? join("/usr/bin", name);
+}
 
 /** Installs what is missing where that is the custom (root on Debian), else says what to do. */
 function needPrograms() {
