@@ -83,6 +83,15 @@ describe("opening a SQLite log", () => {
     await expect(open(sqliteIn(join(folder, "file")))).rejects.toThrow(/cannot be opened for writing/);
   });
 
+  it("refuses a folder that cannot be made, at once", async () => {
+    // On Linux /proc answers ENOENT to those who want a folder in it.
+    await expect(open(sqliteIn("/proc/fieldcast/data"))).rejects.toThrow(
+      /data\/log\.db cannot be opened for writing: check that its folder exists \(or can be made\)/,
+    );
+    const long = join(folder, "x".repeat(300));
+    await expect(open(sqliteIn(long))).rejects.toThrow(/cannot be opened for writing.*ENAMETOOLONG/);
+  });
+
   it("refuses a damaged file with a word on what to do", async () => {
     const log = await open(sqliteIn(folder));
     for (let i = 0; i < 50; i++) await append(log, reading("a", { text: "x".repeat(3_000) }));

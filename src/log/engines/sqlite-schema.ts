@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import type { SqliteOptions } from "../options.ts";
@@ -78,7 +78,7 @@ const migrations: Readonly<Record<number, string>> = {
 export function openDatabase(options: SqliteOptions, newEpoch: string): Database.Database {
   let db: Database.Database | null = null;
   try {
-    mkdirSync(dirname(options.path), { recursive: true });
+    makeFolder(dirname(options.path));
     db = new Database(options.path, { timeout: lockWaitMs });
     // Before the first access: two gateways must never share a log, and no shared-memory file is needed then.
     db.pragma("locking_mode = EXCLUSIVE");
@@ -93,6 +93,30 @@ export function openDatabase(options: SqliteOptions, newEpoch: string): Database
     db?.close();
     throw new Error(describeProblem(error, options.path), { cause: error });
   }
+}
+
+/**
+ * Makes a folder and those above it. Not with `recursive: true`: where a folder that is there refuses new ones with ENOENT
+ * (/proc), that never returns (Node.js 20).
+ */
+function makeFolder(path: string): void {
+  if (isFolder(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another gateway may have made it in the meantime.
+    if (!isFolder(path)) throw error;
+  }
+}
+
+/** @throws Error (ENOTDIR) if something else is there */
+function isFolder(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found && !found.isDirectory()) {
+    throw Object.assign(new Error(`ENOTDIR: ${path} is no folder`), { code: "ENOTDIR" });
+  }
+  return found !== undefined;
 }
 
 /** The version of the file's schema, null if it is empty. @throws Error if it is someone else's or not known here */
@@ -155,9 +179,9 @@ const problems: readonly (readonly [RegExp, (path: string) => string])[] = [
     (path) => `${path} is damaged: stop the gateway and restore the file, or move it away to begin a new log`,
   ],
   [
-    /^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)|^E(ACCES|PERM|ROFS|ISDIR|NOTDIR|EXIST)$/,
+    /^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)|^E(ACCES|PERM|ROFS|ISDIR|NOTDIR|EXIST|NOENT|INVAL|LOOP|NAMETOOLONG)$/,
     (path) =>
-      `${path} cannot be opened for writing: check that its folder exists and belongs to the gateway's user`,
+      `${path} cannot be opened for writing: check that its folder exists (or can be made) and belongs to the gateway's user`,
   ],
   [/^SQLITE_IOERR/, (path) => `the disk failed under ${path}: check the disk and the system's log`],
 ];
@@ -167,7 +191,8 @@ export function describeProblem(error: unknown, path: string): string {
   if (!(error instanceof Error)) return `${path}: ${String(error)}`;
   const code = codeOf(error);
   const known = problems.find(([pattern]) => pattern.test(code));
-  if (known) return `${known[1](path)} (${code}: ${error.message})`;
+  const detail = error.message.startsWith(code) ? error.message : `${code}: ${error.message}`;
+  if (known) return `${known[1](path)} (${detail})`;
   return error.message.includes(path) ? error.message : `${path}: ${error.message}`;
 }
 
