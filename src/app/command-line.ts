@@ -1,11 +1,14 @@
+import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../model/clock.ts";
 import { createLogger } from "../observe/log.ts";
+import { formatAddress } from "./address.ts";
 import { configReference } from "./config-keys.ts";
 import { routerSettings } from "./context-config.ts";
 import { decodeFiles, listFormats } from "./decode-command.ts";
 import { ConfigError, loadConfig } from "./load-config.ts";
 import { redact } from "./secrets.ts";
+import { StartError } from "./start-error.ts";
 
 /** What the command line has of the process; `main.ts` gives the real one. */
 export interface ProcessPort {
@@ -37,6 +40,7 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
   let code = 0;
   const program = new Command("fieldcast")
     .description("IoT telemetry gateway: MQTT in, live dashboards out")
+    .version(packageVersion(), "-V, --version", "print the version")
     .exitOverride()
     .configureOutput({ writeOut: port.out, writeErr: port.err });
   withConfig(program.command("serve").description("start the gateway")).action(async (flags: ConfigFlags) => {
@@ -75,7 +79,8 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
       return;
     }
     const { decodeQuarantine } = await import("./quarantine-command.ts");
-    const ownUrl = flags.dataDir === undefined ? `http://${config.host}:${config.http.port}` : undefined;
+    const ownUrl =
+      flags.dataDir === undefined ? formatAddress("http", config.host, config.http.port) : undefined;
     const target = { url: flags.url ?? ownUrl, commit: flags.commit === true };
     code = await decodeQuarantine(target, config, systemClock, port);
   });
@@ -93,6 +98,14 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
     port.err(`${error.message}\n`);
     return 2;
   }
+}
+
+function packageVersion(): string {
+  const path = ["../../package.json", "../../../package.json"]
+    .map((relative) => new URL(relative, import.meta.url))
+    .find((url) => existsSync(url));
+  if (!path) return "unknown";
+  return String((JSON.parse(readFileSync(path, "utf8")) as { version?: unknown }).version);
 }
 
 function withConfig(command: Command): Command {
@@ -135,20 +148,24 @@ async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {
       if (now - firstAt > 1_000) port.exit(1);
     });
   });
-  const { startGateway } = await import("./gateway.ts");
-  try {
-    const gateway = await startGateway(config, { logger, clock: systemClock });
-    const signal = await stopped;
+  // From the signal on, whatever is going on: a start can hang too, in a disk that does not answer.
+  const ending = stopped.then((signal) => {
     logger.info({ signal }, "stopping");
     setTimeout(() => {
       logger.error({ shutdownGraceMs: config.shutdownGraceMs }, "stopping took too long; ending anyway");
       port.exit(1);
     }, config.shutdownGraceMs + 2_000).unref();
+  });
+  const { startGateway } = await import("./gateway.ts");
+  try {
+    const gateway = await startGateway(config, { logger, clock: systemClock });
+    await ending;
     await gateway.close();
     logger.info("stopped");
     return 0;
   } catch (error) {
-    logger.fatal({ err: error }, `cannot run: ${(error as Error).message}`);
+    if (error instanceof StartError) logger.fatal(`cannot start: ${error.message}`);
+    else logger.fatal({ err: error }, `cannot run: ${(error as Error).message}`);
     return 1;
   }
 }

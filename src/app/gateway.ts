@@ -15,11 +15,13 @@ import { createRetry } from "../pipeline/retry.ts";
 import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { type StreamServer, startStream } from "../stream/stream.ts";
+import { formatAddress } from "./address.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
 import { gatewayFigures } from "./figures.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
+import { listenAs, openAs, StartError } from "./start-error.ts";
 
 /** A running gateway. */
 export interface Gateway {
@@ -37,12 +39,12 @@ export interface GatewayDependencies {
 
 /**
  * Joins the parts: broker → pipeline → log → stream. Nothing else knows more than its neighbours.
- * @throws Error when a port is taken, the log cannot be opened, or a transport does not load; nothing is left running
+ * @throws StartError when a port is taken, the log cannot be opened, or a transport does not load; nothing is left running
  */
 export async function startGateway(config: Config, { logger, clock }: GatewayDependencies): Promise<Gateway> {
   const undo: (() => Promise<unknown>)[] = [];
   try {
-    const log = await openConfiguredLog(config, clock, logger);
+    const log = await openAs(() => openConfiguredLog(config, clock, logger));
     undo.push(() => log.close());
     const route = createRouter(routerSettings(config));
     const notices = createNotices(log, clock);
@@ -52,14 +54,11 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     );
     const packets = pipeline.recall();
     if (packets > 0) logger.info({ packets }, "the formats know again what they knew before the restart");
-    const broker = await startBroker({
-      host: config.host,
-      port: config.mqtt.port,
-      limits: { ...defaultMqttLimits, ...config.mqtt },
-      clock,
-      logger,
-      onPacket: pipeline.ingest,
-    });
+    const listenAt = { host: config.host, port: config.mqtt.port };
+    const limits = { ...defaultMqttLimits, ...config.mqtt };
+    const broker = await listenAs("mqtt.port", listenAt, () =>
+      startBroker({ ...listenAt, limits, clock, logger, onPacket: pipeline.ingest }),
+    );
     running.broker = broker;
     undo.push(() => broker.close(0));
     const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
@@ -67,12 +66,12 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const stream = await serve(config, { log, pipeline, notices, broker, sources, clock, logger });
     logger.info(
       {
-        mqtt: `mqtt://${config.host}:${broker.port}`,
+        mqtt: formatAddress("mqtt", config.host, broker.port),
         transport: stream.transport,
         epoch: log.epoch,
         head: log.head,
       },
-      `fieldcast is ready: http://${config.host}:${stream.port}/`,
+      `fieldcast is ready: ${formatAddress("http", config.host, stream.port)}/`,
     );
     return {
       mqttPort: broker.port,
@@ -110,24 +109,23 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     const { ok, problem } = log.health();
     return ok ? [] : [problem ?? "the log does not work"];
   };
-  const start = await chooseTransport(config.transport, logger);
-  running.stream = await startStream(start, {
-    log,
-    clock: parts.clock,
-    logger,
-    http: createHttpHandler({
-      log,
-      files,
-      problems,
-      warnings: parts.sources.warnings,
-      retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
-      metrics,
-    }),
-    onPublish: parts.pipeline.publish,
-    options: { ...defaultStreamOptions, ...config.stream },
-    host: config.host,
-    port: config.http.port,
+  const start = await chooseTransport(config.transport, logger).catch((error: Error) => {
+    throw new StartError(error.message, { cause: error });
   });
+  const http = createHttpHandler({
+    log,
+    files,
+    problems,
+    warnings: parts.sources.warnings,
+    retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
+    metrics,
+  });
+  const { clock, pipeline } = parts;
+  const listenAt = { host: config.host, port: config.http.port };
+  const options = { ...defaultStreamOptions, ...config.stream };
+  running.stream = await listenAs("http.port", listenAt, () =>
+    startStream(start, { ...listenAt, log, clock, logger, http, onPublish: pipeline.publish, options }),
+  );
   logger.debug({ mqttPort: broker.port, httpPort: running.stream.port }, "listening");
   return running.stream;
 }

@@ -5,6 +5,7 @@ import type { Source } from "../ingest/source.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import type { SourceConfig } from "./source-config.ts";
+import { StartError } from "./start-error.ts";
 
 interface SourceParts {
   readonly onPacket: OnPacket;
@@ -22,7 +23,7 @@ export interface Sources {
 
 /**
  * Starts following every source of the configuration.
- * @throws Error when a certificate or key file cannot be read
+ * @throws StartError when a certificate or key file cannot be read
  */
 export function startSources(configs: readonly SourceConfig[], parts: SourceParts): Sources {
   const bridges = configs.map(readSource).map((source) => {
@@ -47,14 +48,16 @@ export function startSources(configs: readonly SourceConfig[], parts: SourcePart
   };
 }
 
-/** @throws Error naming the key and the file that cannot be read */
+/** @throws StartError naming the key and the file that cannot be read */
 function readSource(config: SourceConfig): Source {
   const { ca, cert, key, rejectUnauthorized, clean, ...rest } = config;
   const read = (name: string, path: string | undefined) => {
     try {
       return path === undefined ? undefined : readFileSync(path, "utf8");
     } catch (error) {
-      throw new Error(`source ${config.name}: ${name}: cannot read the file: ${(error as Error).message}`);
+      throw new StartError(
+        `source ${config.name}: ${name}: cannot read the file: ${(error as Error).message}`,
+      );
     }
   };
   return {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -68,6 +68,18 @@ describe("the command line", () => {
     expect((await run(["--help"])).code).toBe(0);
     const unknown = await run(["fly"]);
     expect([unknown.code, unknown.err]).toEqual([2, expect.stringMatching(/unknown command 'fly'/)]);
+  });
+
+  it("tells its version", async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+    expect(await run(["--version"])).toEqual({ code: 0, out: `${version}\n`, err: "" });
+  });
+
+  it("heeds a signal that comes while it starts", async () => {
+    const port = { env: {}, out: () => {}, err: () => {}, exit: () => {} };
+    const settings = ["mqtt.port=0", "http.port=0", "ring.engine=memory", "logLevel=silent"];
+    const args = ["serve", ...settings.flatMap((setting) => ["--set", setting])];
+    expect(await runCommandLine(args, { ...port, onSignal: (stop) => stop("SIGTERM") })).toBe(0);
   });
 
   it("decodes files of messages, one JSON line a message", async () => {
