@@ -2,7 +2,8 @@ import { maxTextChars, type NumberField, numberField, readText } from "./fields.
 import { readTemplate, type TemplatePath, wholePayload } from "./ha-template.ts";
 import { isHostileName, isObject, type JsonObject } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
-import { hintsOf, type Measure, measureOf, type NameHints } from "./units.ts";
+import type { Measure } from "./unit-factors.ts";
+import { hintsOf, measureOf, type NameHints } from "./units.ts";
 
 const wildcard = /[+#\0]/;
 

@@ -2,8 +2,8 @@ import { fieldProblem, isInfinite, type NumberField, readNumber, readValue } fro
 import type { JsonObject } from "./json-payload.ts";
 import type { Path, Scope } from "./mapping-path.ts";
 import { type MappingScope, readFactor, readKeys, readPath, refuse } from "./mapping-settings.ts";
-import { durationUnits, unitsOf } from "./mapping-units.ts";
 import { quote } from "./outcome.ts";
+import { durationUnits, unitsOf } from "./unit-factors.ts";
 import type { NumberName } from "./vocabulary.ts";
 
 /** A number of the source in our unit: `undefined` where there is none, NaN where there is something else. */

@@ -1,6 +1,7 @@
 import { type NumberField, numberField } from "./fields.ts";
 import { parseSenmlName, type SenmlName } from "./senml-name.ts";
-import { type Measure, measureOf, wordsOf } from "./units.ts";
+import type { Measure } from "./unit-factors.ts";
+import { measureOf, wordsOf } from "./units.ts";
 
 /** Most meanings that a decoder remembers; then it begins anew. */
 const maxMeanings = 10_000;

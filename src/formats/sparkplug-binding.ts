@@ -1,7 +1,8 @@
 import { type NumberField, numberField } from "./fields.ts";
 import { isObject } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
-import { hintsOf, type Measure, measureOf, scaleOf, wordsOf } from "./units.ts";
+import type { Measure } from "./unit-factors.ts";
+import { hintsOf, measureOf, scaleOf, wordsOf } from "./units.ts";
 import { type NumberName, ranges } from "./vocabulary.ts";
 
 /** What a metric is in the contract. */

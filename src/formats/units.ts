@@ -1,37 +1,5 @@
+import { type Measure, measures } from "./unit-factors.ts";
 import type { NumberName } from "./vocabulary.ts";
-
-/** What a number in some unit is by contract, and the factor from that unit to ours. */
-export interface Measure {
-  readonly to: NumberName;
-  readonly scale: number;
-}
-
-const whPerJoule = 1 / 3600;
-
-// UCUM's symbols, as SenML (RFC 8428, RFC 8798), Homie and Home Assistant write them; M is mega, m is milli.
-const measures: ReadonlyMap<string, Measure> = new Map(
-  (
-    [
-      ["powerW", { W: 1, mW: 0.001, kW: 1e3, MW: 1e6, GW: 1e9, Watt: 1, Watts: 1, w: 1, kw: 1e3, KW: 1e3 }],
-      ["apparentPowerVa", { VA: 1, kVA: 1e3, MVA: 1e6, mVA: 0.001 }],
-      [
-        "reactivePowerVar",
-        { var: 1, VAr: 1, VAR: 1, kvar: 1e3, kVAr: 1e3, kVAR: 1e3, Mvar: 1e6, mvar: 0.001 },
-      ],
-      ["voltageV", { V: 1, mV: 0.001, kV: 1e3, MV: 1e6, Volt: 1, Volts: 1, µV: 1e-6, μV: 1e-6 }],
-      ["currentA", { A: 1, mA: 0.001, kA: 1e3, Amp: 1, Amps: 1, Ampere: 1, µA: 1e-6, μA: 1e-6 }],
-      ["frequencyHz", { Hz: 1, mHz: 0.001, kHz: 1e3, HZ: 1, hz: 1 }],
-      [
-        "energyImportWh",
-        { Wh: 1, kWh: 1e3, MWh: 1e6, GWh: 1e9, TWh: 1e12, mWh: 0.001, kwh: 1e3, KWh: 1e3, KWH: 1e3 },
-      ],
-      [
-        "energyImportWh",
-        { J: whPerJoule, kJ: whPerJoule * 1e3, MJ: whPerJoule * 1e6, GJ: whPerJoule * 1e9, Ws: whPerJoule },
-      ],
-    ] as const
-  ).flatMap(([to, scales]) => Object.entries(scales).map(([unit, scale]) => [unit, { to, scale }])),
-);
 
 /** What a name says beside the unit: direction, tariff, phase, input. */
 export interface NameHints {

@@ -4,7 +4,7 @@ import { readCsv } from "../../src/formats/csv.ts";
 import type { FormatSettings } from "../../src/formats/format.ts";
 import { genericJson } from "../../src/formats/generic-json.ts";
 import { compileMapping } from "../../src/formats/mapping.ts";
-import { unitsOf } from "../../src/formats/mapping-units.ts";
+import { unitsOf } from "../../src/formats/unit-factors.ts";
 import { ranges } from "../../src/formats/vocabulary.ts";
 import type { Decoded } from "../../src/model/packet.ts";
 import type { Values } from "../../src/model/reading.ts";
