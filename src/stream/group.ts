@@ -2,8 +2,16 @@ import type { Latest, Log, LogRecord } from "../log/contract.ts";
 import { encodeReadings, encodeView } from "./encode.ts";
 import type { Matcher } from "./hub.ts";
 import { NumberSet } from "./number-set.ts";
-import { type SentRecord, selectChanges, selectLatest, selectRecords, viewChanges } from "./selection.ts";
+import {
+  noteChanges,
+  type SentRecord,
+  selectChanges,
+  selectLatest,
+  selectRecords,
+  viewChanges,
+} from "./selection.ts";
 import type { Subscription } from "./subscription.ts";
+import { Told } from "./told.ts";
 import type { View } from "./view.ts";
 
 /** Subscriptions at the head that want the same bytes: one frame is made for all of them. */
@@ -19,10 +27,12 @@ export class Group {
   readonly window: LogRecord[] = [];
   /** Everything up to here has been sent to the members, when records wait in the window. */
   position = 0;
+  /** Came while a rate held records back of which they know already: they join after the next push. */
+  readonly late = new Set<Subscription>();
   private readonly view: View;
   private readonly log: Log;
-  /** Topics that the members were told are in the view's box. */
-  private inView: NumberSet | null = null;
+  /** What the members were told of the view's box; set by the first. */
+  private told: Told | null = null;
   /** What every member has been told, so that a record costs one look-up and not one per member. */
   private readonly topics = new NumberSet();
   private readonly shapes = new NumberSet();
@@ -48,22 +58,26 @@ export class Group {
   add(member: Subscription): void {
     if (this.binary) member.session.announceAll(this.topics, this.shapes);
     // At the head all members' views of the box are the same.
-    this.inView ??= member.inView;
+    this.told ??= member.told;
     this.members.add(member);
   }
 
   /** The state with which a member that leaves goes on by itself. */
-  viewState(): NumberSet {
-    return this.inView?.clone() ?? new NumberSet();
+  viewState(): Told {
+    return this.told?.clone() ?? new Told();
+  }
+
+  /** True while a rate holds records back. */
+  get isHolding(): boolean {
+    return this.pause !== null && this.window.length > 0;
   }
 
   /**
-   * Sends the window, which lies between the positions `from` and `to`, to all members, unless a rate forbids it now. `to`
-   * must be the log's head. Who has no room falls behind, from the last position that was sent to it; those are returned.
+   * Sends the window, which lies between `position` and `to`, to all members, unless a rate forbids it now. `to` must be
+   * the log's head. Who has no room falls behind, from the last position that was sent to it; those are returned.
    */
-  push(from: number, to: number, maxFrameBytes: number): Subscription[] {
+  push(to: number, maxFrameBytes: number): Subscription[] {
     if (this.pause !== null) return [];
-    this.position = from;
     const behind: Subscription[] = [];
     const window = this.window.splice(0);
     const touched = this.touched(window);
@@ -73,6 +87,7 @@ export class Group {
       const through = part.at(-1) === records.at(-1) ? to : (part.at(-1)?.seq ?? to);
       this.send(encodeReadings(this.log, this.id, through, part, this.binary), part, before, behind);
       this.position = through;
+      if (this.view.bbox !== null) for (const { topic } of part) before.shown.add(topic.id);
     }
     if (this.view.bbox !== null) this.sendChanges(touched, before, behind);
     this.position = to;
@@ -86,7 +101,7 @@ export class Group {
   }
 
   private select(window: readonly LogRecord[]): readonly SentRecord[] {
-    return selectRecords(this.view, this.inView ?? nothingInView, window);
+    return selectRecords(this.view, this.told?.inView ?? nothingInView, window);
   }
 
   // What the topics of the window show now, once per period of the rate: the last update is always the latest.
@@ -101,9 +116,9 @@ export class Group {
     return selectChanges(this.view, touched, this.position);
   }
 
-  private sendChanges(touched: readonly Latest[], before: NumberSet, behind: Subscription[]): void {
-    this.inView ??= new NumberSet();
-    const { entered, left } = viewChanges(this.view, this.inView, touched);
+  private sendChanges(touched: readonly Latest[], before: Told, behind: Subscription[]): void {
+    const told = new Told(this.told?.inView, before.shown);
+    const { entered, left } = noteChanges(this.view, told, viewChanges(this.view, told, touched));
     if (entered.length === 0 && left.length === 0) return;
     const shown = selectLatest(this.view, entered);
     this.send(encodeView({ id: this.id, entered: shown, left }, this.binary), shown, before, behind);
@@ -113,7 +128,7 @@ export class Group {
   private send(
     frame: Uint8Array | string,
     records: readonly SentRecord[],
-    before: NumberSet,
+    before: Told,
     behind: Subscription[],
   ): void {
     const news = this.binary ? this.unannounced(records) : [];

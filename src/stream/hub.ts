@@ -4,6 +4,7 @@ import { Group, groupKey } from "./group.ts";
 import { NumberSet } from "./number-set.ts";
 import type { StreamOptions } from "./options.ts";
 import type { Subscription } from "./subscription.ts";
+import type { Told } from "./told.ts";
 
 /** How many subscriptions behind the head get a page in one turn of the event loop, so that live traffic goes on. */
 const advancesPerTurn = 8;
@@ -68,18 +69,28 @@ export class Hub {
       this.groups.set(key, group);
       this.addRoutes(group);
     }
+    if (group.isHolding) {
+      group.late.add(subscription);
+      return;
+    }
     group.add(subscription);
     subscription.live = true;
   }
 
   /** Takes a live subscription out of the push, and says with what it goes on by itself. */
-  part(subscription: Subscription): { position: number; inView: NumberSet } {
+  part(subscription: Subscription): { position: number; told: Told } {
     const position = this.positionOf(subscription);
     const group = this.groups.get(groupKey(subscription)) as Group;
-    const inView = group.viewState();
+    const told = group.viewState();
     group.members.delete(subscription);
     this.dropIfEmpty(group);
-    return { position, inView };
+    return { position, told };
+  }
+
+  /** A subscription that waits to join no longer wants to. */
+  stopWaiting(subscription: Subscription): void {
+    this.early.delete(subscription);
+    this.groups.get(groupKey(subscription))?.late.delete(subscription);
   }
 
   /** Everything up to here has been sent to a live subscription. */
@@ -93,6 +104,7 @@ export class Hub {
     this.turns.delete(subscription);
     this.early.delete(subscription);
     const group = this.groups.get(groupKey(subscription));
+    group?.late.delete(subscription);
     if (group?.members.delete(subscription)) this.dropIfEmpty(group);
     const { matcher } = subscription;
     matcher.users--;
@@ -151,6 +163,7 @@ export class Hub {
     const wanted = new Set<Group>();
     const gather = (record: LogRecord, groups: readonly Group[]) => {
       for (const group of groups) {
+        if (group.window.length === 0) group.position = from;
         group.window.push(record);
         wanted.add(group);
       }
@@ -160,24 +173,28 @@ export class Hub {
       if (exact) gather(record, exact);
       if (this.wildcardGroups.length > 0) gather(record, this.wildcardGroupsFor(record.topic));
     }
-    for (const group of wanted) {
-      this.pushGroup(group, from);
-    }
+    for (const group of wanted) this.pushGroup(group);
     for (const subscription of this.early) this.advanceSoon(subscription);
     this.early.clear();
     if (this.options.batchMs > 0 && !this.gathering) this.startWindow();
   }
 
-  private pushGroup(group: Group, from: number): void {
-    const behind = group.push(from, this.position, this.options.maxFrameBytes);
+  private pushGroup(group: Group): void {
+    const behind = group.push(this.position, this.options.maxFrameBytes);
     for (const subscription of behind) this.advanceSoon(subscription);
+    if (!group.isHolding) {
+      const late = [...group.late];
+      group.late.clear();
+      // In this very turn, before the group holds something back again.
+      for (const subscription of late) subscription.advance();
+    }
     this.dropIfEmpty(group);
   }
 
   /** A group's rate allows the next update. */
   private tick(group: Group): void {
     this.pushNow();
-    if (group.window.length > 0) this.pushGroup(group, group.position);
+    if (group.window.length > 0) this.pushGroup(group);
   }
 
   private startWindow(): void {
@@ -229,6 +246,8 @@ export class Hub {
     if (group.members.size > 0 || group.closed) return;
     group.close();
     this.groups.delete(group.key);
+    for (const subscription of group.late) this.advanceSoon(subscription);
+    group.late.clear();
     const { isExact, filter } = group.matcher;
     if (!isExact) {
       this.wildcardGroups = this.wildcardGroups.filter((other) => other !== group);

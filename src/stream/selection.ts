@@ -3,6 +3,7 @@ import type { Values } from "../model/reading.ts";
 import { freeShape, writeBody } from "../wire/body.ts";
 import { MsgpackWriter } from "../wire/writer.ts";
 import type { NumberSet } from "./number-set.ts";
+import type { Told } from "./told.ts";
 import type { View } from "./view.ts";
 
 /** A record as it is sent; a view may have made it of another one, or of what a topic shows now. */
@@ -50,19 +51,24 @@ export function selectChanges(view: View, latest: readonly Latest[], after: numb
   ).sort((one, other) => one.seq - other.seq);
 }
 
-/** Which of these topics came into a view's box or left it, and makes `inView` say so. */
-export function viewChanges(
+/** The topics of which the client must be told that they came into a view's box or left it. */
+export function viewChanges(view: View, { inView, shown }: Told, latest: readonly Latest[]): Latest[] {
+  return latest.filter(({ topic: { id }, values }) =>
+    view.contains(values) === true ? !inView.has(id) : inView.has(id) || shown.has(id),
+  );
+}
+
+/** Parts such topics into those that came in and those that left, and makes `inView` say so. */
+export function noteChanges(
   view: View,
-  inView: NumberSet,
-  latest: Iterable<Latest>,
+  { inView }: Told,
+  changes: readonly Latest[],
 ): { entered: Latest[]; left: Topic[] } {
   const entered: Latest[] = [];
   const left: Topic[] = [];
-  for (const entry of latest) {
+  for (const entry of changes) {
     const { topic, values } = entry;
-    const isInside = view.contains(values) === true;
-    if (isInside === inView.has(topic.id)) continue;
-    if (isInside) {
+    if (view.contains(values) === true) {
       inView.add(topic.id);
       entered.push(entry);
     } else {

@@ -3,9 +3,16 @@ import { parseCursor } from "../model/cursor.ts";
 import type { From, GapReason, SubscribeMessage, UpdateMessage, ViewOptions } from "../wire/messages.ts";
 import { encodeReadings, encodeSnapshot, encodeSubscribed, encodeView } from "./encode.ts";
 import type { Hub, Matcher } from "./hub.ts";
-import { NumberSet } from "./number-set.ts";
-import { type SentRecord, selectChanges, selectLatest, selectRecords, viewChanges } from "./selection.ts";
+import {
+  noteChanges,
+  type SentRecord,
+  selectChanges,
+  selectLatest,
+  selectRecords,
+  viewChanges,
+} from "./selection.ts";
 import type { Session } from "./session.ts";
+import { Told } from "./told.ts";
 import { View } from "./view.ts";
 
 /**
@@ -19,8 +26,8 @@ export class Subscription {
   readonly session: Session;
   readonly matcher: Matcher;
   view: View;
-  /** Topics that the client was told are in the view's box. While live the group keeps it. */
-  inView = new NumberSet();
+  /** What the client was told of the view's box. While live the group keeps it. */
+  told = new Told();
   /** At the head: the hub pushes, and the group's position is this subscription's cursor. */
   live = false;
   private cursor = 0;
@@ -28,6 +35,8 @@ export class Subscription {
   private reading = false;
   /** What an earlier connection told the client of the box is not known here. */
   private resetsView = false;
+  /** The box was changed, and the client has not been told what came in and what left. */
+  private owesView = false;
   /** The last topic of the snapshot that was sent, while more of it is to come. */
   private snapshotAfter: number | null = null;
   /** Where to start; null once the subscribe request has been answered. */
@@ -57,32 +66,35 @@ export class Subscription {
     else if (this.snapshotAfter !== null) {
       this.sendSnapshot(this.snapshotAfter, null);
       this.hub.advanceSoon(this);
-    } else if (this.view.rate !== null) this.conflate();
+    } else if (this.owesView && !this.tellView()) return;
+    else if (this.view.rate !== null) this.conflate();
     else if (this.cursor < this.hub.position) this.readOn();
     else this.arrive();
   }
 
   /** Gives up the push and goes on from `cursor` at the connection's pace. */
-  fallBehind(cursor: number, inView: NumberSet): void {
+  fallBehind(cursor: number, told: Told): void {
     this.live = false;
     this.cursor = cursor;
-    this.inView = inView;
+    this.told = told;
   }
 
-  /** Changes what is wanted, from the place that has been reached. With a box, tells at once what came in and what left. */
+  /**
+   * Changes what is wanted, from the place that has been reached. Where there is a box or was one, what came in and what left
+   * is told next; not here, since whoever asks on without reading must not be sent a box full of topics each time.
+   */
   update({ rate, bbox, where, fields }: UpdateMessage): void {
     if (this.live) {
-      const { position, inView } = this.hub.part(this);
-      this.fallBehind(position, inView);
-    }
+      const { position, told } = this.hub.part(this);
+      this.fallBehind(position, told);
+    } else this.hub.stopWaiting(this);
     const had = this.view.bbox !== null;
     this.view = new View(changed(this.view.options, { rate, bbox, where, fields }));
     this.session.control({ type: "ack", id: this.id });
-    if (this.from === null && this.snapshotAfter === null && this.view.bbox !== null) {
-      const known = this.log.latest(this.filter);
+    if (this.from === null && (had || this.view.bbox !== null)) {
       // Without a box every topic was in view.
-      if (!had) for (const { topic } of known) this.inView.add(topic.id);
-      this.tellView(known);
+      if (!had) for (const { topic } of this.log.latest(this.filter)) this.told.inView.add(topic.id);
+      this.owesView = true;
     }
     this.hub.advanceSoon(this);
   }
@@ -128,8 +140,10 @@ export class Subscription {
       (result) => {
         this.reading = false;
         if (this.closed || this.live) return;
-        // A page that the connection has no room for is read again after the drain: memory stays bounded.
-        if (!this.session.isFull()) this.take(result);
+        // A page that the connection has no room for is read again after the drain: memory stays bounded. An update may
+        // have brought a rate, which has no use for pages.
+        if (this.view.rate !== null) this.hub.advanceSoon(this);
+        else if (!this.session.isFull()) this.take(result);
       },
       () => {
         this.reading = false;
@@ -149,8 +163,9 @@ export class Subscription {
     const limit = Math.max(this.hub.position, this.cursor);
     const matching = records.filter(({ seq, topic }) => seq <= limit && this.matcher.matches(topic));
     const cursor = Math.min(through, limit);
-    const selected = selectRecords(this.view, this.inView, matching);
+    const selected = selectRecords(this.view, this.told.inView, matching);
     if (selected.length > 0) this.sendReadings(selected, cursor);
+    if (this.view.bbox !== null) for (const { topic } of selected) this.told.shown.add(topic.id);
     this.cursor = cursor;
   }
 
@@ -165,7 +180,7 @@ export class Subscription {
     if (this.view.bbox !== null && this.cursor <= this.hub.position) {
       this.hub.pushNow();
       if (!this.readToPosition()) return this.hub.advanceSoon(this);
-      this.tellView(this.log.latest(this.filter));
+      if (!this.tellView()) return;
     }
     this.hub.join(this, this.cursor);
   }
@@ -179,9 +194,10 @@ export class Subscription {
   }
 
   private conflate(): void {
-    const known = this.log.latest(this.filter);
-    if (this.view.bbox !== null) this.tellView(known);
-    const news = selectChanges(this.view, known, this.cursor);
+    // Else it would be ahead of the push and come here again after each window, as often as there is something new.
+    this.hub.pushNow();
+    if (this.view.bbox !== null && !this.tellView()) return;
+    const news = selectChanges(this.view, this.log.latest(this.filter), this.cursor);
     const head = this.log.head;
     const maxRecords = this.maxLatestPerFrame;
     for (let start = 0; start < news.length; start += maxRecords) {
@@ -208,7 +224,10 @@ export class Subscription {
 
   private confirm(withSnapshot: boolean): void {
     if (withSnapshot) {
-      this.inView = new NumberSet();
+      this.told = new Told();
+      // What replaces everything the client knew needs no other reset.
+      this.resetsView = false;
+      this.owesView = false;
       this.sendSnapshot(0, this.cursor);
     } else this.session.send(encodeSubscribed(this.log, this.id, this.cursor, this.session.binary));
   }
@@ -231,14 +250,26 @@ export class Subscription {
 
   private noteInView(known: readonly Latest[]): void {
     for (const { topic, values } of known) {
-      if (this.view.contains(values) === true) this.inView.add(topic.id);
+      if (this.view.contains(values) === true) this.told.inView.add(topic.id);
     }
   }
 
-  private tellView(known: readonly Latest[]): void {
-    const { entered, left } = viewChanges(this.view, this.inView, known);
+  /** Tells what came into the box and what left it, frame by frame; false if the connection has no room for all of it. */
+  private tellView(): boolean {
+    const changes = viewChanges(this.view, this.told, this.log.latest(this.filter));
+    const maxTopics = this.maxLatestPerFrame;
+    for (let start = 0; start < changes.length || this.resetsView; start += maxTopics) {
+      if (this.session.isFull()) return false;
+      this.sendView(changes.slice(start, start + maxTopics));
+    }
+    this.told = new Told(this.told.inView);
+    this.owesView = false;
+    return true;
+  }
+
+  private sendView(changes: readonly Latest[]): void {
+    const { entered, left } = noteChanges(this.view, this.told, changes);
     const reset = this.resetsView;
-    if (entered.length === 0 && left.length === 0 && !reset) return;
     this.resetsView = false;
     const { session } = this;
     const shown = selectLatest(this.view, entered);
