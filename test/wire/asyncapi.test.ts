@@ -4,7 +4,7 @@ import { decodeMulti } from "@msgpack/msgpack";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { native } from "../../src/formats/native.ts";
+import { createRouter } from "../../src/formats/registry.ts";
 import { streamErrors } from "../../src/model/errors.ts";
 import { domains } from "../../src/model/reading.ts";
 import { subprotocols } from "../../src/wire/messages.ts";
@@ -148,13 +148,15 @@ describe("every example is as its schema says", () => {
   });
 
   it("the gateway reads the example of telemetry", () => {
-    const decode = native.create({});
+    const topic = "telemetry/gps/van-7";
+    const route = createRouter({})(topic);
+    expect(route?.name).toBe("native");
     for (const { payload } of messages["telemetry"]?.examples ?? []) {
       const bytes = new TextEncoder().encode(JSON.stringify(payload));
       const receivedAt = Date.UTC(2026, 10, 22, 10);
-      const outcome = decode({ topic: "telemetry/gps/van-7", payload: bytes, receivedAt, client: "device" });
-      expect(outcome.rejected).toBeNull();
-      expect(outcome.readings).toHaveLength(1);
+      const outcome = route?.decode({ topic, payload: bytes, receivedAt, client: "device" });
+      expect(outcome?.rejected).toBeNull();
+      expect(outcome?.readings).toHaveLength(1);
     }
   });
 });
