@@ -1,57 +1,66 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { Command } from "commander";
 import { systemClock } from "../src/model/clock.ts";
 import { domains } from "../src/model/reading.ts";
 import { createFleet, defaultSeed } from "./fleet.ts";
+import { GatewayLog, type Ready } from "./gateway-log.ts";
 import { Publisher } from "./publisher.ts";
 import { describeFleet, drawBox } from "./screen.ts";
 import { startSimulation } from "./simulation.ts";
 
 /** Where `tsc` puts the gateway, seen from where it puts this file. */
 const gatewayEntry = fileURLToPath(new URL("../src/main.js", import.meta.url));
-const readyPollMs = 200;
+/** Not the folder of a real installation: its log would fill with devices that there are not. */
+const demoFolder = "./data/demo";
 const readyTimeoutMs = 60_000;
 /** How long the gateway may take to commit and close before it is killed. */
 const gatewayStopMs = 15_000;
 
-interface Address {
-  readonly host: string;
-  readonly httpPort: string;
-  readonly mqttPort: string;
-}
-
-/** Why the demo ends: someone asked, the gateway ended by itself, or it never became ready. */
+/** Why the demo ends: someone asked, or the gateway ended by itself. */
 type Ending = { readonly kind: "asked" } | { readonly kind: "gateway"; readonly code: number };
 
 /**
  * Starts the gateway as a child process and plays the devices of all domains to it. Resolves with the exit code: 0
- * after Ctrl-C or SIGTERM, the gateway's own if it ends by itself.
+ * after Ctrl-C or SIGTERM, the gateway's own if it ends by itself. The arguments are those of `fieldcast serve`.
  */
-export async function runDemo(gatewayArgs: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const address = addressFrom(env);
-  const gateway = startGateway(gatewayArgs, env);
+export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  checkArguments(args);
+  const log = new GatewayLog(env["FIELDCAST_LOG_LEVEL"] ?? "");
+  const gateway = startGateway(args, env, log);
   const ending = Promise.race([untilAsked(), untilExit(gateway)]);
-  const first = await Promise.race([ending, untilReady(address)]);
-  if (first === "ready") return play(address, env, gateway, ending);
+  const first = await Promise.race([ending, log.ready, late()]);
   if (first === "late") {
-    console.error(`The gateway was not ready within ${readyTimeoutMs / 1000} s; its log above says why.`);
+    console.error(`The gateway was not ready within ${readyTimeoutMs / 1000} s.`);
     await stopGateway(gateway);
     return 1;
   }
-  return finish(first, gateway);
+  if (!("mqtt" in first)) return finish(first, gateway, "The demo cannot start", log);
+  const end = await play(first, env, ending);
+  return finish(end, gateway, "The gateway ended by itself", log);
 }
 
-async function play(
-  address: Address,
-  env: NodeJS.ProcessEnv,
-  gateway: ChildProcess,
-  ending: Promise<Ending>,
-): Promise<number> {
+/** Ends the process, with help or a sentence, unless the gateway will understand the arguments. */
+function checkArguments(args: readonly string[]): void {
+  new Command("npm run demo --")
+    .description("The gateway with some forty simulated devices of all five domains.")
+    .option("-c, --config <file>", "YAML configuration file")
+    .option("--host <address>", "address to listen on")
+    .option("--mqtt-port <port>", "port of the MQTT broker")
+    .option("--http-port <port>", "port of the dashboard, the stream and the API")
+    .option("--data-dir <folder>", `folder of the log's file (default: FIELDCAST_DATA_DIR or ${demoFolder})`)
+    .option("--set <key=value>", "set any configuration key; may be repeated")
+    .parse(args, { from: "user" });
+}
+
+async function play({ http, mqtt }: Ready, env: NodeJS.ProcessEnv, ending: Promise<Ending>): Promise<Ending> {
   const fleet = createFleet({ seed: defaultSeed, startTime: systemClock.now(), domains });
   const publisher = new Publisher({
-    url: `mqtt://${address.host}:${address.mqttPort}`,
+    url: mqtt,
     qos: 1,
     devices: fleet.devices.map(({ id }) => id),
     isClientPerDevice: true,
@@ -60,19 +69,20 @@ async function play(
     ...credentialsFrom(env),
   });
   const simulation = startSimulation(fleet, publisher, systemClock);
-  const url = `http://${address.host}:${address.httpPort}/`;
-  console.log(
-    `\n${drawBox(["Fieldcast demo", "", `Open  ${url}`, "", `Devices: ${describeFleet(fleet)}`, "Ctrl-C ends it."])}\n`,
-  );
+  const devices = `Devices: ${describeFleet(fleet)}`;
+  console.log(`\n${drawBox(["Fieldcast demo", "", `Open  ${http}`, "", devices, "Ctrl-C ends it."])}\n`);
   const end = await ending;
   simulation.stop();
   await publisher.close(end.kind === "asked" ? 2000 : 0);
-  return finish(end, gateway);
+  return end;
 }
 
-async function finish(end: Ending, gateway: ChildProcess): Promise<number> {
+/** Resolves with the exit code. `what` happened if the gateway ended by itself. */
+async function finish(end: Ending, gateway: ChildProcess, what: string, log: GatewayLog): Promise<number> {
   if (end.kind === "gateway") {
-    console.error(`The gateway ended by itself with code ${end.code}; its last lines above say why.`);
+    console.error(
+      `${what}: ${log.lastWords ?? `the gateway's code is ${end.code}, the lines above say why`}`,
+    );
     return end.code;
   }
   await stopGateway(gateway);
@@ -80,28 +90,20 @@ async function finish(end: Ending, gateway: ChildProcess): Promise<number> {
   return 0;
 }
 
-function addressFrom(env: NodeJS.ProcessEnv): Address {
-  const host = env["FIELDCAST_HOST"];
-  const isEverywhere = !host || host === "0.0.0.0" || host === "::" || host === "localhost";
-  return {
-    host: isEverywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host,
-    httpPort: env["FIELDCAST_HTTP_PORT"] || "8080",
-    mqttPort: env["FIELDCAST_MQTT_PORT"] || "1883",
-  };
-}
-
 function credentialsFrom(env: NodeJS.ProcessEnv): { username?: string; password?: string } {
   const [username, password] = [env["FIELDCAST_SIM_USERNAME"], env["FIELDCAST_SIM_PASSWORD"]];
   return { ...(username ? { username } : {}), ...(password ? { password } : {}) };
 }
 
-function startGateway(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+function startGateway(args: readonly string[], env: NodeJS.ProcessEnv, log: GatewayLog): ChildProcess {
+  const serve = ["serve", ...args, "--set", `logLevel=${log.level}`];
   // In a process group of its own, so that Ctrl-C reaches the demo alone: the devices stop first, then the gateway.
-  const gateway = spawn(process.execPath, [gatewayEntry, "serve", ...args], {
-    stdio: ["ignore", "inherit", "inherit"],
+  const gateway = spawn(process.execPath, [gatewayEntry, ...serve], {
+    stdio: ["ignore", "pipe", "inherit"],
     detached: true,
-    env,
+    env: { ...env, FIELDCAST_DATA_DIR: env["FIELDCAST_DATA_DIR"] || demoFolder },
   });
+  createInterface({ input: gateway.stdout as Readable }).on("line", (line) => log.take(line));
   // Whatever ends the demo, the gateway must not stay behind.
   process.once("exit", () => gateway.kill("SIGTERM"));
   return gateway;
@@ -109,7 +111,8 @@ function startGateway(args: readonly string[], env: NodeJS.ProcessEnv): ChildPro
 
 async function untilExit(gateway: ChildProcess): Promise<Ending> {
   return new Promise((resolve) => {
-    gateway.once("exit", (code) => resolve({ kind: "gateway", code: code ?? 1 }));
+    // Not "exit": what it said last has been read by then.
+    gateway.once("close", (code) => resolve({ kind: "gateway", code: code ?? 1 }));
     gateway.once("error", (error) => {
       console.error(`The gateway could not be started: ${error.message}`);
       resolve({ kind: "gateway", code: 1 });
@@ -125,15 +128,10 @@ async function untilAsked(): Promise<Ending> {
   });
 }
 
-async function untilReady({ host, httpPort }: Address): Promise<"ready" | "late"> {
-  const url = `http://${host}:${httpPort}/readyz`;
-  const giveUpAt = systemClock.now() + readyTimeoutMs;
-  while (systemClock.now() < giveUpAt) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => null);
-    if (response?.status === 200) return "ready";
-    await new Promise((resolve) => setTimeout(resolve, readyPollMs));
-  }
-  return "late";
+async function late(): Promise<"late"> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve("late"), readyTimeoutMs).unref();
+  });
 }
 
 async function stopGateway(gateway: ChildProcess): Promise<void> {

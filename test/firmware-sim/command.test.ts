@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +21,8 @@ interface Run {
   output(): string;
 }
 
-function run(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
-  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } });
+function run(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = root): Run {
+  const child = spawn(process.execPath, [script, ...args], { cwd, env: { ...process.env, ...env } });
   let output = "";
   child.stdout.on("data", (chunk) => {
     output += chunk;
@@ -114,24 +115,24 @@ describe("fieldcast-sim", () => {
   });
 });
 
-/** A gateway as far as the demo sees one: it listens, gets ready, and takes its time to end. */
+/** A gateway as far as the demo sees one: it says that it is ready, and takes its time to end. */
 const standInGateway = `
-import { createServer as createHttp } from "node:http";
 import { createServer } from "node:net";
 import { Aedes } from "aedes";
-if (process.argv.includes("--fail")) { console.error("port taken"); process.exit(78); }
 const aedes = await Aedes.createBroker();
 let count = 0;
 aedes.on("publish", (packet, client) => { if (client && ++count === 50) console.log("got 50"); });
-createServer(aedes.handle).listen(Number(process.env.FIELDCAST_MQTT_PORT), "127.0.0.1");
-createHttp((_, res) => res.writeHead(200).end()).listen(Number(process.env.FIELDCAST_HTTP_PORT), "127.0.0.1");
-console.log("args", process.argv.slice(2).join(" "));
+const server = createServer(aedes.handle).listen(0, "0.0.0.0", () => {
+  console.log("args", process.argv.slice(2).join(" "), "folder", process.env.FIELDCAST_DATA_DIR);
+  console.log(JSON.stringify({ level: 40, msg: "careful" }));
+  const mqtt = "mqtt://0.0.0.0:" + server.address().port;
+  console.log(JSON.stringify({ level: 30, msg: "fieldcast is ready: http://0.0.0.0:4711/", mqtt }));
+});
 process.on("SIGTERM", () => setTimeout(() => { console.log("committed"); process.exit(0); }, 300));
 `;
 
 function installDemo(): string {
-  const dir = mkdtempSync(join(tmpdir(), "fieldcast-demo-"));
-  cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = temporaryFolder();
   mkdirSync(join(dir, "src"));
   cpSync(join(root, "dist/firmware-sim"), join(dir, "firmware-sim"), { recursive: true });
   cpSync(join(root, "dist/src/model"), join(dir, "src/model"), { recursive: true });
@@ -141,30 +142,75 @@ function installDemo(): string {
   return join(dir, "firmware-sim/demo.js");
 }
 
-async function ports(): Promise<NodeJS.ProcessEnv> {
-  return {
-    FIELDCAST_HOST: "127.0.0.1",
-    FIELDCAST_HTTP_PORT: String(await freePort()),
-    FIELDCAST_MQTT_PORT: String(await freePort()),
-  };
+const demo = join(root, "dist/firmware-sim/demo.js");
+
+/** A program on a free port that answers everything over HTTP with 200. */
+async function takePort(): Promise<number> {
+  const server = createHttpServer((_, response) => response.writeHead(200).end()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "fieldcast-demo-"));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 describe("the demo", () => {
   it("starts the gateway, plays the devices, and ends both on SIGTERM", async () => {
-    const env = await ports();
-    const demo = run(installDemo(), ["--log-level", "warn"], env);
-    await vi.waitFor(() => expect(demo.output()).toContain("got 50"), 20_000);
-    expect(demo.output()).toContain("args serve --log-level warn");
-    expect(demo.output()).toContain(`http://127.0.0.1:${env["FIELDCAST_HTTP_PORT"]}/`);
-    demo.child.kill("SIGTERM");
-    expect(await demo.exit).toBe(0);
-    expect(demo.output()).toContain("committed");
+    const shown = run(installDemo(), ["--set", "timezone=UTC"], { FIELDCAST_LOG_LEVEL: "error" });
+    await vi.waitFor(() => expect(shown.output()).toContain("got 50"), 20_000);
+    expect(shown.output()).toContain("args serve --set timezone=UTC --set logLevel=info folder ./data/demo");
+    expect(shown.output()).toContain("! careful");
+    expect(shown.output()).toContain("Open  http://127.0.0.1:4711/");
+    shown.child.kill("SIGTERM");
+    expect(await shown.exit).toBe(0);
+    expect(shown.output()).toContain("committed");
   });
 
-  it("ends with the gateway's own code when the gateway does not start", async () => {
-    const demo = run(installDemo(), ["--fail"], await ports());
-    expect(await demo.exit).toBe(78);
-    expect(demo.output()).toContain("port taken");
-    expect(demo.output()).toContain("The gateway ended by itself with code 78");
+  it("runs with the real gateway, in a folder of its own", async () => {
+    const folder = temporaryFolder();
+    const env = { FIELDCAST_MQTT_PORT: "0", FIELDCAST_HTTP_PORT: "0" };
+    const shown = run(demo, [], env, folder);
+    await vi.waitFor(() => expect(shown.output()).toContain("Ctrl-C ends it"), 20_000);
+    const url = /Open {2}(http:\S+)/.exec(shown.output())?.[1] as string;
+    await vi.waitFor(async () => {
+      const { head } = (await (await fetch(new URL("readyz", url))).json()) as { head: number };
+      expect(head).toBeGreaterThan(50);
+    }, 20_000);
+    expect(existsSync(join(folder, "data/demo/log.db"))).toBe(true);
+    shown.child.kill("SIGTERM");
+    expect(await shown.exit).toBe(0);
+  });
+
+  it.each([
+    ["FIELDCAST_HTTP_PORT", "http.port"],
+    ["FIELDCAST_MQTT_PORT", "mqtt.port"],
+  ])("says in one sentence that a port is taken: %s", async (variable, key) => {
+    const port = await takePort();
+    const env = { FIELDCAST_MQTT_PORT: "0", FIELDCAST_HTTP_PORT: "0", [variable]: String(port) };
+    const shown = run(demo, [], env, temporaryFolder());
+    expect(await shown.exit).toBe(1);
+    expect(shown.output()).toBe(
+      `The demo cannot start: port ${port} of 127.0.0.1 is taken by another program: stop that, ` +
+        `or set another port (\`${key}\`, --${key.replace(".", "-")} or ${variable})\n`,
+    );
+  });
+
+  it("says what it takes, and ends on what it does not know", async () => {
+    const help = run(demo, ["--help"]);
+    expect(await help.exit).toBe(0);
+    expect(help.output()).toContain("--mqtt-port <port>");
+    const unknown = run(demo, ["--nope"]);
+    expect(await unknown.exit).toBe(1);
+    expect(unknown.output()).toBe("error: unknown option '--nope'\n");
+    const wrong = run(demo, ["--mqtt-port", "many"], {}, temporaryFolder());
+    expect(await wrong.exit).toBe(2);
+    expect(wrong.output()).toMatch(/mqtt\.port: .*\nThe demo cannot start: .*the lines above say why\n$/);
   });
 });
