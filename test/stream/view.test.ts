@@ -150,8 +150,9 @@ describe.each(subprotocols)("%s", (subprotocol) => {
       const { socket, messages } = join(hub);
       socket.request({ type: "subscribe", id: 1, filter: "gps/#", rate: 2, from: "now" });
       for (let ms = 0; ms < 3_000; ms += 10) {
-        await append(log, at("a", 1, { n: ms }));
+        const stored = append(log, at("a", 1, { n: ms }));
         vi.advanceTimersByTime(10);
+        await stored;
         await new Promise((resolve) => setImmediate(resolve));
       }
       expect(ofType(messages, "readings").length).toBeLessThanOrEqual(3 * 2 + 2);
