@@ -1,3 +1,4 @@
+import { forgottenByLimit } from "../formats/bounded.ts";
 import type { Bridge } from "../ingest/bridge.ts";
 import type { MqttBroker } from "../ingest/broker.ts";
 import type { Log } from "../log/contract.ts";
@@ -28,6 +29,24 @@ export function gatewayFigures({ log, pipeline, notices, broker, sources, stream
       notices.suppressed(),
     ),
     counter("fieldcast_silent_packets_total", "Packets with nothing to say", () => counts.silent),
+    counter(
+      "fieldcast_remembered_packets_total",
+      "Packets kept for the formats' next start: births, metadata, discovery",
+      () => counts.remembered,
+    ),
+    counter(
+      "fieldcast_replies_total",
+      "Messages to devices, such as requests for a birth",
+      () => counts.replies,
+    ),
+    {
+      ...counter(
+        "fieldcast_formats_forgotten_total",
+        "What formats forgot because a limit of their memory was reached",
+        forgottenByLimit,
+      ),
+      label: "limit",
+    },
     gauge("fieldcast_log_head", "Sequence number of the newest reading", () => log.head),
     gauge("fieldcast_log_oldest", "Sequence number of the oldest reading kept", () => log.oldest),
     gauge("fieldcast_log_ok", "1 if the log takes readings", () => (log.health().ok ? 1 : 0)),
@@ -38,6 +57,12 @@ export function gatewayFigures({ log, pipeline, notices, broker, sources, stream
       })),
       label: "reason",
     },
+    {
+      ...counter("fieldcast_mqtt_dropped_total", "What the broker gave up because a limit was reached", () =>
+        droppedBy(broker),
+      ),
+      label: "what",
+    },
     gauge("fieldcast_stream_connections", "Open WebSocket connections", () => stream()?.connections() ?? 0),
     {
       ...gauge("fieldcast_transport_info", "Which transport serves", () => ({
@@ -47,6 +72,19 @@ export function gatewayFigures({ log, pipeline, notices, broker, sources, stream
     },
     ...sourceFigures(sources),
   ];
+}
+
+/** What is lost to somebody when a limit of the broker is reached, by what it is. */
+function droppedBy(broker: MqttBroker): Record<string, number> {
+  const { queueDropped, retainRefused, sessionsForgotten, unreleasedForgotten, unreleasedRefused } =
+    broker.stats();
+  return {
+    queuedMessage: queueDropped,
+    retainedMessage: retainRefused,
+    session: sessionsForgotten,
+    unreleasedForgotten,
+    unreleasedRefused,
+  };
 }
 
 function sourceFigures({ bridges }: Sources): Figure[] {

@@ -1,5 +1,6 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { ChannelReadings } from "./channel-readings.ts";
 import { type Channel, createTable, type Role, readNames, type Table } from "./dsmr-fields.ts";
 import { readTelegram } from "./dsmr-telegram.ts";
@@ -14,7 +15,7 @@ import { type TimeZone, timeZone } from "./timezone.ts";
 const maxSetMs = 10_000;
 
 /** Most meters whose last time and power are remembered; the oldest is forgotten first. */
-const maxMeters = 1_000;
+const meterLimit = declareLimit("dsmr-meters", 1_000);
 
 const defaultDevice = "dsmr";
 
@@ -43,7 +44,7 @@ interface Meter {
 }
 
 function createDecoder(table: Table, zone: TimeZone | null): Decode {
-  const meters = new Map<string, Meter>();
+  const meters = new BoundedMap<string, Meter>(meterLimit);
   return (packet) => {
     if (packet.payload.length === 0) return nothing;
     const { topic } = packet;
@@ -66,11 +67,10 @@ function createDecoder(table: Table, zone: TimeZone | null): Decode {
   };
 }
 
-function meterOf(meters: Map<string, Meter>, device: string): Meter {
+function meterOf(meters: BoundedMap<string, Meter>, device: string): Meter {
   let meter = meters.get(device);
   if (meter === undefined) {
     meter = { time: null, powers: new Map() };
-    if (meters.size >= maxMeters) meters.delete(meters.keys().next().value as string);
     meters.set(device, meter);
   }
   return meter;

@@ -1,3 +1,4 @@
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { type NumberField, numberField, readNumber, readText } from "./fields.ts";
 import { isObject, type JsonObject } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
@@ -9,7 +10,7 @@ const maxNodes = 1_000;
 const maxNames = 256;
 
 /** Most names of values whose meaning is remembered; the oldest is forgotten first. */
-const maxKnownNames = 10_000;
+const nameLimit = declareLimit("emonhub-names", 10_000);
 
 /** What a value of a node is. */
 export interface Variable {
@@ -50,7 +51,7 @@ function entry(name: string, to: NumberName, scale = 1): [string, readonly [Numb
 /** A name's word, and the input (`power1`), phase (`powerL1`) or sum (`P_total`) behind it. */
 const variableName = /^([A-Za-z]+?)(?:_?(\d{1,3})|_?(L[123])|_(total))?$/;
 
-const known = new Map<string, Variable | null>();
+const known = new BoundedMap<string, Variable | null>(nameLimit);
 
 /** What a value is by its name, as the firmwares of OpenEnergyMonitor name them; null where the name tells nothing. */
 export function variableOf(name: string): Variable | null {
@@ -60,7 +61,6 @@ export function variableOf(name: string): Variable | null {
   const word = match === null ? undefined : words.get((match[1] as string).toLowerCase());
   const channel = match?.[2] ?? match?.[3] ?? match?.[4];
   const variable = word === undefined ? null : { channel, field: numberField(name, word[0], word[1]) };
-  if (known.size >= maxKnownNames) known.delete(known.keys().next().value as string);
   known.set(name, variable);
   return variable;
 }

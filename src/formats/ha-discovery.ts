@@ -1,6 +1,6 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
-import { setBounded } from "./bounded.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import {
   fieldProblem,
   isInfinite,
@@ -18,7 +18,7 @@ import { makeReading, nothing, outcomes, partialOutcome, reject, singleValue } f
 import { positionFields, requirePosition } from "./position.ts";
 
 /** Most discovery messages that are kept; the oldest is forgotten first. */
-const maxConfigs = 10_000;
+const configLimit = declareLimit("ha-discovery-configs", 10_000);
 
 /** Most entities that read the same topic. */
 const maxEntitiesPerTopic = 512;
@@ -76,7 +76,7 @@ interface Learnt {
 /** What was discovered: readers by the topic that described them, by that of their state, and by what they measure. */
 class Entities {
   readonly #host: FormatHost;
-  readonly #byConfig = new Map<string, Learnt>();
+  readonly #byConfig = new BoundedMap<string, Learnt>(configLimit);
   readonly #byState = new Map<string, Set<Reader>>();
   readonly #bySubject = new Map<string, Set<Reader>>();
   /** How many messages and readers need a claimed topic. */
@@ -98,7 +98,7 @@ class Entities {
     }
     const topics = topicsIn(config).filter((named) => this.#use(named));
     if (readers.length > 0 || topics.length > 0) {
-      const forgotten = setBounded(this.#byConfig, configTopic, { readers, topics }, maxConfigs);
+      const forgotten = this.#byConfig.set(configTopic, { readers, topics });
       if (forgotten !== undefined) this.#remove(forgotten);
     }
     return outcomes(problems).rejected;

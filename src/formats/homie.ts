@@ -1,6 +1,6 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
-import { setBounded } from "./bounded.ts";
+import { BoundedMap, declareLimit, setBounded } from "./bounded.ts";
 import { fieldProblem, type NumberField, numberField, readNumber, readValue } from "./fields.ts";
 import type { Format, FormatSettings } from "./format.ts";
 import { type Described, maxProperties, readDescription } from "./homie-description.ts";
@@ -10,7 +10,10 @@ import { baseOfPattern, patternProblem } from "./topic-pattern.ts";
 import { hintsOf, measureOf } from "./units.ts";
 
 /** Most devices whose metadata is kept; the one heard of longest ago is forgotten first. */
-const maxDevices = 2_000;
+const deviceLimit = declareLimit("homie-devices", 2_000);
+
+/** Of one device. */
+const propertyLimit = declareLimit("homie-properties", maxProperties);
 
 /** Longest value, unit or datatype that is kept, in characters. */
 const maxKeptChars = 64;
@@ -33,7 +36,7 @@ export const homie: Format = {
   title: "Homie convention 3 to 5",
   topics: ["homie/#"],
   create({ topicPattern }: FormatSettings) {
-    const devices = new Map<string, Device>();
+    const devices = new BoundedMap<string, Device>(deviceLimit);
     const base = topicPattern === undefined ? null : baseOfPattern(topicPattern, patternExample);
     return (packet) => {
       const { topic } = packet;
@@ -94,11 +97,11 @@ function readAddress(topic: string, base: string | null): Address | string | nul
   return { device, deviceTopic, node, property, attribute: last ?? null };
 }
 
-function deviceOf(address: Address, devices: Map<string, Device>): Device {
+function deviceOf(address: Address, devices: BoundedMap<string, Device>): Device {
   let device = devices.get(address.deviceTopic);
   if (device === undefined) {
     device = { properties: new Map(), isDescribed: false };
-    setBounded(devices, address.deviceTopic, device, maxDevices);
+    devices.set(address.deviceTopic, device);
   }
   return device;
 }
@@ -109,7 +112,7 @@ function propertyOf(address: Address, { properties, isDescribed }: Device): Prop
   if (property === undefined) {
     const field = isDescribed ? null : undefined;
     property = { unit: undefined, datatype: undefined, field, waiting: null };
-    setBounded(properties, key, property, maxProperties);
+    setBounded(properties, key, property, propertyLimit);
   }
   return property;
 }
@@ -118,7 +121,7 @@ function readAttribute(
   packet: Packet,
   address: Address,
   attribute: "$unit" | "$datatype",
-  devices: Map<string, Device>,
+  devices: BoundedMap<string, Device>,
 ): Decoded {
   const payload = readPlainText(packet.payload);
   if (typeof payload === "string") return reject(payload);
@@ -139,7 +142,7 @@ function fieldOf({ unit, datatype }: Described, name: string): NumberField | nul
   return measure === undefined ? null : numberField("payload", measure.to, measure.scale);
 }
 
-function describe(packet: Packet, address: Address, devices: Map<string, Device>): Decoded {
+function describe(packet: Packet, address: Address, devices: BoundedMap<string, Device>): Decoded {
   if (packet.payload.length === 0) {
     devices.delete(address.deviceTopic);
     return { readings: [], rejected: null, remember: true };
@@ -162,7 +165,7 @@ function describe(packet: Packet, address: Address, devices: Map<string, Device>
   return { readings, rejected: null, remember: true };
 }
 
-function readProperty(packet: Packet, address: Address, devices: Map<string, Device>): Decoded {
+function readProperty(packet: Packet, address: Address, devices: BoundedMap<string, Device>): Decoded {
   if (packet.payload.length === 0) return nothing;
   const property = propertyOf(address, deviceOf(address, devices));
   const { field } = property;

@@ -1,6 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
-import { setBounded } from "./bounded.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { numberField, readFields, readNumber, readText } from "./fields.ts";
 import type { Decode, Format } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -9,7 +9,7 @@ import { requirePosition } from "./position.ts";
 import { observedAt } from "./time.ts";
 
 /** Most packets of the mesh that are remembered, so that a second gateway's copy is known; the oldest is forgotten. */
-const maxSeenPackets = 10_000;
+const packetLimit = declareLimit("meshtastic-packets", 10_000);
 
 /** Coordinates are whole numbers of this part of a degree. */
 const unitsPerDegree = 1e7;
@@ -44,7 +44,7 @@ export const meshtastic: Format = {
 
 function createDecoder(): Decode {
   /** Packet (`from:id`) to the topic on which it came first. */
-  const seen = new Map<string, string>();
+  const seen = new BoundedMap<string, string>(packetLimit);
   return (packet) => {
     const levels = packet.topic.split("/");
     // Below `<channel>/` without a gateway stand the commands to nodes, and below other levels protobuf.
@@ -68,13 +68,13 @@ function createDecoder(): Decode {
  * True for a packet that another gateway has already brought. On the same topic it is no copy but the same message sent
  * again because its first try was not acknowledged.
  */
-function isCopy(seen: Map<string, string>, device: string, id: unknown, topic: string): boolean {
+function isCopy(seen: BoundedMap<string, string>, device: string, id: unknown, topic: string): boolean {
   const number = readNumber(id);
   if (number === undefined || !Number.isFinite(number)) return false;
   const key = `${device}:${number}`;
   const first = seen.get(key);
   if (first !== undefined) return first !== topic;
-  setBounded(seen, key, topic, maxSeenPackets);
+  seen.set(key, topic);
   return false;
 }
 

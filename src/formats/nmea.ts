@@ -1,6 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
-import { setBounded } from "./bounded.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { readPlainText } from "./json-payload.ts";
 import { type Epoch, newEpoch, parseSentence } from "./nmea-sentence.ts";
@@ -13,7 +13,7 @@ import { compileTopicPattern, type Layout, patternProblem } from "./topic-patter
 const maxSentences = 5_000;
 
 /** Most devices whose clock is remembered; the one that was heard first is forgotten first. */
-const maxDevices = 10_000;
+const deviceLimit = declareLimit("nmea-devices", 10_000);
 
 const dayMs = 86_400_000;
 
@@ -41,7 +41,7 @@ export const nmea: Format = {
 function createDecoder(pattern: string | undefined): Decode {
   const deviceIn = pattern === undefined ? deviceOf : patternDevice(pattern);
   /** How long after the observation a device's newest dated message came, in milliseconds. */
-  const lags = new Map<string, number>();
+  const lags = new BoundedMap<string, number>(deviceLimit);
   return (packet) => {
     if (packet.payload.length === 0) return nothing;
     const payload = readPlainText(packet.payload);
@@ -63,7 +63,7 @@ function createDecoder(pattern: string | undefined): Decode {
       const result = readPosition(packet, device, epoch, near);
       if (result !== null) results.push(result);
       if (anchor === epoch && result !== null && typeof result !== "string") {
-        setBounded(lags, device, packet.receivedAt - result.time, maxDevices);
+        lags.set(device, packet.receivedAt - result.time);
       }
     }
     return outcomes(results);

@@ -6,9 +6,6 @@ import type { NumberName } from "./vocabulary.ts";
 /** Longest text of telegram lines that is looked at; a whole telegram has about a thousand characters. */
 export const maxTelegramChars = 16_384;
 
-/** Most meters (and phases of them) whose power is remembered; the oldest is forgotten first. */
-const maxFlows = 10_000;
-
 /** What an OBIS code stands for: a value of a channel, or one direction of what a channel gives and takes. */
 interface Quantity {
   readonly channel: string;
@@ -68,6 +65,9 @@ const quantities: ReadonlyMap<string, Quantity> = new Map<string, Quantity>([
 /** `1-0:1.7.0(00.498*kW)`: the code, the value, the unit. */
 const obisLine = /^\d{1,3}-\d{1,3}:(\d{1,3}\.\d{1,3}\.\d{1,3})\(([^()*]{0,32})(?:\*([A-Za-z]{1,8}))?\)/;
 
+/** By meter, channel and value: of one telegram, or of all as long as a decoder lives. */
+export type Flows = Pick<Map<string, Flow>, "get"> & { set(key: string, flow: Flow): void };
+
 /** The two directions of what a channel gives and takes, as last read. */
 export interface Flow {
   imported: number;
@@ -82,7 +82,7 @@ export function readP1Lines(
   text: string,
   path: string,
   device: string,
-  flows: Map<string, Flow>,
+  flows: Flows,
   channels: Map<string, Values>,
 ): string[] {
   const problems: string[] = [];
@@ -103,7 +103,7 @@ function setQuantity(
   { channel, to, direction }: Quantity,
   value: number,
   device: string,
-  flows: Map<string, Flow>,
+  flows: Flows,
   channels: Map<string, Values>,
 ): void {
   let values = channels.get(channel);
@@ -128,11 +128,10 @@ function readQuantity(text: string, unit: string, expected: string): number | nu
   return spelled === `k${expected}` ? convert(number, 1000) : null;
 }
 
-function flowOf(flows: Map<string, Flow>, name: string): Flow {
+function flowOf(flows: Flows, name: string): Flow {
   let flow = flows.get(name);
   if (flow === undefined) {
     flow = { imported: 0, exported: 0 };
-    if (flows.size >= maxFlows) flows.delete(flows.keys().next().value as string);
     flows.set(name, flow);
   }
   return flow;

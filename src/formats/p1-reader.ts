@@ -1,11 +1,15 @@
 import type { Reading, Values } from "../model/reading.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { telegramTime } from "./dsmr-telegram.ts";
 import { makeReading } from "./outcome.ts";
 import { type Flow, maxTelegramChars, readP1Lines } from "./p1-lines.ts";
 import type { TimeZone } from "./timezone.ts";
 
+/** Most meters (and phases of them) whose power is remembered; the oldest is forgotten first. */
+const flowLimit = declareLimit("p1-flows", 10_000);
+
 /** Most meters whose telegram's time is remembered; the oldest is forgotten first. */
-const maxMeters = 1_000;
+const meterLimit = declareLimit("p1-meters", 1_000);
 
 /** How long a telegram's time holds for the lines that follow it; a meter sends a telegram in a second. */
 const maxTelegramMs = 10_000;
@@ -29,8 +33,8 @@ export type P1Reader = (
  * lines (and so messages) of their own and our power is import minus export, and the telegram's time.
  */
 export function createP1Reader(zone: TimeZone | null): P1Reader {
-  const flows = new Map<string, Flow>();
-  const times = new Map<string, TelegramTime>();
+  const flows = new BoundedMap<string, Flow>(flowLimit);
+  const times = new BoundedMap<string, TelegramTime>(meterLimit);
   return (text, device, time, receivedAt) => {
     if (text.length > maxTelegramChars) {
       return [`SerialReceived: ${text.length} characters; send one telegram line per message`];
@@ -42,7 +46,6 @@ export function createP1Reader(zone: TimeZone | null): P1Reader {
       times.delete(device);
       results.push(`SerialReceived: ${told}`);
     } else if (told !== null) {
-      if (times.size >= maxMeters) times.delete(times.keys().next().value as string);
       times.set(device, { observed: told, receivedAt });
     }
     const observed = timeOf(times.get(device), receivedAt) ?? time;

@@ -1,5 +1,6 @@
 import { hasWildcard } from "../model/filter.ts";
 import type { Decoded, Packet } from "../model/packet.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { type Context, parseTopicPattern, type RouterSettings } from "./contexts.ts";
 import type { Decode, Format, FormatHost, FormatSettings } from "./format.ts";
 import { genericJson } from "./generic-json.ts";
@@ -18,7 +19,7 @@ export interface Route {
 export type Router = (topic: string) => Route | null;
 
 /** Most topics whose route is remembered; the oldest is forgotten first. */
-const maxCachedTopics = 10_000;
+const routeLimit = declareLimit("remembered-routes", 10_000);
 
 /** Most topics that decoders may claim for what they discovered; a further claim is refused. */
 export const maxClaimedTopics = 10_000;
@@ -41,7 +42,7 @@ export class TopicRouter {
   readonly #everywhere: Source;
   /** Exact topics that decoders claimed. */
   readonly #claimed = new Map<string, Route>();
-  readonly #cache = new Map<string, Route | null>();
+  readonly #cache = new BoundedMap<string, Route | null>(routeLimit);
 
   /** @throws Error when two patterns are the same or a setting is wrong; the message begins with the setting's path */
   constructor({ timezone, contexts = [] }: RouterSettings, formats: readonly Format[]) {
@@ -65,7 +66,6 @@ export class TopicRouter {
     if (route !== null && topic.split("/").some(isHostileName)) {
       route = rejecting(route.name, "topic: a level is a reserved name; rename the device");
     }
-    if (this.#cache.size >= maxCachedTopics) this.#cache.delete(this.#cache.keys().next().value as string);
     this.#cache.set(topic, route);
     return route;
   }

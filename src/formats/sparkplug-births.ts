@@ -1,16 +1,16 @@
-import { setBounded } from "./bounded.ts";
+import { declareLimit, setBounded } from "./bounded.ts";
 import { isHostileName } from "./json-payload.ts";
 import { type Binding, bindMetric, type SparkplugMapping, separate } from "./sparkplug-binding.ts";
 import { type Metric, membersOf, unitOf } from "./sparkplug-payload.ts";
 
 /** Most edge nodes that are known; the one heard of longest ago is forgotten first. */
-const maxEdges = 2_000;
+const edgeLimit = declareLimit("sparkplug-edges", 2_000);
 
 /** Most devices of an edge node, itself included. */
-const maxPublishers = 1_000;
+const publisherLimit = declareLimit("sparkplug-devices", 1_000);
 
 /** Most metrics of all births together; the oldest edge nodes are forgotten for newer ones. */
-const maxKnownMetrics = 200_000;
+const metricLimit = declareLimit("sparkplug-metrics", 200_000);
 
 /** What a birth said of a metric. */
 export interface KnownMetric {
@@ -73,7 +73,7 @@ export class Births {
         askedAt: Number.NEGATIVE_INFINITY,
         publishers: new Map(),
       };
-      const forgotten = setBounded(this.#edges, id, edge, maxEdges);
+      const forgotten = setBounded(this.#edges, id, edge, edgeLimit);
       if (forgotten !== undefined) this.#forgetAll(forgotten);
     }
     return edge;
@@ -100,7 +100,7 @@ export class Births {
     }
     const publisher = { byName, byAlias, bornAt, position: {} };
     this.#knownMetrics += byName.size;
-    this.#uncount(setBounded(edge.publishers, device, publisher, maxPublishers));
+    this.#uncount(setBounded(edge.publishers, device, publisher, publisherLimit));
     this.#makeRoom(edge);
     return publisher;
   }
@@ -123,8 +123,9 @@ export class Births {
 
   #makeRoom(newest: Edge): void {
     for (const [id, edge] of this.#edges) {
-      if (this.#knownMetrics <= maxKnownMetrics) return;
+      if (this.#knownMetrics <= metricLimit.max) return;
       if (edge === newest) continue;
+      metricLimit.forgotten++;
       this.#edges.delete(id);
       this.#forgetAll(edge);
     }

@@ -1,6 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
-import { setBounded } from "./bounded.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { numberField, readFields, readText } from "./fields.ts";
 import type { Decode, Format, FormatSettings } from "./format.ts";
 import { isHostileName, isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -13,7 +13,7 @@ import { type TimeZone, timeZone } from "./timezone.ts";
 const kmhPerKnot = 1.852;
 
 /** Most devices whose newest position is remembered; the one that was heard first is forgotten first. */
-const maxDevices = 10_000;
+const deviceLimit = declareLimit("traccar-devices", 10_000);
 
 const position = positionFields("latitude", "longitude");
 
@@ -53,7 +53,7 @@ interface Seen {
 }
 
 function createDecoder(zone: TimeZone | null): Decode {
-  const seen = new Map<string, Seen>();
+  const seen = new BoundedMap<string, Seen>(deviceLimit);
   return (packet) => {
     const payload = readJsonObject(packet.payload);
     if (payload === null) return nothing;
@@ -68,7 +68,7 @@ function createDecoder(zone: TimeZone | null): Decode {
     if (result === null) return nothing;
     if (typeof result === "string") return reject(result);
     if (isEvent && isRepeat(seen.get(result.device), packet.topic, result.time)) return nothing;
-    setBounded(seen, result.device, { topic: packet.topic, time: result.time }, maxDevices);
+    seen.set(result.device, { topic: packet.topic, time: result.time });
     return outcome(result);
   };
 }

@@ -1,3 +1,4 @@
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { type Measure, measures } from "./unit-factors.ts";
 import type { NumberName } from "./vocabulary.ts";
 
@@ -43,14 +44,13 @@ const phaseLetters = "abc";
 const numbered = /^([a-z]*)(\d{1,2})$/;
 
 /** Most names whose hints are remembered; the oldest is forgotten first. */
-const maxNames = 10_000;
-const knownNames = new Map<string, NameHints>();
+const nameLimit = declareLimit("unit-names", 10_000);
+const knownNames = new BoundedMap<string, NameHints>(nameLimit);
 
 /** What a name's words tell: `Meter/L1/ExportPower`, `power1`, `energy_import_t2`. */
 export function hintsOf(name: string): NameHints {
   const known = knownNames.get(name);
   if (known !== undefined) return known;
-  if (knownNames.size >= maxNames) knownNames.delete(knownNames.keys().next().value as string);
   const hints = readHints(wordsOf(name));
   knownNames.set(name, hints);
   return hints;

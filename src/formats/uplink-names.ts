@@ -1,3 +1,4 @@
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { type NumberField, numberField } from "./fields.ts";
 import type { NumberName } from "./vocabulary.ts";
 
@@ -12,13 +13,13 @@ export type Meaning =
   /** An object whose own name adds nothing to the names in it: `gps`, `gps_1`, `data`. */
   | { readonly kind: "container" };
 
-/** Most names whose meaning is remembered; names are the sender's, so the memory is cleared when it is full. */
-const maxNames = 4_096;
+/** Most names whose meaning is remembered; the oldest is forgotten first. */
+const nameLimit = declareLimit("uplink-names", 4_096);
 
 /** Longer names are nobody's. */
 const maxNameChars = 64;
 
-const known = new Map<string, Meaning | null>();
+const known = new BoundedMap<string, Meaning | null>(nameLimit);
 
 /**
  * The meaning of a name, null if it has none for us. Case and separators do not matter: `activePower`, `active_power` and
@@ -29,7 +30,6 @@ export function meaningOf(name: string): Meaning | null {
   let meaning = known.get(name);
   if (meaning === undefined) {
     meaning = name.length > maxNameChars ? null : findMeaning(name.toLowerCase().replace(/[^a-z0-9]+/g, ""));
-    if (known.size >= maxNames) known.clear();
     known.set(name, meaning);
   }
   return meaning;

@@ -1,5 +1,6 @@
 import type { Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
+import { BoundedMap, declareLimit } from "./bounded.ts";
 import { type NumberField, numberField, readNumber, requireField } from "./fields.ts";
 import type { Format } from "./format.ts";
 import { type JsonObject, readJsonObject } from "./json-payload.ts";
@@ -53,7 +54,7 @@ const phases: ReadonlySet<string> = new Set(["L1", "L2", "L3"]);
 const ignoredServices: ReadonlySet<string> = new Set(["settings", "hub4", "battery", "platform"]);
 
 /** Most topics whose meaning is remembered; the oldest is forgotten first. */
-const maxTopics = 10_000;
+const topicLimit = declareLimit("victron-topics", 10_000);
 
 /** What a D-Bus path measures, and in which channel of the device. */
 interface PathMeasurement {
@@ -78,13 +79,12 @@ export const victron: Format = {
   title: "Victron Energy GX (Venus OS)",
   topics: ["N", "R", "W"].flatMap((kind) => [`${kind}/#`, `+/${kind}/#`, `+/+/${kind}/#`]),
   create() {
-    const known = new Map<string, Measurement | string | null>();
+    const known = new BoundedMap<string, Measurement | string | null>(topicLimit);
     return (packet) => {
       const { topic } = packet;
       let measurement = known.get(topic);
       if (measurement === undefined) {
         measurement = readTopic(topic);
-        if (known.size >= maxTopics) known.delete(known.keys().next().value as string);
         known.set(topic, measurement);
       }
       if (measurement === null) return nothing;
