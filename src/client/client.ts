@@ -32,7 +32,7 @@ export interface Fieldcast {
    *
    * for await (const reading of fieldcast.subscribe("energy/+")) console.log(reading);
    * ```
-   * @throws FieldcastError `bad-filter`, `closed`, `too-many-subscriptions`
+   * @throws FieldcastError `bad-filter`, `closed`, `too-many-subscriptions`; TypeError for arguments in another order
    */
   subscribe(filter: string, onReading?: ReadingListener): Subscription;
   subscribe(filter: string, options: SubscribeOptions, onReading?: ReadingListener): Subscription;
@@ -80,12 +80,30 @@ export function connect(url: string, options: ConnectOptions = {}): Fieldcast {
     },
     onState: (listener) => session.onState(listener),
     subscribe: (filter: string, first?: SubscribeOptions | ReadingListener, last?: ReadingListener) => {
+      checkArguments(filter, first, last);
       const options = typeof first === "function" ? { onReading: first } : (first ?? {});
       return session.subscribe(filter, last ? { ...options, onReading: last } : options);
     },
     latest: (filter, options = {}) =>
-      followLatest(options, (listeners) => session.subscribe(filter, listeners)),
+      followLatest(options, session.timers, (listeners) => session.subscribe(filter, listeners)),
     publish: (topic, payload, options = {}) => session.publish(topic, payload, options),
     close: () => session.close(),
   };
+}
+
+/** For callers without types: a callback in the wrong place would never be called, and nothing would say so. */
+function checkArguments(filter: unknown, first: unknown, last: unknown): void {
+  const problem = argumentsProblem(filter, first, last);
+  if (problem !== null) throw new TypeError(`subscribe(filter, options, callback): ${problem}`);
+}
+
+function argumentsProblem(filter: unknown, first: unknown, last: unknown): string | null {
+  if (typeof filter !== "string") return 'the filter comes first, as text such as "gps/#"';
+  if (typeof first === "function" && last !== undefined) {
+    return "the callback comes last, after the options";
+  }
+  const isOptions = first === undefined || first === null || typeof first === "object";
+  if (!isOptions && typeof first !== "function") return "the options are an object";
+  if (last !== undefined && typeof last !== "function") return "the callback is a function";
+  return null;
 }

@@ -1,4 +1,5 @@
 import { type StreamErrorCode, streamErrors } from "../model/errors.ts";
+import type { Timers } from "./socket.ts";
 
 const clientErrors = {
   "bad-url": {
@@ -69,14 +70,52 @@ export function report(error: FieldcastError, listener: ErrorListener | undefine
   }
 }
 
-/** Runs a user's callback so that what it throws (or rejects with, if it is async) is reported and goes no further. */
-export function callSafely(name: string, callback: () => unknown, listener: ErrorListener | undefined): void {
-  const fail = (thrown: unknown) =>
-    report(new FieldcastError("callback-threw", `${name} threw: ${String(thrown)}`, thrown), listener);
-  try {
-    const result = callback();
-    if (result instanceof Promise) result.catch(fail);
-  } catch (thrown) {
-    fail(thrown);
+/** A callback that throws again and again is reported this often. */
+const reportEveryMs = 1_000;
+
+/** Runs a user's callbacks so that what they throw (or reject with, if they are async) is reported and goes no further. */
+export class SafeCalls {
+  private readonly listener: ErrorListener | undefined;
+  private readonly timers: Timers;
+  /** By name of the callback: what it threw since its last report. */
+  private readonly unreported = new Map<string, { count: number; last: unknown }>();
+
+  constructor(listener: ErrorListener | undefined, timers: Timers) {
+    this.listener = listener;
+    this.timers = timers;
+  }
+
+  call(name: string, callback: () => unknown): void {
+    try {
+      const result = callback();
+      if (result instanceof Promise) result.catch((thrown: unknown) => this.failed(name, thrown));
+    } catch (thrown) {
+      this.failed(name, thrown);
+    }
+  }
+
+  /** The first is reported at once, those of the next second together at its end. */
+  private failed(name: string, thrown: unknown): void {
+    const unreported = this.unreported.get(name);
+    if (unreported) {
+      unreported.count++;
+      unreported.last = thrown;
+      return;
+    }
+    this.report(name, thrown, `${name} threw: ${String(thrown)}`);
+  }
+
+  private report(name: string, thrown: unknown, message: string): void {
+    this.unreported.set(name, { count: 0, last: null });
+    this.timers.set(() => this.reportRest(name), reportEveryMs);
+    report(new FieldcastError("callback-threw", message, thrown), this.listener);
+  }
+
+  private reportRest(name: string): void {
+    const { count, last } = this.unreported.get(name) ?? { count: 0, last: null };
+    this.unreported.delete(name);
+    if (count === 0) return;
+    const times = count === 1 ? "once more" : `${count} times more`;
+    this.report(name, last, `${name} threw ${times} within a second, the last time: ${String(last)}`);
   }
 }

@@ -1,5 +1,5 @@
 import type { Cursor } from "../model/cursor.ts";
-import { callSafely, type ErrorListener } from "./errors.ts";
+import type { SafeCalls } from "./errors.ts";
 import type { Gap, Reading, SubscriptionListeners, ViewChange } from "./reading.ts";
 
 /** What a consumer gets, in the order in which it gets it. */
@@ -18,11 +18,11 @@ export class Inbox {
   private queue: Delivery[] = [];
   private taken = 0;
   private readonly listeners: SubscriptionListeners;
-  private readonly onError: ErrorListener | undefined;
+  private readonly calls: SafeCalls;
 
-  constructor(listeners: SubscriptionListeners, onError: ErrorListener | undefined) {
+  constructor(listeners: SubscriptionListeners, calls: SafeCalls) {
     this.listeners = listeners;
-    this.onError = onError;
+    this.calls = calls;
   }
 
   /** Deliveries that wait for the iterator. */
@@ -69,11 +69,11 @@ export class Inbox {
     if (delivery.position) this.position = delivery.position;
     const { onReading, onGap, onSnapshot, onView } = this.listeners;
     if (delivery.kind === "reading") {
-      if (onReading) callSafely("onReading", () => onReading(delivery.reading), this.onError);
+      if (onReading) this.calls.call("onReading", () => onReading(delivery.reading));
     } else if (delivery.kind === "gap") {
-      if (onGap) callSafely("onGap", () => onGap(delivery.gap), this.onError);
+      if (onGap) this.calls.call("onGap", () => onGap(delivery.gap));
     } else if (delivery.kind === "view") {
-      if (onView) callSafely("onView", () => onView(delivery.view), this.onError);
-    } else if (onSnapshot) callSafely("onSnapshot", onSnapshot, this.onError);
+      if (onView) this.calls.call("onView", () => onView(delivery.view));
+    } else if (onSnapshot) this.calls.call("onSnapshot", onSnapshot);
   }
 }

@@ -1,7 +1,8 @@
 import type { Values } from "../model/reading.ts";
 import type { ViewOptions } from "../wire/messages.ts";
-import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
+import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
 import type { Reading, ViewChange } from "./reading.ts";
+import type { Timers } from "./socket.ts";
 import type { SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
 
 /** What a topic shows now: values merged field by field by observation time. Never changed in place. */
@@ -37,9 +38,10 @@ const defaultMaxTopics = 100_000;
 /** Starts a latest map on a subscription that `open` makes. */
 export function followLatest(
   options: LatestOptions,
+  timers: Timers,
   open: (options: SubscribeOptions) => Subscription,
 ): LatestMap {
-  const store = new LatestStore(options);
+  const store = new LatestStore(options, timers);
   const { rate, bbox, where, fields } = options;
   const subscription = open({
     ...(rate !== undefined && { rate }),
@@ -68,9 +70,11 @@ class LatestStore {
   private isNotifying = false;
   private isOverfull = false;
   private readonly options: LatestOptions;
+  private readonly calls: SafeCalls;
 
-  constructor(options: LatestOptions) {
+  constructor(options: LatestOptions, timers: Timers) {
     this.options = options;
+    this.calls = new SafeCalls(options.onError, timers);
   }
 
   add(reading: Reading): void {
@@ -118,7 +122,7 @@ class LatestStore {
 
   private notify(): void {
     this.isNotifying = false;
-    for (const listener of this.listeners) callSafely("listener", listener, this.options.onError);
+    for (const listener of this.listeners) this.calls.call("listener", listener);
   }
 
   private refuse(): void {

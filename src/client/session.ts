@@ -4,7 +4,7 @@ import { mayReconnect } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { ServerMessage, Subprotocol } from "../wire/messages.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
-import { callSafely, type ErrorListener, FieldcastError, report } from "./errors.ts";
+import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
 import { Publisher, type PublishOptions } from "./publisher.ts";
 import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";
 import {
@@ -53,6 +53,7 @@ export class Session implements Wire {
   readonly backoff: BackoffLimits;
   state: State = "connecting";
   private readonly onError: ErrorListener | undefined;
+  private readonly calls: SafeCalls;
   private readonly clock: Clock;
   private readonly connectionOptions: ConnectionOptions;
   private readonly attempts: Backoff;
@@ -73,6 +74,7 @@ export class Session implements Wire {
     this.backoff = { ...defaultBackoffLimits, ...options.backoff };
     this.clock = options.clock ?? systemClock;
     this.onError = options.onError;
+    this.calls = new SafeCalls(options.onError, this.timers);
     this.attempts = new Backoff(this.backoff, this.random);
     const webSocket = options.webSocket ?? globalWebSocket();
     if (!webSocket) throw new FieldcastError("no-websocket", "there is no WebSocket here");
@@ -239,7 +241,7 @@ export class Session implements Wire {
   private setState(state: State, reason: FieldcastError | null): void {
     this.state = state;
     for (const listener of [...this.stateListeners]) {
-      callSafely("onState", () => listener(state, reason), this.onError);
+      this.calls.call("onState", () => listener(state, reason));
     }
   }
 

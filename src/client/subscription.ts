@@ -8,7 +8,7 @@ import type {
   ViewOptions,
   WireReading,
 } from "../wire/messages.ts";
-import { type ErrorListener, FieldcastError, report } from "./errors.ts";
+import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";
 import type { Timers } from "./socket.ts";
@@ -110,7 +110,7 @@ export class Subscriber implements Subscription {
     this.filter = filter;
     this.options = options;
     this.wire = wire;
-    this.inbox = new Inbox(options, options.onError);
+    this.inbox = new Inbox(options, new SafeCalls(options.onError, wire.timers));
     this.view = viewOf(options);
     this.backoff = new Backoff(wire.backoff, wire.random);
   }

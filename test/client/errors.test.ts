@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
+import { SafeCalls } from "../../src/client/errors.ts";
 import type { FieldcastError, Reading } from "../../src/client/node.ts";
 import { open, range, seqs, startGateway, until } from "./support.ts";
+import { ManualTime } from "./time.ts";
 
 describe("callbacks that throw", () => {
   test("do not break the stream, async ones neither", async () => {
@@ -22,9 +24,14 @@ describe("callbacks that throw", () => {
     });
     await until(() => gateway.peers[0]?.filters.size === 1);
     gateway.commitMany("gps/a", 3);
-    await until(() => errors.length === 3);
+    await until(() => got.length === 3);
+    await until(() => errors.length === 2);
+    expect(errors.map(({ message }) => message)).toEqual([
+      "onReading threw: Error: at once",
+      expect.stringMatching(/^onReading threw 2 times more within a second, the last time: Error: /),
+    ]);
     expect(got).toEqual([1, 2, 3]);
-    expect(printed).toHaveBeenCalledTimes(3);
+    expect(printed).toHaveBeenCalledTimes(2);
     printed.mockRestore();
     expect(errors.every(({ code, cause }) => code === "callback-threw" && cause instanceof Error)).toBe(true);
   });
@@ -47,12 +54,38 @@ describe("callbacks that throw", () => {
     await until(() => gateway.peers[0]?.filters.size === 1);
     gateway.commitMany("gps/a", 2);
     await until(() => got.length === 2);
+    await until(() => errors.length === 4);
     expect(errors.map(({ message }) => message)).toEqual([
       "onState threw: Error: a state listener",
       "onSnapshot threw: Error: s",
       "onReading threw: Error: 1",
-      "onReading threw: Error: 2",
+      "onReading threw once more within a second, the last time: Error: 2",
     ]);
+  });
+
+  test("again and again are reported once a second, none of them uncounted", () => {
+    const time = new ManualTime();
+    const messages: string[] = [];
+    const calls = new SafeCalls(({ message }) => messages.push(message), time);
+    const fail = (times: number) => {
+      for (let n = 1; n <= times; n++) {
+        calls.call("onReading", () => {
+          throw new Error(`${n}`);
+        });
+      }
+    };
+    fail(500);
+    expect(messages).toEqual(["onReading threw: Error: 1"]);
+    time.advance(1_000);
+    expect(messages).toHaveLength(2);
+    expect(messages[1]).toBe("onReading threw 499 times more within a second, the last time: Error: 500");
+    time.advance(10_000);
+    expect(messages).toHaveLength(2);
+    fail(1);
+    expect(messages[2]).toBe("onReading threw: Error: 1");
+    time.advance(10_000);
+    expect(messages).toHaveLength(3);
+    expect(time.delays).toEqual([]);
   });
 });
 
@@ -126,6 +159,24 @@ describe("errors of the gateway", () => {
     gateway.peer.send({ type: "error", id: null, code: "bad-message", message: "not readable" });
     await until(() => errors.length === 1);
     expect(errors[0]?.code).toBe("bad-message");
+  });
+
+  test("arguments in another order are refused with a sentence", async () => {
+    const fieldcast = open(await startGateway());
+    const subscribe = fieldcast.subscribe as unknown as (...args: unknown[]) => void;
+    const callback = () => {};
+    for (const [args, problem] of [
+      [["gps/#", callback, { from: "now" }], "the callback comes last, after the options"],
+      [["gps/#", callback, callback], "the callback comes last, after the options"],
+      [["gps/#", { from: "now" }, { onGap: callback }], "the callback is a function"],
+      [["gps/#", "now"], "the options are an object"],
+      [[callback, "gps/#"], 'the filter comes first, as text such as "gps/#"'],
+      [[], 'the filter comes first, as text such as "gps/#"'],
+    ] as const) {
+      expect(() => subscribe(...args)).toThrow(
+        new TypeError(`subscribe(filter, options, callback): ${problem}`),
+      );
+    }
   });
 
   test("a filter that is none is refused before it is sent", async () => {
