@@ -1,9 +1,10 @@
 import type { Decoded, Packet } from "../model/packet.ts";
-import type { Format } from "./format.ts";
+import type { Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
-import { firstTime, idMismatch, readEui } from "./lorawan.ts";
+import { firstTime, idMismatch, readBase64Eui, readEui } from "./lorawan.ts";
 import { readLocation } from "./network-location.ts";
 import { nothing, outcome, outcomes, quote, reject } from "./outcome.ts";
+import { type TimeZone, timeZone } from "./timezone.ts";
 import { readUplink } from "./uplink-object.ts";
 
 /**
@@ -16,7 +17,8 @@ export const lorawanChirpstack: Format = {
   name: "lorawan-chirpstack",
   title: "LoRaWAN devices through ChirpStack",
   topics: ["application/+/device/#", "#/device/+/event/+"],
-  create() {
+  create(settings: FormatSettings) {
+    const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
     return (packet) => {
       const levels = packet.topic.split("/");
       const at = levels.lastIndexOf("device");
@@ -31,7 +33,9 @@ export const lorawanChirpstack: Format = {
       }
       const mismatch = mismatchOf(payload, device, levels[at - 1] ?? "");
       if (mismatch !== null) return reject(mismatch);
-      return event === "location" ? readSolved(packet, payload, device) : readUp(packet, payload, device);
+      return event === "location"
+        ? readSolved(packet, payload, device)
+        : readUp(packet, payload, device, zone);
     };
   },
 };
@@ -46,8 +50,10 @@ function mismatchOf(payload: JsonObject, device: string, application: string): s
   const info = payload["deviceInfo"];
   if (!isObject(info)) {
     // Version 3 writes the DevEUI in base64 or in hex, as it is configured.
-    const eui = readEui(payload["devEUI"]);
-    return idMismatch(eui, "devEUI", device);
+    const eui = readEui(payload["devEUI"]) ?? readBase64Eui(payload["devEUI"]);
+    return (
+      idMismatch(eui, "devEUI", device) ?? idMismatch(payload["applicationID"], "applicationID", application)
+    );
   }
   return (
     idMismatch(info["devEui"], "deviceInfo.devEui", device) ??
@@ -55,13 +61,13 @@ function mismatchOf(payload: JsonObject, device: string, application: string): s
   );
 }
 
-function readUp(packet: Packet, payload: JsonObject, device: string): Decoded {
+function readUp(packet: Packet, payload: JsonObject, device: string, zone: TimeZone | null): Decoded {
   const object = payload["object"] ?? parseObject(payload["objectJSON"]);
   if (object === undefined || object === null || object === "") return nothing;
   if (!isObject(object)) return reject(`object: ${quote(object)}; a codec returns an object`);
   const time = timeOf(packet, payload);
   if (typeof time === "string") return reject(time);
-  const uplink = { device, time, receivedAt: packet.receivedAt, path: "object." };
+  const uplink = { device, time, receivedAt: packet.receivedAt, zone, path: "object." };
   return outcomes(readUplink(object, uplink).results);
 }
 

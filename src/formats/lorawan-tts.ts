@@ -1,11 +1,12 @@
 import type { Decoded, Packet } from "../model/packet.ts";
 import type { Reading } from "../model/reading.ts";
-import type { Format } from "./format.ts";
+import type { Format, FormatSettings } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { firstTime, idMismatch, readEui } from "./lorawan.ts";
 import { readLocation } from "./network-location.ts";
 import { nothing, outcome, outcomes, quote, reject } from "./outcome.ts";
-import { readUplink } from "./uplink-object.ts";
+import { type TimeZone, timeZone } from "./timezone.ts";
+import { readUplink, type Uplink } from "./uplink-object.ts";
 
 /** Most entries of `normalized_payload` that are read; a decoder makes one for each stored measurement. */
 const maxNormalized = 128;
@@ -20,7 +21,8 @@ export const lorawanTts: Format = {
   name: "lorawan-tts",
   title: "LoRaWAN devices through The Things Stack v3",
   topics: ["v3/+/devices/#"],
-  create() {
+  create(settings: FormatSettings) {
+    const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
     return (packet) => {
       const [, application, , device, ...rest] = packet.topic.split("/");
       const event = rest.join("/");
@@ -31,7 +33,7 @@ export const lorawanTts: Format = {
       const eui = readDevice(payload, application as string, device as string);
       if ("problem" in eui) return reject(eui.problem);
       if (event === "location/solved") return readSolved(packet, payload, eui.devEui);
-      return readUp(packet, payload, eui.devEui);
+      return readUp(packet, payload, eui.devEui, zone);
     };
   },
 };
@@ -58,7 +60,7 @@ function readDevice(
   return { problem: `end_device_ids.dev_eui: ${quote(ids["dev_eui"])} is not a DevEUI of 16 hex digits` };
 }
 
-function readUp(packet: Packet, payload: JsonObject, device: string): Decoded {
+function readUp(packet: Packet, payload: JsonObject, device: string, zone: TimeZone | null): Decoded {
   const name = payload["uplink_normalized"] === undefined ? "uplink_message" : "uplink_normalized";
   const message = payload[name];
   if (!isObject(message)) return reject(`${name}: ${quote(message)}; the topic announces an uplink`);
@@ -78,25 +80,19 @@ function readUp(packet: Packet, payload: JsonObject, device: string): Decoded {
   }
   if (isObject(decoded)) {
     const path = `${name}.decoded_payload.`;
-    const { results, isLocated } = readUplink(decoded, { device, time, receivedAt, path });
+    const { results, isLocated } = readUplink(decoded, { device, time, receivedAt, zone, path });
     if (results.length > 0 || isLocated) return outcomes(results);
   }
-  const normalized = readNormalized(message["normalized_payload"], device, time, receivedAt, name);
+  const normalized = readNormalized(message["normalized_payload"], { device, time, receivedAt, zone }, name);
   return normalized.length > 0 ? outcomes(normalized) : readPayloadLocation(message, device, time, name);
 }
 
 /** What the formatter's `normalizeUplink` made: a list of objects (one object in `uplink_normalized`). */
-function readNormalized(
-  raw: unknown,
-  device: string,
-  time: number,
-  receivedAt: number,
-  name: string,
-): (Reading | string)[] {
+function readNormalized(raw: unknown, uplink: Omit<Uplink, "path">, name: string): (Reading | string)[] {
   const list: readonly unknown[] = Array.isArray(raw) ? raw.slice(0, maxNormalized) : [raw];
   return list.flatMap((entry, at) => {
     const path = `${name}.normalized_payload.${Array.isArray(raw) ? `${at}.` : ""}`;
-    return isObject(entry) ? readUplink(entry, { device, time, receivedAt, path }).results : [];
+    return isObject(entry) ? readUplink(entry, { ...uplink, path }).results : [];
   });
 }
 

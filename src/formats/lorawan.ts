@@ -10,6 +10,12 @@ export function readEui(raw: unknown): string | undefined {
   return text !== undefined && euiPattern.test(text) ? text : undefined;
 }
 
+/** A DevEUI in base64, as ChirpStack 3 may write it: 16 hex digits in lower case, undefined if it is none. */
+export function readBase64Eui(raw: unknown): string | undefined {
+  if (typeof raw !== "string" || !/^[A-Za-z0-9+/]{11}=$/.test(raw)) return undefined;
+  return Buffer.from(raw, "base64").toString("hex");
+}
+
 /** Why an id in the payload is not that of the topic; null if it is, or if there is none. */
 export function idMismatch(raw: unknown, path: string, ofTopic: string): string | null {
   const id = readText(raw);

@@ -6,7 +6,7 @@ import type { Decode, Format } from "./format.ts";
 import { isObject, type JsonObject, readJsonObject } from "./json-payload.ts";
 import { nothing, outcome, quote, reject } from "./outcome.ts";
 import { requirePosition } from "./position.ts";
-import { observedAt } from "./time.ts";
+import { observedAtSeconds } from "./time.ts";
 
 /** Most packets of the mesh that are remembered, so that a second gateway's copy is known; the oldest is forgotten. */
 const packetLimit = declareLimit("meshtastic-packets", 10_000);
@@ -119,8 +119,8 @@ function hasNoFix(body: JsonObject): boolean {
 function timeOf(packet: Packet, payload: JsonObject, body: JsonObject): number | string {
   for (const name of ["time", "timestamp"]) {
     if (readNumber(body[name]) !== undefined) {
-      return observedAt(body[name], `payload.${name}`, packet.receivedAt, null);
+      return observedAtSeconds(body[name], `payload.${name}`, packet.receivedAt, null);
     }
   }
-  return observedAt(payload["timestamp"], "timestamp", packet.receivedAt, null);
+  return observedAtSeconds(payload["timestamp"], "timestamp", packet.receivedAt, null);
 }

@@ -10,12 +10,14 @@ export interface Epoch {
   day: number | undefined;
   /** True once a sentence says that there is no fix. */
   isVoid: boolean;
+  /** What GSA sentences say, one for each satellite system: true once one has a fix, false if only others came. */
+  hasSatellites: boolean | undefined;
   readonly values: Values;
 }
 
 /** An epoch that nothing is known of. */
 export function newEpoch(): Epoch {
-  return { timeOfDay: undefined, day: undefined, isVoid: false, values: {} };
+  return { timeOfDay: undefined, day: undefined, isVoid: false, hasSatellites: undefined, values: {} };
 }
 
 /** Reads a sentence's fields into the epoch; a reason if a required one is no good. */
@@ -114,13 +116,16 @@ function readTimeOfDay(text: string): number | undefined {
 
 /** Recommended minimum: time, status, position, speed, course, date, magnetic variation, mode. */
 function readRmc(fields: readonly string[], epoch: Epoch): string | null {
+  const isVoid = fields[2] !== "A" || fields[12] === "N";
   const date = fields[9] ?? "";
   if (date !== "") {
     const day = readDate(date);
-    if (day === undefined) return `${fields[0]}: the date ${quote(date)} is not ddmmyy`;
+    // A receiver without a fix may not know the date either, and write 000000.
+    if (day === undefined)
+      return isVoid ? voidEpoch(epoch) : `${fields[0]}: the date ${quote(date)} is not ddmmyy`;
     epoch.day = day;
   }
-  if (fields[2] !== "A" || fields[12] === "N") return voidEpoch(epoch);
+  if (isVoid) return voidEpoch(epoch);
   setNumber(epoch.values, fields[7], knots);
   setNumber(epoch.values, fields[8], course);
   return setPosition(fields, 3, epoch);
@@ -165,9 +170,16 @@ function readVtg(fields: readonly string[], epoch: Epoch): null {
   return null;
 }
 
-/** Active satellites: mode, kind of fix (1 none), twelve ids, PDOP, HDOP, VDOP. */
+/**
+ * Active satellites: mode, kind of fix (1 none), twelve ids, PDOP, HDOP, VDOP. Receivers of several systems send one for
+ * each, and a system that adds nothing to the fix says 1.
+ */
 function readGsa(fields: readonly string[], epoch: Epoch): null {
-  if (fields[2] === "1") return voidEpoch(epoch);
+  if (fields[2] === "1") {
+    epoch.hasSatellites ??= false;
+    return null;
+  }
+  epoch.hasSatellites = true;
   if (epoch.values["hdop"] === undefined) setNumber(epoch.values, fields[16], hdop);
   return null;
 }

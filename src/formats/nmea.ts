@@ -112,7 +112,8 @@ function readEpochs(lines: readonly string[], problems: (Reading | string)[]): E
 
 function readPosition(packet: Packet, device: string, epoch: Epoch, near: number): Reading | string | null {
   const { values } = epoch;
-  if (epoch.isVoid || values["lat"] === undefined || isNullIsland(values)) return null;
+  if (epoch.isVoid || epoch.hasSatellites === false || values["lat"] === undefined || isNullIsland(values))
+    return null;
   if (epoch.timeOfDay === undefined) return { domain: "gps", device, time: packet.receivedAt, values };
   const time = observedAt(timeOf(epoch, near), "time", packet.receivedAt, null);
   return typeof time === "string" ? time : { domain: "gps", device, time, values };

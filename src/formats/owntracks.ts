@@ -5,7 +5,7 @@ import type { Format, FormatSettings } from "./format.ts";
 import { type JsonObject, readJsonObject } from "./json-payload.ts";
 import { nothing, outcome, quote, reject } from "./outcome.ts";
 import { positionFields, requirePosition } from "./position.ts";
-import { observedAt } from "./time.ts";
+import { observedAtSeconds } from "./time.ts";
 import { type TimeZone, timeZone } from "./timezone.ts";
 import { compileTopicPattern, type Layout, type ReadTopic } from "./topic-pattern.ts";
 
@@ -35,14 +35,15 @@ const layout: Layout = {
 /**
  * OwnTracks apps and the trackers that speak its JSON (Greenwich, Queclink through qtripp): `owntracks/<user>/<device>`.
  * A `location` is a position, and so is a `transition` (where the region was entered or left). A `waypoint` describes a
- * region, a last will or a card has no position, and an encrypted message shows none. `topicPattern` is the app's
+ * region, a last will or a card has no position, nor has a `transition` at a beacon, and an encrypted message shows none.
+ * Other levels may stand before `owntracks`; where the root has another name, `topicPattern` is the app's
  * `pubTopicBase`, as in `fleet/%u/%d`.
  * Source: OwnTracks Booklet, docs/tech/json.md.
  */
 export const owntracks: Format = {
   name: "owntracks",
   title: "OwnTracks phones and trackers",
-  topics: ["owntracks/#"],
+  topics: ["owntracks/#", "#/owntracks/+/+", "#/owntracks/+/+/+"],
   create(settings: FormatSettings) {
     const zone = settings.timezone === undefined ? null : timeZone(settings.timezone);
     const { topicPattern } = settings;
@@ -53,6 +54,7 @@ export const owntracks: Format = {
       if (payload === null) return nothing;
       if (typeof payload === "string") return reject(payload);
       const type = payload["_type"];
+      if (type === "transition" && isAbsent(payload["lat"]) && isAbsent(payload["lon"])) return nothing;
       if (type === "location" || type === "transition") {
         const place = readTopic(packet.topic);
         if (place === null) return reject(`topic: a location comes on ${expected}`);
@@ -64,6 +66,10 @@ export const owntracks: Format = {
   },
 };
 
+function isAbsent(raw: unknown): boolean {
+  return raw === undefined || raw === null || raw === "";
+}
+
 function readLocation(
   packet: Packet,
   payload: JsonObject,
@@ -71,25 +77,27 @@ function readLocation(
   zone: TimeZone | null,
 ): Reading | string {
   const origin = readText(payload["topic"]);
-  if (origin !== undefined && !`${origin}/`.startsWith(`${base}/`)) {
+  // A bridge may have put levels before either of them.
+  if (origin !== undefined && !`/${origin}/`.includes(`/${base}/`)) {
     return `topic: ${quote(origin)} in the payload is not the topic it came on`;
   }
   const values: Values = {};
   const problem = requirePosition(payload, position, values) ?? readFields(payload, fields, values);
   if (problem !== null) return problem;
-  const time = observedAt(payload["tst"], "tst", packet.receivedAt, zone);
+  const time = observedAtSeconds(payload["tst"], "tst", packet.receivedAt, zone);
   return typeof time === "string" ? time : { domain: "gps", device, time, values };
 }
 
 /** A device's id, and its topic. */
 type Place = NonNullable<ReturnType<ReadTopic>>;
 
-/** `owntracks/<user>/<device>`; what follows (`/event`, `/waypoint`) names the kind of message. */
+/** `owntracks/<user>/<device>` at any level; what follows (`/event`, `/waypoint`) names the kind of message. */
 function readUsualTopic(topic: string): Place | null {
-  const user = topic.indexOf("/") + 1;
+  const root = topic.startsWith("owntracks/") ? 0 : topic.indexOf("/owntracks/") + 1;
+  const user = topic.indexOf("/", root) + 1;
   const device = topic.indexOf("/", user) + 1;
   if (device === 0 || device === user + 1) return null;
   const end = topic.indexOf("/", device);
-  const base = end === -1 ? topic : topic.slice(0, end);
-  return base.endsWith("/") ? null : { device: base.slice(user), base };
+  const id = end === -1 ? topic.slice(user) : topic.slice(user, end);
+  return id.endsWith("/") ? null : { device: id, base: topic.slice(root, user) + id };
 }

@@ -61,7 +61,8 @@ function readGroup(group: readonly unknown[], uplink: Uplink, path: string): Rea
   const problem = requirePosition({ ...place }, position, values, `${path}.`);
   if (problem !== null) return problem;
   if (values["lat"] === 0 && values["lon"] === 0) return null;
-  const time = timeRaw === undefined ? uplink.time : observedAt(timeRaw, timePath, uplink.receivedAt, null);
+  const time =
+    timeRaw === undefined ? uplink.time : observedAt(timeRaw, timePath, uplink.receivedAt, uplink.zone);
   if (typeof time === "string") return time;
   return { domain: "gps", device: uplink.device, time, values: { ...values, ...extra } };
 }

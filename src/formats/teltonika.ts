@@ -36,7 +36,7 @@ const layout: Layout = { variables: new Map([["imei", "id"]]), example: "fleet/{
 export const teltonika: Format = {
   name: "teltonika",
   title: "Teltonika trackers (Codec JSON)",
-  topics: ["teltonika/+/data", "teltonika/+/commands", "#/+/data"],
+  topics: ["teltonika/+/data", "teltonika/+/commands", "#/+/data", "#/+/commands"],
   create({ topicPattern }: FormatSettings) {
     const readImei = topicPattern === undefined ? usualImei : patternImei(topicPattern);
     return (packet) => {

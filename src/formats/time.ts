@@ -27,6 +27,23 @@ export function observedAt(
   return checkObserved(parseTime(raw, zone, receivedAt), raw, path, receivedAt);
 }
 
+/**
+ * As `observedAt`, for formats whose numbers are seconds by definition: milliseconds in their place are tens of thousands
+ * of years ahead, and refused.
+ */
+export function observedAtSeconds(
+  raw: unknown,
+  path: string,
+  receivedAt: number,
+  zone: TimeZone | null,
+): number | string {
+  const number = readNumber(raw);
+  const isMs = number !== undefined && number >= leastEpochMs;
+  return isMs
+    ? checkObserved(Number.MAX_SAFE_INTEGER, raw, path, receivedAt)
+    : observedAt(raw, path, receivedAt, zone);
+}
+
 /** Rule 1 for a time that `parseTime` or the like has read from `raw`; see `observedAt` and `parseTime`. */
 export function checkObserved(
   time: number | null,

@@ -33,14 +33,14 @@ const attributeFields = [
 ];
 
 /**
- * Positions that a Traccar server forwards (`forward.type = mqtt`): one topic for all devices, `{"position":…,"device":…}`.
- * Events come on a topic of their own and carry a position that was mostly forwarded before: it is read once.
+ * Positions that a Traccar server forwards (`forward.type = mqtt`): one topic for all devices, `{"position":…,"device":…}`;
+ * `positions` and `events` unless configured. Events come on a topic of their own and carry a position that was mostly forwarded before: it is read once.
  * Source: traccar.org/forward, and the server's PositionForwarderMqtt, Position and Device for names and units.
  */
 export const traccar: Format = {
   name: "traccar",
   title: "Traccar server (forwarded positions and events)",
-  topics: ["traccar/#"],
+  topics: ["traccar/#", "#/traccar/+", "positions", "events"],
   create(settings: FormatSettings) {
     return createDecoder(settings.timezone === undefined ? null : timeZone(settings.timezone));
   },

@@ -145,9 +145,10 @@ const wordRows: readonly (readonly [
 ])[] = [
   [
     "fix",
-    "fix gpsfix hasfix fixvalid gpsvalid gpsfixvalid positionvalid locationvalid valid fixtype gpsfixtype",
+    "fix gpsfix gnssfix hasfix fixvalid gpsvalid gnssvalid gpsfixvalid positionvalid locationvalid valid fixtype gpsfixtype",
   ],
-  ["noFix", "nofix fixfailed gpsfixfailed nogpsfix outdated"],
+  // The Browan object locator sends the last place with NoGNSSFix: 1.
+  ["noFix", "nofix fixfailed gpsfixfailed nogpsfix nognssfix outdated"],
   ["time", "timestamp time datetime gpstime gpstimestamp fixtime unixtime utctime measuredat recordedat"],
   ["battery", "battery"],
   ["count", "vehiclecount vehicles carcount"],

@@ -12,6 +12,7 @@ import { isObject, type JsonObject } from "./json-payload.ts";
 import { isMilesight, isMilesightMeter, readMilesightMeter } from "./milesight.ts";
 import { readSenseCap } from "./sensecap.ts";
 import { observedAt, parseTime } from "./time.ts";
+import type { TimeZone } from "./timezone.ts";
 import { type Meaning, meaningOf } from "./uplink-names.ts";
 import { type Findings, pathBefore, positionOf, pushMeter, pushRoad } from "./uplink-readings.ts";
 
@@ -29,6 +30,8 @@ export interface Uplink {
   /** When the network got it, epoch milliseconds; a payload without a time of its own was observed then. */
   readonly time: number;
   readonly receivedAt: number;
+  /** Zone of the payload's own times without an offset, null if it is unknown. */
+  readonly zone: TimeZone | null;
   /** Path of the decoded payload, with a dot at its end. */
   readonly path: string;
 }
@@ -250,9 +253,9 @@ function takeList(
 function timeOf(found: Findings, uplink: Uplink): number | string {
   const { timeRaw } = found;
   if (typeof timeRaw !== "number" && typeof timeRaw !== "string") return uplink.time;
-  const time = parseTime(timeRaw, null, uplink.time);
+  const time = parseTime(timeRaw, uplink.zone, uplink.time);
   if (time === null || Number.isNaN(time)) return uplink.time;
-  const observed = observedAt(timeRaw, found.timePath, uplink.receivedAt, null);
+  const observed = observedAt(timeRaw, found.timePath, uplink.receivedAt, uplink.zone);
   // The clock was never set (rule 1): the network's is nearer to the observation than the broker's.
   return observed === uplink.receivedAt ? uplink.time : observed;
 }
