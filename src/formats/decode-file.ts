@@ -1,11 +1,11 @@
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Clock } from "../model/clock.ts";
 import { isoTime, isTime, type Reading } from "../model/reading.ts";
 import type { Context, RouterSettings } from "./contexts.ts";
 import { isObject, type JsonObject, maxPayloadBytes } from "./json-payload.ts";
 import { quote } from "./outcome.ts";
-import { createRouter } from "./registry.ts";
-import type { Router } from "./router.ts";
+import { allFormats, createRouter } from "./registry.ts";
+import type { Route, Router } from "./router.ts";
 import { parseTime } from "./time.ts";
 
 /** A reading as people see it: the time as ISO 8601 UTC. */
@@ -105,7 +105,7 @@ function stepOf(message: unknown): number {
 function decodeEntry(entry: Entry, routers: Routers, clock: Clock): DecodedRow {
   const { file, name, message } = entry;
   const result = isObject(message)
-    ? decodeMessage(message, (topic) => routers.of(entry, topic), clock)
+    ? decodeMessage(message, (topic) => routers.find(entry, topic), clock)
     : `${quote(message)} is not a message`;
   return typeof result === "string"
     ? { file, name, readings: [], rejected: result }
@@ -116,7 +116,7 @@ type MessageResult = { readonly readings: readonly ReadingRow[]; readonly reject
 
 function decodeMessage(
   message: JsonObject,
-  routerOf: (topic: string) => Router | string,
+  routeOf: (topic: string) => Route | null | string,
   clock: Clock,
 ): MessageResult | string {
   const topic = message["topic"];
@@ -128,9 +128,8 @@ function decodeMessage(
   if (receivedAt === null || !isTime(receivedAt)) {
     return `receivedAt: ${quote(message["receivedAt"])} is not a time`;
   }
-  const router = routerOf(topic);
-  if (typeof router === "string") return router;
-  const route = router(topic);
+  const route = routeOf(topic);
+  if (typeof route === "string") return route;
   if (route === null) return `topic: no format claims ${quote(topic)}`;
   const { readings, rejected } = route.decode({ topic, payload, receivedAt, client: null });
   return {
@@ -153,14 +152,28 @@ class Routers {
     }
   }
 
-  /** The router for a message; a reason if its context is wrong. */
-  of({ group, message }: Entry, topic: string): Router | string {
-    const known = group === null ? undefined : this.#routers.get(group);
+  /**
+   * The route of a message's topic, null if no format reads it; a reason if its context is wrong. Some formats have topics
+   * that are the owner's choice: where none claims the topic, the folder of the file names the format, as the fixtures' do.
+   */
+  find(entry: Entry, topic: string): Route | null | string {
+    const router = this.#router(entry, topic, null);
+    const route = typeof router === "string" ? router : router(topic);
+    const folder = basename(dirname(entry.file));
+    if (route !== null || !allFormats.some(({ name }) => name === folder)) return route;
+    const named = this.#router(entry, topic, folder);
+    return typeof named === "string" ? named : named(topic);
+  }
+
+  #router({ group, message }: Entry, topic: string, format: string | null): Router | string {
+    const key = `${format ?? ""} ${group}`;
+    const known = group === null ? undefined : this.#routers.get(key);
     if (known !== undefined) return known;
-    const context = group === null ? contextOf(message) : this.#contexts.get(group);
+    const own = (group === null ? contextOf(message) : this.#contexts.get(group)) ?? {};
+    const context = format === null ? own : { ...own, format };
     try {
-      const router = createRouter(withContext(this.#settings, context ?? {}, group === null ? topic : "#"));
-      if (group !== null) this.#routers.set(group, router);
+      const router = createRouter(withContext(this.#settings, context, group === null ? topic : "#"));
+      if (group !== null) this.#routers.set(key, router);
       return router;
     } catch (error) {
       return inOwnWords(error instanceof Error ? error.message : String(error));

@@ -154,6 +154,21 @@ describe("decodeFile", () => {
     ]);
   });
 
+  test("takes the folder's name for the format where none claims the topic", () => {
+    const sentence = "$GPRMC,123520,A,4807.038,N,01131.000,E,022.4,084.4,201126,003.1,W";
+    const sum = [...sentence.slice(1)].reduce((crc, letter) => crc ^ letter.charCodeAt(0), 0);
+    const checksum = sum.toString(16).toUpperCase().padStart(2, "0");
+    const message = {
+      name: "a",
+      topic: "my/own/boat-3",
+      encoding: "utf8",
+      payload: `${sentence}*${checksum}`,
+    };
+    const decoded = (file: string) => decodeFile(file, [message], clock)[0];
+    expect(decoded("fixtures/nmea/basic.json")?.readings).toMatchObject([{ domain: "gps" }]);
+    expect(decoded("fixtures/mine/basic.json")?.rejected).toMatch(/no format claims "my\/own\/boat-3"/);
+  });
+
   test("refuses a file that is no list", () => {
     expect(() => decodeFile("f.json", {}, clock)).toThrow("a JSON list of messages is expected");
   });
