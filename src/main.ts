@@ -6,6 +6,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`fieldcast needs Node.js 20.19 or newer; this is ${process.versions.node}\n`);
   process.exit(1);
 }
+// Whoever reads our output may stop reading (`| head`); that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 const { runCommandLine } = await import("./app/command-line.ts");
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,

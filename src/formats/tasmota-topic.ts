@@ -68,7 +68,8 @@ function deviceByPrefix(topic: string): string | null {
   if (prefixes.has(topic.slice(0, first))) return last > first + 1 ? topic.slice(first + 1, last) : null;
   for (let end = last; end > 0; ) {
     const start = topic.lastIndexOf("/", end - 1) + 1;
-    if (prefixes.has(topic.slice(start, end))) return topic.slice(0, start - 1) + topic.slice(end, last);
+    if (prefixes.has(topic.slice(start, end)))
+      return topic.slice(0, start - 1) + topic.slice(end, last) || null;
     end = start - 1;
   }
   return last > 0 ? topic.slice(0, last) : null;
