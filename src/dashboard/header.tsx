@@ -10,7 +10,7 @@ export function Header({ page }: { page: Page }) {
     <header class="header">
       <h1 class="brand">
         <Mark />
-        Fieldcast
+        <span class="brand-name">Fieldcast</span>
       </h1>
       <ConnectionState page={page} />
       <Totals page={page} />
@@ -34,7 +34,7 @@ function ConnectionState({ page }: { page: Page }) {
   return (
     <p class="connection" data-connection={connection.kind} role="status">
       <span class="dot" aria-hidden="true" />
-      {connectionWords(connection)}
+      <span>{connectionWords(connection)}</span>
     </p>
   );
 }
@@ -42,10 +42,12 @@ function ConnectionState({ page }: { page: Page }) {
 function Totals({ page }: { page: Page }) {
   void page.now.value;
   const devices = page.things.totalDevices;
+  // Without a connection nobody knows how many readings come.
+  const rate = page.connection.value.kind === "live" ? rateWords(page.perSecond.value) : "–";
   return (
     <dl class="totals">
       <div>
-        <dd>{rateWords(page.perSecond.value)}</dd>
+        <dd>{rate}</dd>
         <dt>
           <span class="wide-only">readings</span>/s
         </dt>

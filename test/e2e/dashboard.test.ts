@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connectAsync } from "mqtt";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { domains } from "../../src/model/reading.ts";
@@ -89,6 +90,55 @@ it("the demo shows all five domains moving, and Ctrl-C ends it cleanly", async (
   expect(await ended).toBe(0);
   expect(await ready()).toBeUndefined();
 });
+
+it("fits small phones with large totals, and claims no rate when the gateway is gone", async () => {
+  const gateway = new GatewayProcess();
+  opened.push(gateway);
+  await gateway.start();
+  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
+  opened.push({ dispose: () => device.endAsync(true) });
+  const { page } = await openPage(gateway.httpPort);
+  await expect.poll(() => connection(page)).toBe("live");
+  const payload = JSON.stringify({ powerW: -1_234_567_890, energyImportWh: 1e14 });
+  const count = 10_000;
+  const publishing = Array.from({ length: count }, (_, n) =>
+    device.publishAsync(`telemetry/energy/building-with-a-long-name-${n}`, payload, { qos: 1 }),
+  );
+  const header = () => page.evaluate(() => document.querySelector<HTMLElement>(".header")?.innerText ?? "");
+  await Promise.all(publishing);
+  await expect.poll(header, { timeout: 20_000, interval: 50 }).toMatch(/10,000\s*devices/);
+  expect(await header()).toMatch(/\d\s*(readings)?\/s/);
+  const widths = [320, 360, 390, 411];
+  expect(await overflows(page, widths)).toEqual([]);
+  await gateway.kill();
+  await expect.poll(() => connection(page), { timeout: 30_000, interval: 50 }).toBe("reconnecting");
+  expect(await header()).toMatch(/–\s*(readings)?\/s/);
+  expect(await overflows(page, widths)).toEqual([]);
+  await expect.poll(() => connection(page), { timeout: 30_000, interval: 100 }).toBe("offline");
+  expect(await header()).toMatch(/Offline since .*–\s*\/s/s);
+  expect(await overflows(page, widths)).toEqual([]);
+});
+
+/** What reaches over the edge of the page at each width. */
+async function overflows(page: Page, widths: readonly number[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: 740 });
+    const names = await page.evaluate((limit) => {
+      const parts = [...document.querySelectorAll("header *")].filter((part) => {
+        const { left, right } = part.getBoundingClientRect();
+        return left < 0 || right > limit;
+      });
+      const { scrollWidth } = document.documentElement;
+      return [
+        ...(scrollWidth > limit ? [`the page is ${scrollWidth} px wide`] : []),
+        ...parts.map((part) => `${part.tagName} ${part.className}`),
+      ];
+    }, width);
+    found.push(...names.map((name) => `${width}: ${name}`));
+  }
+  return found;
+}
 
 it.each(["kill -9", "SIGTERM"])(
   "the page goes on by itself after the gateway was restarted under it (%s)",
