@@ -58,10 +58,7 @@ const ring = z
     maxBytes: whole(mebibyte, maxRingBytes)
       .default(1024 * mebibyte)
       .describe("The oldest readings are evicted when the log is larger"),
-    gatherMs: z
-      .int()
-      .min(0)
-      .max(1_000)
+    gatherMs: whole(0, 1_000)
       .default(5)
       .describe(
         "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Milliseconds",

@@ -36,5 +36,10 @@ function createEngine(config: Config, logger: Logger): LogEngine {
 }
 
 function logOptions({ ring }: Config) {
-  return { ...defaultLogOptions, tailBytes: ring.tailBytes, maxTopics: ring.maxTopics };
+  return {
+    ...defaultLogOptions,
+    tailBytes: ring.tailBytes,
+    maxTopics: ring.maxTopics,
+    gatherMs: ring.gatherMs,
+  };
 }
