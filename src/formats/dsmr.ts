@@ -89,6 +89,9 @@ function readReading(packet: Packet, device: string, table: Table, zone: TimeZon
     if (role === undefined) continue;
     const { field, channel } = role;
     const raw = payload[name];
+    // Both directions make one power: it is read where the first of them stands.
+    const isRead = field === channel.returned && payload[channel.delivered.from] !== undefined;
+    if (isRead && !isInfinite(raw)) continue;
     const value = field.to === "powerW" ? readPower(payload, channel) : readValue(raw, field);
     if (value !== undefined) found.valuesOf(channel.channel)[field.to] = value;
     else if (isInfinite(raw)) return reject(fieldProblem(raw, field));
@@ -99,14 +102,14 @@ function readReading(packet: Packet, device: string, table: Table, zone: TimeZon
 
 /** Power of a channel, undefined while one of its two fields is no good. */
 function readPower(payload: JsonObject, { delivered, returned }: Channel): number | undefined {
-  const rawDelivered = payload[delivered.from];
-  const rawReturned = payload[returned.from];
-  if (isBroken(rawDelivered) || isBroken(rawReturned)) return undefined;
-  return powerOf(readValue(rawDelivered, delivered), readValue(rawReturned, returned));
+  const taken = readNumber(payload[delivered.from]);
+  const given = readNumber(payload[returned.from]);
+  if (isBroken(taken) || isBroken(given)) return undefined;
+  return powerOf(readValue(taken, delivered), readValue(given, returned));
 }
 
-function isBroken(raw: unknown): boolean {
-  return Number.isNaN(readNumber(raw)) || isInfinite(raw);
+function isBroken(number: number | undefined): boolean {
+  return number !== undefined && !Number.isFinite(number);
 }
 
 /** Nothing given back says nothing of what was taken. */

@@ -97,10 +97,11 @@ export function writeTime(time: number): string {
     lastDay = day;
   }
   const ms = time - day * dayMs;
+  const fraction = ms % 1000;
   const seconds = Math.floor(ms / 1000);
   const minutes = Math.floor(seconds / 60);
   const clock = `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
-  return `${lastDate}${clock}.${String(ms % 1000).padStart(3, "0")}Z`;
+  return `${lastDate}${clock}.${fraction === 0 ? "000" : String(fraction).padStart(3, "0")}Z`;
 }
 
 function two(number: number): string {

@@ -287,11 +287,16 @@ function makeReadings(device: string, { phaseA, meter, others }: Found, time: nu
 }
 
 function addValues(channels: Map<string, Values>, channel: string, values: Values): void {
-  if (!isEmpty(values)) channels.set(channel, Object.assign(channels.get(channel) ?? {}, values));
+  const known = channels.get(channel);
+  if (known !== undefined) Object.assign(known, values);
+  else if (!isEmpty(values)) channels.set(channel, values);
 }
 
 function isMeasured(values: Values | undefined): boolean {
-  return ["powerW", "voltageV", "currentA"].some((name) => values?.[name] !== undefined);
+  if (values === undefined) return false;
+  return (
+    values["powerW"] !== undefined || values["voltageV"] !== undefined || values["currentA"] !== undefined
+  );
 }
 
 /** `<friendly name>/<attribute>`, plain text: `null` where the device has not reported yet. */
