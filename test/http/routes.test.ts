@@ -231,6 +231,20 @@ describe("HTTP", () => {
     },
   );
 
+  it.each([
+    ["GET", "/", "text/html"],
+    ["GET", "/nothing", "text/plain"],
+    ["GET", "/healthz", "application/json"],
+    ["GET", "/metrics", "text/plain"],
+    ["GET", "/api/v1/latest?filter=a%23", "application/json"],
+    ["GET", "/api/v1/quarantine", "application/json"],
+    ["GET", "/api/v1/quarantine/1", "application/json"],
+    ["DELETE", "/healthz", "application/json"],
+    ["GET", "/api/v1/quarantine/retry", "application/json"],
+  ])("says what it answers with: %s %s", async (method, url, type) => {
+    expect((await get(url, method)).headers?.["content-type"]).toContain(`${type}; `);
+  });
+
   it("takes nothing but GET and HEAD", async () => {
     const reply = await get("/healthz", "POST");
     expect([reply.status, reply.headers?.["allow"]]).toEqual([405, "GET, HEAD"]);
