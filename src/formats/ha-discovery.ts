@@ -53,7 +53,9 @@ export const haDiscovery: Format = {
         return { readings: [], rejected: null, remember: true };
       }
       if (topic.objectId === "") {
-        return reject("topic: the object id is missing; send to homeassistant/<component>/<object_id>/config");
+        return reject(
+          "topic: the object id is missing; send to homeassistant/<component>/<object_id>/config",
+        );
       }
       const config = readJsonObject(packet.payload);
       if (config === null || typeof config === "string") return reject(config ?? "payload: empty");
