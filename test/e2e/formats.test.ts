@@ -41,10 +41,10 @@ const configFolder = mkdtempSync(join(tmpdir(), "fieldcast-formats-"));
 afterAll(() => rmSync(configFolder, { recursive: true }));
 
 /**
- * Formats that keep a date or a packet's id for the packets after it: here a message without a group would be read in
- * the light of the one before, so it has a gateway of its own.
+ * Formats that keep something of a packet for those after it, such as a date, an id or a position that must not count twice:
+ * here a message without a group would be read in the light of the one before, so it has a gateway of its own.
  */
-const carriesOver: ReadonlySet<string> = new Set(["nmea", "meshtastic"]);
+const carriesOver: ReadonlySet<string> = new Set(["nmea", "meshtastic", "traccar"]);
 
 /** One run for each group, and for each context of the messages without one. */
 function runsOf(format: string, messages: readonly Message[]): Run[] {
