@@ -175,7 +175,7 @@ describe.each(combinations)("the Python client, $protocol over $transport", ({ t
   });
 
   it("puts a snapshot of several parts together, stays through pings, and is live behind it", async () => {
-    const settings = ["stream.heartbeatMs=100", "stream.silentMs=1000"];
+    const settings = ["stream.heartbeatMs=500", "stream.silentMs=1500"];
     const gateway = await startGateway(`transport=${transport}`, ...settings);
     const device = startDevice(gateway);
     const vans = Array.from({ length: 1_500 }, (_, van) => van);
@@ -187,9 +187,11 @@ describe.each(combinations)("the Python client, $protocol over $transport", ({ t
     expect(follower.heard("snapshot")).toBeGreaterThan(1);
     // More than twice as long as the gateway keeps who answers no ping.
     const before = follower.heard("heartbeat");
-    await expect.poll(() => follower.heard("heartbeat"), { timeout: 20_000 }).toBeGreaterThan(before + 25);
+    await expect.poll(() => follower.heard("heartbeat"), { timeout: 20_000 }).toBeGreaterThan(before + 8);
     await publish(device, 77, 3);
-    await expect.poll(() => follower.readings.map(({ values }) => values["n"])).toEqual([77]);
+    await expect
+      .poll(() => follower.readings.map(({ values }) => values["n"]), { timeout: 10_000 })
+      .toEqual([77]);
     expect(follower.remarks.filter((remark) => remark.includes("again from"))).toEqual([]);
   });
 });
