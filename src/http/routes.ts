@@ -1,7 +1,7 @@
 import { type Log, LogUnavailable } from "../log/contract.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
-import { isoTime } from "../model/reading.ts";
+import { isoTime, isoTimes } from "../model/reading.ts";
 import { json } from "./json.ts";
 import { listQuarantine, type RetryQuarantine, retryQuarantine, showQuarantined } from "./quarantine.ts";
 import type { StaticFiles } from "./static.ts";
@@ -78,7 +78,7 @@ function latest(log: Log, request: HttpRequest): HttpReply {
     time: isoTime(time),
     values,
     ...(times && {
-      times: Object.fromEntries(Object.entries(times).map(([name, at]) => [name, isoTime(at)])),
+      times: isoTimes(times),
     }),
   }));
   return json(200, { readings });

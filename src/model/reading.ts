@@ -38,3 +38,8 @@ export function isTime(time: number): boolean {
 export function isoTime(time: number): string {
   return new Date(time).toISOString();
 }
+
+/** The same for the times of single values. */
+export function isoTimes(times: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, isoTime(time)]));
+}

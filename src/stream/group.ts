@@ -82,7 +82,7 @@ export class Group {
     const window = this.window.splice(0);
     const touched = this.touched(window);
     const records = this.view.rate === null ? this.select(window) : this.conflated(touched);
-    const before = this.viewState();
+    const before = this.view.bbox === null ? toldNothing : this.viewState();
     for (const part of chunks(records, maxFrameBytes)) {
       const through = part.at(-1) === records.at(-1) ? to : (part.at(-1)?.seq ?? to);
       this.send(encodeReadings(this.log, this.id, through, part, this.binary), part, before, behind);
@@ -161,7 +161,9 @@ export class Group {
   }
 }
 
+// Never changed: groups without a box share them, so that a push to them copies nothing.
 const nothingInView = new NumberSet();
+const toldNothing = new Told();
 
 /** Members of a group share the filter, the view, the encoding, and the id that stands in the frame's header. */
 export function groupKey({ id, filter, session, view }: Subscription): string {

@@ -1,6 +1,6 @@
 import { decodeMulti, encode } from "@msgpack/msgpack";
 import { formatCursor } from "../model/cursor.ts";
-import { isoTime } from "../model/reading.ts";
+import { isoTime, isoTimes } from "../model/reading.ts";
 import { type Body, bodyValues, decodeLimits, freeShape, type Shape, splitBody, valueItems } from "./body.ts";
 import type { ServerMessage, WireReading } from "./messages.ts";
 
@@ -43,14 +43,7 @@ export function encodeControl(message: ServerMessage, binary: boolean): Uint8Arr
 export function readingJson(reading: WireReading): string {
   const { seq, topic, time, values, times } = reading;
   const line = { seq, topic, time: isoTime(time), values };
-  return JSON.stringify(times ? { ...line, times: mapTimes(times, isoTime) } : line);
-}
-
-function mapTimes<From, To>(
-  times: Readonly<Record<string, From>>,
-  map: (time: From) => To,
-): Record<string, To> {
-  return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, map(time)]));
+  return JSON.stringify(times ? { ...line, times: isoTimes(times) } : line);
 }
 
 /**
@@ -121,7 +114,9 @@ interface JsonMessage {
 function fromJson(reading: JsonReading): WireReading {
   const { times, ...rest } = reading;
   const time = Date.parse(reading.time);
-  return times ? { ...rest, time, times: mapTimes(times, Date.parse) } : { ...rest, time };
+  if (!times) return { ...rest, time };
+  const parsed = Object.entries(times).map(([name, text]) => [name, Date.parse(text)]);
+  return { ...rest, time, times: Object.fromEntries(parsed) };
 }
 
 function decodeControl(header: unknown, items: Iterable<unknown>, dictionary: Dictionary): ServerMessage {

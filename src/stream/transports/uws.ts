@@ -197,7 +197,7 @@ function answer(options: TransportOptions, response: Uws.HttpResponse, native: U
   };
   options.http(request).then(respond, (error: unknown) => {
     options.logger.error({ err: error, path: request.path }, "an HTTP handler failed");
-    respond({ status: 500, body: internalError });
+    respond({ status: 500, headers: { "content-type": "text/plain; charset=utf-8" }, body: internalError });
   });
 }
 
