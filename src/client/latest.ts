@@ -13,6 +13,8 @@ export interface Latest {
   readonly values: Values;
   /** Observation time of each value that is older than `time`. */
   readonly times: Readonly<Record<string, number>>;
+  /** Remarks of the reading that was observed last (an alert's text), absent if it has none. */
+  readonly attrs?: Values;
 }
 
 export interface LatestOptions extends ViewOptions {
@@ -142,7 +144,7 @@ class LatestStore {
  */
 export function mergeLatest(
   known: Latest | undefined,
-  reading: Pick<Reading, "topic" | "time" | "values" | "times">,
+  reading: Pick<Reading, "topic" | "time" | "values" | "times" | "attrs">,
 ): Latest {
   const values = new Map(known ? Object.entries(known.values) : []);
   const observedAt = new Map<string, number>();
@@ -160,7 +162,14 @@ export function mergeLatest(
   for (const observed of observedAt.values()) time = Math.max(time, observed);
   if (observedAt.size === 0) time = reading.time;
   const older = [...observedAt].filter(([, observed]) => observed < time);
-  return { topic: reading.topic, time, values: Object.fromEntries(values), times: Object.fromEntries(older) };
+  const attrs = known && reading.time < known.time ? known.attrs : reading.attrs;
+  return {
+    topic: reading.topic,
+    time,
+    values: Object.fromEntries(values),
+    times: Object.fromEntries(older),
+    ...(attrs && { attrs }),
+  };
 }
 
 function timeOf(source: Pick<Reading, "time" | "times">, name: string): number {

@@ -72,14 +72,13 @@ function latest(log: Log, request: HttpRequest): HttpReply {
   const filter = request.query.get("filter") ?? "#";
   const problem = filterProblem(filter);
   if (problem) return json(400, { error: `parameter filter: ${problem}` });
-  const readings = log.latest(filter).map(({ seq, topic, time, values, times }) => ({
+  const readings = log.latest(filter).map(({ seq, topic, time, values, times, attrs }) => ({
     seq,
     topic: topic.name,
     time: isoTime(time),
     values,
-    ...(times && {
-      times: isoTimes(times),
-    }),
+    ...(times && { times: isoTimes(times) }),
+    ...(attrs && { attrs }),
   }));
   return json(200, { readings });
 }

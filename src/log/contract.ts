@@ -10,7 +10,7 @@ export interface Topic {
 
 /**
  * A committed reading. `body` is its one encoding (see wire/PROTOCOL.md, "Bodies"): the same bytes are stored, pushed
- * and replayed. `time` and `values` are decoded from it when a record comes from the store.
+ * and replayed. `time`, `values` and `attrs` are decoded from it when a record comes from the store.
  */
 export interface LogRecord {
   readonly seq: number;
@@ -18,6 +18,8 @@ export interface LogRecord {
   /** Epoch milliseconds of the observation. */
   readonly time: number;
   readonly values: Values;
+  /** Remarks that are not measurements; null if it has none. */
+  readonly attrs: Values | null;
   /** The shape that `body` is written in. */
   readonly shapeId: number;
   readonly body: Uint8Array;
@@ -33,6 +35,8 @@ export interface Latest {
   readonly values: Values;
   /** Observation time of each value that is older than `time`; null if all are of the same instant. */
   readonly times: Readonly<Record<string, number>> | null;
+  /** Those of the reading that set `time`: they are not merged. */
+  readonly attrs: Values | null;
 }
 
 export interface LatestPage {

@@ -42,9 +42,9 @@ export class RecordEncoder {
 
   /** The same record at another seq. */
   moved(record: StoredRecord, seq: number): StoredRecord {
-    const { topic, shape, time, values } = record;
-    writeBody(this.#writer, seq, topic.id, shape, time, values);
-    return new StoredRecord(seq, topic, shape, time, values, this.#writer.take());
+    const { topic, shape, time, values, attrs } = record;
+    writeBody(this.#writer, seq, topic.id, shape, time, values, null, attrs);
+    return new StoredRecord(seq, topic, shape, time, values, this.#writer.take(), attrs);
   }
 
   #record(seq: number, entry: TopicEntry, reading: Reading): StoredRecord {
@@ -53,9 +53,10 @@ export class RecordEncoder {
     if (!isTime(time))
       throw new UnstorableReading(`${topic.name}: the time ${time} is not epoch milliseconds`);
     const shape = this.#shapeOf(entry, values);
+    const attrs = attrsOf(topic.name, reading);
     let body: Uint8Array;
     try {
-      writeBody(this.#writer, seq, topic.id, shape, time, values);
+      writeBody(this.#writer, seq, topic.id, shape, time, values, null, attrs);
     } catch (error) {
       throw new UnstorableReading(`${topic.name}: a value cannot be encoded: ${String(error)}`);
     } finally {
@@ -67,7 +68,7 @@ export class RecordEncoder {
         `${topic.name}: the reading has ${body.length} bytes, more than maxReadingBytes (${this.#maxReadingBytes})`,
       );
     }
-    return new StoredRecord(seq, topic, shape, time, values, body);
+    return new StoredRecord(seq, topic, shape, time, values, body, attrs);
   }
 
   #shapeOf(entry: TopicEntry, values: Values): Shape {
@@ -89,6 +90,14 @@ export class RecordEncoder {
     }
     return shape;
   }
+}
+
+/** Null if there are none, so that they cost nothing. @throws UnstorableReading if they could not be decoded again */
+function attrsOf(topic: string, { attrs }: Reading): Values | null {
+  if (attrs === undefined || Object.keys(attrs).length === 0) return null;
+  const problem = nestedProblem(attrs, maxDepth);
+  if (problem) throw new UnstorableReading(`${topic}, attrs: ${problem}`);
+  return attrs;
 }
 
 function namesProblem(names: readonly string[]): string | null {

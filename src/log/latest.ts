@@ -1,5 +1,5 @@
 import type { Values } from "../model/reading.ts";
-import { bodyValues, freeShape, readBody, type Shape, writeBody } from "../wire/body.ts";
+import { bodyExtras, bodyValues, freeShape, readBody, type Shape, writeBody } from "../wire/body.ts";
 import type { MsgpackWriter } from "../wire/writer.ts";
 
 /** A topic's merged values. Never changed in place: whoever was given one may keep it. */
@@ -11,6 +11,8 @@ export interface LatestState {
   readonly values: Values;
   /** Observation time of each value that is older than `time`; null if there is none. */
   readonly times: Readonly<Record<string, number>> | null;
+  /** Remarks of the reading that set `time`; null if it has none. */
+  readonly attrs: Values | null;
   /** The shape with exactly the names of `values`, if one is known. */
   readonly shape: Shape | null;
 }
@@ -19,6 +21,7 @@ interface Observation {
   readonly seq: number;
   readonly time: number;
   readonly values: Values;
+  readonly attrs: Values | null;
   readonly shape: Shape;
 }
 
@@ -27,12 +30,12 @@ interface Observation {
  * come in seq order; merging the same stretch of records again, whole and in order, changes nothing.
  */
 export function mergeLatest(old: LatestState | null, reading: Observation, maxFields: number): LatestState {
-  const { seq, time, values } = reading;
+  const { seq, time, values, attrs } = reading;
   const shape = reading.shape.id === 0 ? null : reading.shape;
   if (old && isEmpty(values)) return old;
   // Most devices always send the same fields: then nothing of the old state is left.
   if (!old || isEmpty(old.values) || (time >= old.time && shape !== null && shape === old.shape)) {
-    return withinLimit({ seq, time, values, times: null, shape }, maxFields);
+    return withinLimit({ seq, time, values, times: null, attrs, shape }, maxFields);
   }
   return time >= old.time ? mergeNewer(old, reading, maxFields) : mergeLate(old, reading, maxFields);
 }
@@ -43,7 +46,7 @@ function isEmpty(values: Values): boolean {
 }
 
 function mergeNewer(old: LatestState, reading: Observation, maxFields: number): LatestState {
-  const { seq, time } = reading;
+  const { seq, time, attrs } = reading;
   const values = { ...old.values, ...reading.values };
   const times: Record<string, number> = {};
   let older = 0;
@@ -54,10 +57,11 @@ function mergeNewer(old: LatestState, reading: Observation, maxFields: number): 
     times[name] = observed;
     older++;
   }
-  if (older > 0) return withinLimit({ seq, time, values, times, shape: null }, maxFields);
+  if (older > 0) return withinLimit({ seq, time, values, times, attrs, shape: null }, maxFields);
   // Same instant, or the reading has every name: then its shape fits if the names are the same.
   const isWhole = Object.keys(values).length === reading.shape.names.length;
-  return withinLimit({ seq, time, values, times: null, shape: isWhole ? reading.shape : null }, maxFields);
+  const shape = isWhole ? reading.shape : null;
+  return withinLimit({ seq, time, values, times: null, attrs, shape }, maxFields);
 }
 
 /** Late data fills in what is missing or even older; it never replaces a newer value. */
@@ -71,9 +75,8 @@ function mergeLate(old: LatestState, reading: Observation, maxFields: number): L
     times[name] = reading.time;
   }
   if (Object.keys(taken).length === 0) return old;
-  const { time } = old;
   const values = { ...old.values, ...taken };
-  const merged = { seq: reading.seq, time, values, times: { ...old.times, ...times }, shape: null };
+  const merged = { ...old, seq: reading.seq, values, times: { ...old.times, ...times }, shape: null };
   return withinLimit(merged, maxFields);
 }
 
@@ -93,9 +96,9 @@ function withinLimit(state: LatestState, maxFields: number): LatestState {
 
 /** A state as an engine keeps it: a body in the free shape, ages in the values' order. */
 export function encodeLatest(writer: MsgpackWriter, topicId: number, state: LatestState): Uint8Array {
-  const { seq, time, values, times } = state;
-  const ages = times ? Object.keys(values).map((name) => time - (times[name] ?? time)) : undefined;
-  writeBody(writer, seq, topicId, freeShape, time, values, ages);
+  const { seq, time, values, times, attrs } = state;
+  const ages = times && Object.keys(values).map((name) => time - (times[name] ?? time));
+  writeBody(writer, seq, topicId, freeShape, time, values, ages, attrs);
   return writer.take();
 }
 
@@ -103,12 +106,12 @@ export function encodeLatest(writer: MsgpackWriter, topicId: number, state: Late
 export function decodeLatest(bytes: Uint8Array): LatestState {
   const { seq, time, rest } = readBody(bytes);
   const values = bodyValues(freeShape, rest);
-  const ages = rest[1] as readonly number[] | undefined;
-  if (!ages) return { seq, time, values, times: null, shape: null };
+  const { ages, attrs } = bodyExtras(freeShape, rest);
+  if (!ages) return { seq, time, values, times: null, attrs, shape: null };
   const times: Record<string, number> = {};
   for (const [index, name] of Object.keys(values).entries()) {
     const age = ages[index] ?? 0;
     if (age > 0) times[name] = time - age;
   }
-  return { seq, time, values, times, shape: null };
+  return { seq, time, values, times, attrs, shape: null };
 }

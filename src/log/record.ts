@@ -1,5 +1,5 @@
 import type { Values } from "../model/reading.ts";
-import { bodyValues, freeShape, readBody, type Shape } from "../wire/body.ts";
+import { bodyExtras, bodyValues, freeShape, readBody, type Shape } from "../wire/body.ts";
 import type { LogRecord, Topic } from "./contract.ts";
 
 /** What the head of a body says, read without decoding its values. */
@@ -19,8 +19,12 @@ export class StoredRecord implements LogRecord {
   body: Uint8Array;
   readonly #shape: Shape;
   #values: Values | null;
+  #attrs: Values | null;
 
-  /** @param values what `body` says, null to decode it on demand */
+  /**
+   * @param values what `body` says, null to decode it on demand
+   * @param attrs what `body` says if `values` is given
+   */
   constructor(
     seq: number,
     topic: Topic,
@@ -28,6 +32,7 @@ export class StoredRecord implements LogRecord {
     time: number,
     values: Values | null,
     body: Uint8Array,
+    attrs: Values | null,
   ) {
     this.seq = seq;
     this.topic = topic;
@@ -36,6 +41,7 @@ export class StoredRecord implements LogRecord {
     this.body = body;
     this.#shape = shape;
     this.#values = values;
+    this.#attrs = attrs;
   }
 
   get shape(): Shape {
@@ -43,7 +49,18 @@ export class StoredRecord implements LogRecord {
   }
 
   get values(): Values {
-    this.#values ??= bodyValues(this.#shape, readBody(this.body).rest);
+    return this.#values ?? this.#decode();
+  }
+
+  get attrs(): Values | null {
+    if (this.#values === null) this.#decode();
+    return this.#attrs;
+  }
+
+  #decode(): Values {
+    const { rest } = readBody(this.body);
+    this.#attrs = bodyExtras(this.#shape, rest).attrs;
+    this.#values = bodyValues(this.#shape, rest);
     return this.#values;
   }
 }
@@ -66,7 +83,7 @@ export function recordFromBody(
       `the stored record ${seq} is damaged: it says seq ${head.seq}, topic ${head.topicId}, shape ${head.shapeId}`,
     );
   }
-  return new StoredRecord(seq, topic, shape, head.time, null, body);
+  return new StoredRecord(seq, topic, shape, head.time, null, body, null);
 }
 
 /**

@@ -37,6 +37,6 @@ export function findLatestPage(topics: TopicTable, filter: string, after: number
 
 function latestOf({ topic, latest }: TopicEntry): Latest[] {
   if (!latest) return [];
-  const { seq, time, values, times } = latest;
-  return [{ topic, seq, time, values, times }];
+  const { seq, time, values, times, attrs } = latest;
+  return [{ topic, seq, time, values, times, attrs }];
 }

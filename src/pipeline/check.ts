@@ -12,7 +12,7 @@ const hostileNames: ReadonlySet<string> = new Set(["__proto__", "prototype", "co
  * for all of them, so that one careless format cannot poison what every subscriber shares.
  */
 function checkReading(reading: Reading): string | null {
-  const { device, channel, time, values } = reading;
+  const { device, channel, time, values, attrs } = reading;
   if (device === "" || hostileNames.has(device))
     return `device: ${JSON.stringify(device)} cannot be a device id`;
   if (channel !== undefined && (channel === "" || hostileNames.has(channel))) {
@@ -23,7 +23,8 @@ function checkReading(reading: Reading): string | null {
   if ((device.length + (channel?.length ?? 0)) * 9 > maxTopicBytes - 16 && isTopicTooLong(reading)) {
     return `device: the topic would be longer than ${maxTopicBytes} bytes`;
   }
-  return checkValues(values, 0);
+  const problem = checkValues("values", values, 0);
+  return problem !== null || attrs === undefined ? problem : checkValues("attrs", attrs, 1);
 }
 
 /** Parts readings that may enter the log from those that may not; `problem` is what is wrong with the first of those. */
@@ -46,28 +47,32 @@ function isTopicTooLong(reading: Reading): boolean {
   return new TextEncoder().encode(topicOf(reading)).length > maxTopicBytes;
 }
 
-function checkValues(values: object, depth: number): string | null {
+function checkValues(path: string, values: object, depth: number): string | null {
   let count = 0;
   for (const name in values) {
-    if (++count > maxValues) return `values: more than ${maxValues}`;
-    if (hostileNames.has(name)) return `values.${name}: this name is not allowed`;
-    const problem = checkValue((values as Record<string, Value>)[name], depth);
-    if (problem) return `values.${name}: ${problem}`;
+    if (++count > maxValues) return `${path}: more than ${maxValues}`;
+    if (hostileNames.has(name)) return `${path}.${name}: this name is not allowed`;
+    const value = (values as Record<string, Value>)[name];
+    // Nearly all are numbers, for which no path is put together.
+    const problem = Number.isFinite(value) ? null : checkValue(`${path}.${name}`, value, depth);
+    if (problem) return problem;
   }
   return count === 0 && depth === 0 ? "values: a reading needs at least one" : null;
 }
 
-function checkValue(value: Value | undefined, depth: number): string | null {
+function checkValue(path: string, value: Value | undefined, depth: number): string | null {
   switch (typeof value) {
     case "number":
-      return Number.isFinite(value) ? null : "is not a finite number";
+      return `${path}: is not a finite number`;
     case "string":
     case "boolean":
       return null;
     case "object":
       if (value === null) return null;
-      return depth >= maxDepth ? `nested deeper than ${maxDepth}` : checkValues(value, depth + 1);
+      return depth >= maxDepth
+        ? `${path}: nested deeper than ${maxDepth}`
+        : checkValues(path, value, depth + 1);
     default:
-      return "is not a value";
+      return `${path}: is not a value`;
   }
 }

@@ -49,8 +49,8 @@ function joinBodies(header: Uint8Array, records: readonly SentRecord[]): Uint8Ar
 function recordJson(record: SentRecord): string {
   let text = jsonTexts.get(record);
   if (text === undefined) {
-    const { seq, topic, time, values, times } = record;
-    const reading = { seq, topic: topic.name, time, values };
+    const { seq, topic, time, values, times, attrs } = record;
+    const reading = { seq, topic: topic.name, time, values, ...(attrs && { attrs }) };
     text = readingJson(times ? { ...reading, times } : reading);
     jsonTexts.set(record, text);
   }

@@ -82,15 +82,15 @@ export function noteChanges(
 const writer = new MsgpackWriter();
 
 function derived(
-  { seq, topic, time }: Pick<LogRecord, "seq" | "topic" | "time">,
+  { seq, topic, time, attrs }: Pick<LogRecord, "seq" | "topic" | "time" | "attrs">,
   values: Values,
   times: Readonly<Record<string, number>> | null,
 ): SentRecord {
   const older = times && onlyOf(times, values);
   const ages = older && Object.keys(values).map((name) => time - (older[name] ?? time));
   // What a view makes has no shape in the log, so it carries its names.
-  writeBody(writer, seq, topic.id, freeShape, time, values, ages ?? undefined);
-  return { seq, topic, time, values, times: older, shapeId: freeShape.id, body: writer.take() };
+  writeBody(writer, seq, topic.id, freeShape, time, values, ages, attrs);
+  return { seq, topic, time, values, attrs, times: older, shapeId: freeShape.id, body: writer.take() };
 }
 
 function onlyOf(times: Readonly<Record<string, number>>, values: Values): Record<string, number> | null {

@@ -24,7 +24,7 @@ export interface Body {
   readonly shapeId: number;
   /** Epoch milliseconds. */
   readonly time: number;
-  /** The values in the shape's order, and in snapshots an array of ages behind them. */
+  /** The values in the shape's order, and what `bodyExtras` reads behind them. */
   readonly rest: readonly unknown[];
 }
 
@@ -56,7 +56,18 @@ export function decimalsOf(name: string): number {
 
 const powersOfTen = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 
-/** Writes one body. `values` must have exactly the names of `shape`, in its order, unless it is the free shape. */
+/** What a body may carry behind its values. */
+export interface BodyExtras {
+  /** Milliseconds before `time` of each value, in the values' order; in the free shape only. */
+  readonly ages: readonly number[] | null;
+  /** Remarks that are not measurements. */
+  readonly attrs: Values | null;
+}
+
+/**
+ * Writes one body. `values` must have exactly the names of `shape`, in its order, unless it is the free shape.
+ * @param ages with the free shape only: elsewhere the place behind the values is that of `attrs`
+ */
 export function writeBody(
   writer: MsgpackWriter,
   seq: number,
@@ -64,11 +75,13 @@ export function writeBody(
   shape: Shape,
   time: number,
   values: Values,
-  ages?: readonly number[],
+  ages: readonly number[] | null = null,
+  attrs: Values | null = null,
 ): void {
   const { names, decimals } = shape;
   const isFree = shape.id === 0;
-  writer.arrayHeader(bodyHeadItems + (isFree ? 1 : names.length) + (ages ? 1 : 0));
+  const hasAges = isFree && (ages !== null || attrs !== null);
+  writer.arrayHeader(bodyHeadItems + valueItems(shape) + (hasAges ? 1 : 0) + (attrs ? 1 : 0));
   writer.number(seq);
   writer.number(topicId);
   writer.number(shape.id);
@@ -79,7 +92,8 @@ export function writeBody(
       writeScaled(writer, values[names[i] as string] as Value, decimals[i] as number);
     }
   }
-  if (ages) writer.value(ages);
+  if (hasAges) writer.value(ages);
+  if (attrs) writer.value(attrs);
 }
 
 function writeScaled(writer: MsgpackWriter, value: Value, decimals: number): void {
@@ -93,7 +107,7 @@ function writeScaled(writer: MsgpackWriter, value: Value, decimals: number): voi
   writer.value(value);
 }
 
-/** The values of a decoded body. `rest` may carry ages behind them; they are not read here. */
+/** The values of a decoded body; what stands behind them is not read here. */
 export function bodyValues(shape: Shape, rest: readonly unknown[]): Values {
   if (shape.id === 0) return rest[0] as Values;
   const values: Values = {};
@@ -110,8 +124,15 @@ function unscaled(item: Value, decimals: number): Value {
   return Array.isArray(item) ? (item[0] as Value) : item;
 }
 
-/** Number of a body's items that are values of `shape` (ages, if any, come after them). */
-export function valueItems(shape: Shape): number {
+/** What stands behind the values of a decoded body. */
+export function bodyExtras(shape: Shape, rest: readonly unknown[]): BodyExtras {
+  const [first, second] = rest.slice(valueItems(shape));
+  const [ages, attrs] = shape.id === 0 ? [first, second] : [null, first];
+  return { ages: (ages ?? null) as BodyExtras["ages"], attrs: (attrs ?? null) as BodyExtras["attrs"] };
+}
+
+/** Number of a body's items that are values of `shape`. */
+function valueItems(shape: Shape): number {
   return shape.id === 0 ? 1 : shape.names.length;
 }
 

@@ -1,7 +1,7 @@
 import { decodeMulti, encode } from "@msgpack/msgpack";
 import { formatCursor } from "../model/cursor.ts";
 import { isoTime, isoTimes } from "../model/reading.ts";
-import { type Body, bodyValues, decodeLimits, freeShape, type Shape, splitBody, valueItems } from "./body.ts";
+import { type Body, bodyExtras, bodyValues, decodeLimits, freeShape, type Shape, splitBody } from "./body.ts";
 import type { ServerMessage, WireReading } from "./messages.ts";
 
 /**
@@ -41,9 +41,10 @@ export function encodeControl(message: ServerMessage, binary: boolean): Uint8Arr
 
 /** One reading as it stands in a JSON frame. */
 export function readingJson(reading: WireReading): string {
-  const { seq, topic, time, values, times } = reading;
+  const { seq, topic, time, values, times, attrs } = reading;
   const line = { seq, topic, time: isoTime(time), values };
-  return JSON.stringify(times ? { ...line, times: isoTimes(times) } : line);
+  // JSON leaves out what is undefined.
+  return JSON.stringify(times || attrs ? { ...line, times: times && isoTimes(times), attrs } : line);
 }
 
 /**
@@ -150,8 +151,13 @@ function wireReading(body: Body, dictionary: Dictionary): WireReading {
   }
   const values = bodyValues(shape, body.rest);
   const reading = { seq: body.seq, topic, time: body.time, values };
-  const ages = body.rest[valueItems(shape)] as readonly number[] | undefined;
-  return ages ? { ...reading, times: timesOf(Object.keys(values), ages, body.time) } : reading;
+  const { ages, attrs } = bodyExtras(shape, body.rest);
+  if (!ages && !attrs) return reading;
+  return {
+    ...reading,
+    ...(ages && { times: timesOf(Object.keys(values), ages, body.time) }),
+    ...(attrs && { attrs }),
+  };
 }
 
 /** Ages are milliseconds before the body's time, in the values' order; 0 for the newest. */

@@ -84,6 +84,8 @@ export interface WireReading {
   readonly values: Values;
   /** In snapshots, `entered` and conflated readings: observation time of each value that is older than `time`. */
   readonly times?: Readonly<Record<string, number>>;
+  /** Remarks that are not measurements (an alert's text). Where values are merged, those of the reading that set `time`. */
+  readonly attrs?: Values;
 }
 
 /** A position that the log no longer has. Bounds are null where the lost range cannot be told (another epoch). */

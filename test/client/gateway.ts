@@ -6,7 +6,7 @@ import { formatCursor, parseCursor } from "../../src/model/cursor.ts";
 import type { StreamErrorCode } from "../../src/model/errors.ts";
 import { matchesFilter } from "../../src/model/filter.ts";
 import type { Values } from "../../src/model/reading.ts";
-import { decimalsOf, type Shape, writeBody } from "../../src/wire/body.ts";
+import { decimalsOf, freeShape, type Shape, writeBody } from "../../src/wire/body.ts";
 import { encodeControl, frameKinds, readingJson } from "../../src/wire/frames.ts";
 import type { From, ServerMessage, SubscribeMessage, WireReading } from "../../src/wire/messages.ts";
 import { type PublishRequest, parseRequest, type Request } from "../../src/wire/requests.ts";
@@ -98,10 +98,10 @@ export class Peer {
   private withBodies(header: Uint8Array, readings: readonly WireReading[]): Uint8Array {
     const writer = new MsgpackWriter();
     writer.raw(header);
-    for (const { seq, topic, time, values, times } of readings) {
-      const shape = this.shapes.get(Object.keys(values).join()) as Shape;
+    for (const { seq, topic, time, values, times, attrs } of readings) {
+      const shape = times ? freeShape : (this.shapes.get(Object.keys(values).join()) as Shape);
       const ages = times && Object.keys(values).map((name) => time - (times[name] ?? time));
-      writeBody(writer, seq, this.topicIds.get(topic) as number, shape, time, values, ages);
+      writeBody(writer, seq, this.topicIds.get(topic) as number, shape, time, values, ages, attrs);
     }
     return writer.take();
   }

@@ -100,6 +100,15 @@ describe("latest()", () => {
 });
 
 describe("mergeLatest", () => {
+  test("attrs are those of the reading that set the time", () => {
+    const alert = { topic: "t", time: 2, values: { state: "firing" }, attrs: { text: "over 50" } };
+    const shown = mergeLatest(undefined, alert);
+    expect(shown.attrs).toEqual(alert.attrs);
+    const late = { topic: "t", time: 1, values: { level: 1 }, attrs: { text: "late" } };
+    expect(mergeLatest(shown, late).attrs).toEqual(alert.attrs);
+    expect("attrs" in mergeLatest(shown, { topic: "t", time: 3, values: { state: "ok" } })).toBe(false);
+  });
+
   const names = ["a", "b", "constructor", "__proto__"];
   const observations = fc.array(
     fc.record({

@@ -19,10 +19,13 @@ function shapeOf(values: Values, free = false): Shape {
   return shape;
 }
 
-function fold(list: readonly { time: number; values: Values; free?: boolean }[], maxFields = 256) {
+function fold(
+  list: readonly { time: number; values: Values; attrs?: Values; free?: boolean }[],
+  maxFields = 256,
+) {
   return list.reduce<LatestState | null>(
-    (state, { time, values, free }, index) =>
-      mergeLatest(state, { seq: index + 1, time, values, shape: shapeOf(values, free) }, maxFields),
+    (state, { time, values, attrs = null, free }, index) =>
+      mergeLatest(state, { seq: index + 1, time, values, attrs, shape: shapeOf(values, free) }, maxFields),
     null,
   );
 }
@@ -53,6 +56,17 @@ describe("merging", () => {
         { time: 1, values: { a: 2 } },
       ])?.values,
     ).toEqual({ a: 2 });
+  });
+
+  it("keeps the attrs of the reading that set the time, through encoding too", () => {
+    const first = { time: 20, values: { state: "firing" }, attrs: { text: "over 50" } };
+    const late = { time: 10, values: { level: 3 }, attrs: { text: "late" } };
+    const partial = { time: 30, values: { level: 4 }, attrs: { text: "over 60" } };
+    expect(fold([first, late])).toMatchObject({ time: 20, times: { level: 10 }, attrs: first.attrs });
+    const state = fold([first, partial]) as LatestState;
+    expect(state).toMatchObject({ time: 30, times: { state: 20 }, attrs: partial.attrs });
+    expect(decodeLatest(encodeLatest(new MsgpackWriter(), 1, state)).attrs).toEqual(partial.attrs);
+    expect(fold([first, { time: 30, values: { state: "resolved" } }])?.attrs).toBeNull();
   });
 
   it("leaves out what was observed longest ago when there are too many fields", () => {
@@ -104,7 +118,8 @@ describe("merging", () => {
         expect({ ...again, shape: null }).toEqual({ ...whole, shape: null });
         for (const [index, { time, values, free }] of list.entries()) {
           if (index < from) continue;
-          again = mergeLatest(again, { seq: index + 1, time, values, shape: shapeOf(values, free) }, 256);
+          const shape = shapeOf(values, free);
+          again = mergeLatest(again, { seq: index + 1, time, values, attrs: null, shape }, 256);
         }
         expect({ values: again.values, times: again.times, time: again.time }).toEqual({
           values: whole.values,

@@ -23,6 +23,19 @@ describe("append", () => {
     ]);
   });
 
+  it("stores remarks with a reading, and shows those of the newest one", async () => {
+    const alert = { ...reading("van-7", { state: "firing" }), attrs: { text: "over 50", by: { limit: 50 } } };
+    await append(log, alert, reading("van-8"), { ...reading("van-8"), attrs: {} });
+    expect((await readAll(log, 0)).map(({ attrs }) => attrs)).toEqual([alert.attrs, null, null]);
+    expect(log.latest("gps/+").map(({ attrs }) => attrs)).toEqual([alert.attrs, null]);
+    const deep = { ...alert, attrs: JSON.parse(`${'{"a":'.repeat(20)}1${"}".repeat(20)}`) };
+    expect(() => log.append({ readings: [deep] })).toThrow("attrs: nested deeper than 16");
+    await log.close();
+    log = await open(engine);
+    expect((await readAll(log, 0)).map(({ attrs }) => attrs)).toEqual([alert.attrs, null, null]);
+    expect(log.latest("gps/van-7").map(({ attrs }) => attrs)).toEqual([alert.attrs]);
+  });
+
   it("commits together what gathers while a commit is under way, and resolves in the order of the calls", async () => {
     engine.hold();
     const done: string[] = [];

@@ -69,15 +69,17 @@ class MsgpackCodec:
     def _reading(self, body):
         seq, topic, shape, time_ms, *items = body
         if shape == 0:
-            values, *ages = items
+            values, ages, attrs, *_ = [*items, None, None]
         else:
             names, decimals = self._shapes[shape]
             values = {name: _value(item, places) for name, item, places in zip(names, items, decimals)}
-            ages = items[len(names):]
+            ages, attrs, *_ = [None, *items[len(names):], None]
         reading = {"seq": seq, "topic": self._topics[topic], "time": iso_time(time_ms), "values": values}
         if ages:
-            pairs = zip(values, ages[0])
+            pairs = zip(values, ages)
             reading["times"] = {name: iso_time(time_ms - age_ms) for name, age_ms in pairs if age_ms > 0}
+        if attrs:
+            reading["attrs"] = attrs
         return reading
 
 

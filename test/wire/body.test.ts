@@ -2,7 +2,15 @@ import { decode } from "@msgpack/msgpack";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Value, Values } from "../../src/model/reading.ts";
-import { bodyValues, decimalsOf, freeShape, readBody, type Shape, writeBody } from "../../src/wire/body.ts";
+import {
+  bodyExtras,
+  bodyValues,
+  decimalsOf,
+  freeShape,
+  readBody,
+  type Shape,
+  writeBody,
+} from "../../src/wire/body.ts";
 import { MsgpackWriter } from "../../src/wire/writer.ts";
 
 const scaledNames = ["lat", "lon", "altM", "speedKmh", "powerW", "currentA", "speedRatio", "occupancyPct"];
@@ -89,6 +97,34 @@ describe("a body", () => {
       expect(rest[1]).toEqual(ages);
     });
     await fc.assert(holds, { numRuns: 300 });
+  });
+
+  const attrs = { text: "über 50", sumMismatch: true };
+  const ages = [0, 250];
+
+  it.each([
+    { name: "a shape of names", free: false, ages: null, attrs },
+    { name: "the free shape", free: true, ages: null, attrs },
+    { name: "the free shape with ages", free: true, ages, attrs },
+    { name: "the free shape, ages only", free: true, ages, attrs: null },
+    { name: "a shape of names, without attrs", free: false, ages: null, attrs: null },
+  ])("gives back attrs in $name", ({ free, ages, attrs }) => {
+    const values = { lat: 60.1699, speedKmh: 31 };
+    const shape = free ? freeShape : shapeOf(values);
+    const writer = new MsgpackWriter(roomBytes);
+    writeBody(writer, 1, 2, shape, 3, values, ages, attrs);
+    const { rest } = readBody(writer.take());
+    expect(bodyValues(shape, rest)).toEqual(values);
+    expect(bodyExtras(shape, rest)).toEqual({ ages, attrs });
+  });
+
+  it("costs nothing more without attrs", () => {
+    const values = { lat: 60.1699 };
+    const writer = new MsgpackWriter();
+    writeBody(writer, 1, 2, shapeOf(values), 3, values, null, null);
+    expect(decode(writer.take())).toEqual([1, 2, 9, 3, 601699000]);
+    writeBody(writer, 1, 2, freeShape, 3, values, null, null);
+    expect(decode(writer.take())).toEqual([1, 2, 0, 3, values]);
   });
 
   it("writes a scaled number as an integer when that is exact", () => {

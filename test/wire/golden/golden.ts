@@ -151,13 +151,13 @@ const writer = new MsgpackWriter();
 
 // As the log makes a committed reading, or as a view makes one that carries its names.
 function recordOf(reading: WireReading, dictionary: Dictionary, mayHaveShape: boolean): SentRecord {
-  const { seq, time, values, times } = reading;
+  const { seq, time, values, times, attrs = null } = reading;
   const topic = { id: topicId(reading.topic, dictionary), name: reading.topic };
   const names = Object.keys(values);
   const shape = mayHaveShape && !times ? shapeOf(names, dictionary) : freeShape;
   const ages = times && names.map((name) => time - (times[name] ?? time));
-  writeBody(writer, seq, topic.id, shape, time, values, ages);
-  const record = { seq, topic, time, values, shapeId: shape.id, body: writer.take() };
+  writeBody(writer, seq, topic.id, shape, time, values, ages, attrs);
+  const record = { seq, topic, time, values, attrs, shapeId: shape.id, body: writer.take() };
   return times ? { ...record, times } : record;
 }
 
