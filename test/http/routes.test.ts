@@ -83,7 +83,14 @@ describe("HTTP", () => {
       time,
       values: { powerW: 5 },
     });
-    await append(log, { domain: "energy", device: "m", time: time + 1_000, values: { voltageV: 230 } });
+    const attrs = { note: "by hand" };
+    await append(log, {
+      domain: "energy",
+      device: "m",
+      time: time + 1_000,
+      values: { voltageV: 230 },
+      attrs,
+    });
     expect(await getJson("/api/v1/latest?filter=energy/%23")).toEqual({
       status: 200,
       body: {
@@ -94,6 +101,7 @@ describe("HTTP", () => {
             time: "2026-11-22T10:00:01.000Z",
             values: { powerW: 5, voltageV: 230 },
             times: { powerW: "2026-11-22T10:00:00.000Z" },
+            attrs,
           },
         ],
       },
