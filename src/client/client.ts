@@ -3,6 +3,7 @@ import type { PublishOptions } from "./publisher.ts";
 import type { ReadingListener } from "./reading.ts";
 import { type ConnectOptions, Session, type State, type StateListener } from "./session.ts";
 import type { StreamStats, SubscribeOptions, Subscription } from "./subscription.ts";
+import type { SomeValuesOf, ValuesOf } from "./values.ts";
 
 export type { BackoffLimits } from "../model/backoff.ts";
 export type { Bbox, Condition, ViewOptions } from "../wire/messages.ts";
@@ -13,6 +14,7 @@ export type { Gap, Reading, ReadingListener, ViewChange } from "./reading.ts";
 export type { ConnectOptions, State, StateListener } from "./session.ts";
 export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
 export type { StreamStats, SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
+export type * from "./values.ts";
 
 /** A client of one gateway: one socket for all subscriptions, made anew whenever it is lost. */
 export interface Fieldcast {
@@ -30,12 +32,25 @@ export interface Fieldcast {
    * });
    * subscription.close();
    *
-   * for await (const reading of fieldcast.subscribe("energy/+")) console.log(reading);
+   * for await (const { topic, values } of fieldcast.subscribe("energy/+")) console.log(topic, values.powerW);
    * ```
+   * The filter's first level tells the types of the values: those of `gps/#` have `lat` and `lon`.
    * @throws FieldcastError `bad-filter`, `closed`, `too-many-subscriptions`; TypeError for arguments in another order
    */
-  subscribe(filter: string, onReading?: ReadingListener): Subscription;
-  subscribe(filter: string, options: SubscribeOptions, onReading?: ReadingListener): Subscription;
+  subscribe<Filter extends string>(
+    filter: Filter,
+    onReading?: ReadingListener<ValuesOf<Filter>>,
+  ): Subscription<ValuesOf<Filter>>;
+  subscribe<Filter extends string>(
+    filter: Filter,
+    options: SubscribeOptions<ValuesOf<Filter>> & { readonly fields?: never },
+    onReading?: ReadingListener<ValuesOf<Filter>>,
+  ): Subscription<ValuesOf<Filter>>;
+  subscribe<Filter extends string>(
+    filter: Filter,
+    options: SubscribeOptions<SomeValuesOf<Filter>>,
+    onReading?: ReadingListener<SomeValuesOf<Filter>>,
+  ): Subscription<SomeValuesOf<Filter>>;
   /**
    * What each topic of the filter shows now, kept up to date.
    * ```ts
@@ -45,7 +60,11 @@ export interface Fieldcast {
    * ```
    * @throws FieldcastError as `subscribe`
    */
-  latest(filter: string, options?: LatestOptions): LatestMap;
+  latest<Filter extends string>(
+    filter: Filter,
+    options?: LatestOptions & { readonly fields?: never },
+  ): LatestMap<ValuesOf<Filter>>;
+  latest<Filter extends string>(filter: Filter, options: LatestOptions): LatestMap<SomeValuesOf<Filter>>;
   /**
    * Sends what a device would publish over MQTT; resolves when the gateway has stored it. While offline it waits for the
    * connection, up to `timeoutMs`; what was not answered is sent again after a reconnect, so it may be stored twice: let

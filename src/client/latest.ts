@@ -6,11 +6,11 @@ import type { Timers } from "./socket.ts";
 import type { SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
 
 /** What a topic shows now: values merged field by field by observation time. Never changed in place. */
-export interface Latest {
+export interface Latest<V extends Values = Values> {
   readonly topic: string;
   /** Newest observation among the values, epoch milliseconds. */
   readonly time: number;
-  readonly values: Values;
+  readonly values: V;
   /** Observation time of each value that is older than `time`. */
   readonly times: Readonly<Record<string, number>>;
   /** Remarks of the reading that was observed last (an alert's text), absent if it has none. */
@@ -24,10 +24,10 @@ export interface LatestOptions extends ViewOptions {
 }
 
 /** A live map from topic to its latest. `subscribe` and `getSnapshot` are what React's useSyncExternalStore takes. */
-export interface LatestMap {
-  get(topic: string): Latest | undefined;
+export interface LatestMap<V extends Values = Values> {
+  get(topic: string): Latest<V> | undefined;
   /** All of it; the same object until something changes. */
-  getSnapshot(): ReadonlyMap<string, Latest>;
+  getSnapshot(): ReadonlyMap<string, Latest<V>>;
   /** Calls back after changes, once per frame however many there were. Returns an unsubscribe. */
   subscribe(listener: () => void): () => void;
   /** Changes what is wanted, as `Subscription.update` does. Topics that leave a `bbox` leave the map. */

@@ -1,7 +1,9 @@
+import type { Values } from "../model/reading.ts";
 import type { GapReason, WireReading } from "../wire/messages.ts";
 
 /** A reading as it is handed out. `time` is the observation in epoch milliseconds. */
-export interface Reading extends WireReading {
+export interface Reading<V extends Values = Values> extends WireReading {
+  readonly values: V;
   /** True if it tells what was known when the subscription began (or after a gap), false if it is new. */
   readonly snapshot: boolean;
 }
@@ -24,11 +26,11 @@ export interface ViewChange {
   readonly reset: boolean;
 }
 
-export type ReadingListener = (reading: Reading) => void;
+export type ReadingListener<V extends Values = Values> = (reading: Reading<V>) => void;
 
 /** What a subscription calls. Each may be absent, each may throw. */
-export interface SubscriptionListeners {
-  readonly onReading?: ReadingListener;
+export interface SubscriptionListeners<V extends Values = Values> {
+  readonly onReading?: ReadingListener<V>;
   readonly onGap?: (gap: Gap) => void;
   /** A fresh snapshot begins: its readings replace what was known. */
   readonly onSnapshot?: () => void;

@@ -1,5 +1,6 @@
 import { Backoff, type BackoffLimits } from "../model/backoff.ts";
 import { type Cursor, formatCursor, parseCursor } from "../model/cursor.ts";
+import type { Values } from "../model/reading.ts";
 import type {
   From,
   ServerMessage,
@@ -19,7 +20,7 @@ const defaultMaxQueuedReadings = 10_000;
 /** The options of a view that a subscription can change; null takes one away. */
 export type ViewChanges = Omit<UpdateMessage, "type" | "id">;
 
-export interface SubscribeOptions extends SubscriptionListeners, ViewOptions {
+export interface SubscribeOptions<V extends Values = Values> extends SubscriptionListeners<V>, ViewOptions {
   /**
    * Where to start: `"latest"` (a snapshot, then what is new; the default), `"now"` (only what is new), or
    * `{ cursor }` (what came after that place in the log).
@@ -35,7 +36,7 @@ export interface SubscribeOptions extends SubscriptionListeners, ViewOptions {
 }
 
 /** A cursor over the gateway's log: each reading that matches the filter, once, in order, over any reconnect. */
-export interface Subscription extends AsyncIterable<Reading> {
+export interface Subscription<V extends Values = Values> extends AsyncIterable<Reading<V>> {
   readonly filter: string;
   /**
    * The place after the last reading that was handed out, null before there is one. Keep it and pass it as

@@ -35,6 +35,8 @@ const client: UserConfig = {
     emptyOutDir: false,
     target: "es2022",
     lib: { entry: here("../client/client.ts"), formats: ["es"], fileName: () => "client.js" },
+    // Vite leaves the white space in libraries, for bundlers' sake; this one goes straight to browsers.
+    rollupOptions: { output: { minify: true } },
   },
 };
 
