@@ -27,6 +27,11 @@ export class GatewayProcess {
     return `ws://127.0.0.1:${this.httpPort}/stream`;
   }
 
+  /** Its process id, while it runs. */
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
   /** Starts it and waits until it is ready; after the first time on the same ports as before. */
   async start(): Promise<void> {
     const settings = [
@@ -36,7 +41,11 @@ export class GatewayProcess {
       `http.port=${this.httpPort}`,
     ];
     const args = ["serve", ...settings.flatMap((setting) => ["--set", setting])];
-    const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    // The tests' own variables are no keys of its configuration.
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith("FIELDCAST_")),
+    );
+    const child = spawn(process.execPath, [program, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
     this.child = child;
     child.stderr.on("data", (data: Buffer) => this.lines.push(data.toString()));
     await new Promise<void>((resolve, reject) => {

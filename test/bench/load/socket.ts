@@ -4,10 +4,16 @@ import { connect, type Socket } from "node:net";
 const readBuffer = Buffer.allocUnsafe(64 * 1024);
 
 /**
- * Opens a socket whose bytes go to `take`: the first `end` of `chunk`, valid only during the call. A connection that
- * fails or ends is thrown, which ends the process: a run in which one was lost must not become a figure.
+ * Opens a socket whose bytes go to `take`: the first `end` of `chunk`, valid only during the call.
+ *
+ * @param ended called, perhaps more than once, when the connection fails or ends. Without it that is thrown, which ends the
+ *   process: a run in which a connection was lost must not become a figure.
  */
-export function openSocket(port: number, take: (chunk: Buffer, end: number) => void): Socket {
+export function openSocket(
+  port: number,
+  take: (chunk: Buffer, end: number) => void,
+  ended: (reason: string) => void = fail,
+): Socket {
   const socket = connect({
     port,
     host: "127.0.0.1",
@@ -20,11 +26,11 @@ export function openSocket(port: number, take: (chunk: Buffer, end: number) => v
       },
     },
   });
-  socket.on("error", (error) => {
-    throw error;
-  });
-  socket.on("close", () => {
-    throw new Error("the server closed a connection");
-  });
+  socket.on("error", (error) => ended(error.message));
+  socket.on("close", () => ended("the server closed a connection"));
   return socket;
+}
+
+function fail(reason: string): never {
+  throw new Error(reason);
 }

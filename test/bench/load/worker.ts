@@ -1,3 +1,4 @@
+import { Herd, type HerdJob, type HerdState, type HerdVerdict } from "./herd.ts";
 import { type PublishCounts, Publisher, type PublishJob } from "./publisher.ts";
 import { type ReadCounts, Reader, type ReadJob, type Verdict } from "./reader.ts";
 
@@ -14,6 +15,10 @@ export interface Questions {
   stopAging: { ask: null; answer: { p50Ms: number; p99Ms: number } };
   readCounts: { ask: null; answer: ReadCounts };
   verdict: { ask: readonly number[]; answer: Verdict };
+  openHerd: { ask: HerdJob; answer: null };
+  /** Asks with the seq that `reached` is counted by. */
+  herdState: { ask: number; answer: HerdState };
+  herdVerdict: { ask: null; answer: HerdVerdict };
 }
 
 type Handlers = {
@@ -37,6 +42,7 @@ function createHandlers(): Handlers {
   let reader: Reader | null = null;
   const devices = () => publisher ?? missing();
   const dashboards = () => reader ?? missing();
+  let herd: Herd | null = null;
   return {
     openDevices: async (job) => {
       publisher = new Publisher(job);
@@ -68,6 +74,13 @@ function createHandlers(): Handlers {
     stopAging: () => dashboards().stopAging(),
     readCounts: () => dashboards().counts(),
     verdict: (sentByDevice) => dashboards().verdict(sentByDevice),
+    openHerd: async (job) => {
+      herd = new Herd(job);
+      await herd.open();
+      return null;
+    },
+    herdState: (seq) => (herd ?? missing()).state(seq),
+    herdVerdict: () => (herd ?? missing()).verdict(),
   };
 }
 
