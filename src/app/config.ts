@@ -34,6 +34,12 @@ const mqtt = z
     drainTimeoutMs: whole(1, hourMs)
       .default(10_000)
       .describe("An MQTT subscriber that does not read for this long is disconnected"),
+    websocket: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Serve MQTT over WebSocket at `/mqtt` on the HTTP port. `stream.allowedOrigins` holds there too",
+      ),
   })
   .prefault({});
 

@@ -14,7 +14,7 @@ import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { createRetry } from "../pipeline/retry.ts";
 import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
-import { type StreamServer, startStream } from "../stream/stream.ts";
+import { type MqttEndpoint, type StreamServer, startStream } from "../stream/stream.ts";
 import { formatAddress } from "./address.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
@@ -124,10 +124,27 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
   const listenAt = { host: config.host, port: config.http.port };
   const options = { ...defaultStreamOptions, ...config.stream };
   running.stream = await listenAs("http.port", listenAt, () =>
-    startStream(start, { ...listenAt, log, clock, logger, http, onPublish: pipeline.publish, options }),
+    startStream(start, {
+      ...listenAt,
+      log,
+      clock,
+      logger,
+      http,
+      onPublish: pipeline.publish,
+      options,
+      ...(config.mqtt.websocket && { mqtt: mqttEndpoint(config, broker) }),
+    }),
   );
   logger.debug({ mqttPort: broker.port, httpPort: running.stream.port }, "listening");
   return running.stream;
+}
+
+/** A WebSocket is one more stream to the broker. A frame may hold the largest packet and a little of the next. */
+function mqttEndpoint(config: Config, broker: MqttBroker): MqttEndpoint {
+  return {
+    maxMessageBytes: config.mqtt.maxPacketBytes + defaultStreamOptions.maxMessageBytes,
+    accept: (stream, remote) => broker.handle(stream, remote),
+  };
 }
 
 async function closeAll(

@@ -1,20 +1,23 @@
+import type { Duplex } from "node:stream";
 import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
 import { closeCodes } from "../model/errors.ts";
 import type { HttpHandler } from "../model/http.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
-import { type Subprotocol, subprotocols } from "../wire/messages.ts";
+import { subprotocols } from "../wire/messages.ts";
+import { ByteStream } from "./byte-stream.ts";
 import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
 import { Session } from "./session.ts";
-import type {
-  Admission,
-  Socket,
-  SocketHandler,
-  StartTransport,
-  Transport,
-  UpgradeRequest,
+import {
+  type Admission,
+  mqttSubprotocols,
+  type Socket,
+  type SocketHandler,
+  type StartTransport,
+  type Transport,
+  type UpgradeRequest,
 } from "./transport.ts";
 
 /** Heartbeats are spread over this many moments of their period, so that they never come all at once. */
@@ -31,6 +34,14 @@ export interface StreamServer {
 /** Rejects with LogUnavailable when nothing was stored. */
 export type OnPublish = (packet: Packet) => Promise<string | null>;
 
+/** Who serves MQTT inside the WebSockets of `/mqtt`. */
+export interface MqttEndpoint {
+  /** Largest frame taken; a larger one closes the connection. */
+  readonly maxMessageBytes: number;
+  /** Takes a connection as the bytes in its frames, with the address it comes from. */
+  accept(stream: Duplex, remote: string): void;
+}
+
 export interface StreamDependencies {
   readonly log: Log;
   readonly clock: Clock;
@@ -38,6 +49,8 @@ export interface StreamDependencies {
   readonly http: HttpHandler;
   /** Takes what clients publish: resolves after the commit, to the reason if it was rejected. */
   readonly onPublish: OnPublish;
+  /** Absent: there is no `/mqtt`. */
+  readonly mqtt?: MqttEndpoint;
   readonly options: StreamOptions;
   readonly host: string;
   readonly port: number;
@@ -48,7 +61,7 @@ export async function startStream(
   start: StartTransport,
   dependencies: StreamDependencies,
 ): Promise<StreamServer> {
-  const { log, clock, logger, options, host, port } = dependencies;
+  const { log, clock, logger, mqtt, options, host, port } = dependencies;
   const hub = new Hub(log, options);
   const sessions = new Map<Session, number>();
   let accepted = 0;
@@ -58,19 +71,27 @@ export async function startStream(
     port,
     logger,
     http: dependencies.http,
-    maxMessageBytes: options.maxMessageBytes,
+    endpoints: {
+      "/stream": options.maxMessageBytes,
+      ...(mqtt && { "/mqtt": mqtt.maxMessageBytes }),
+    },
     admit: (request) => {
       if (closing) return { ok: false, status: 503, message: "the gateway is shutting down" };
-      if (sessions.size >= options.maxConnections) {
+      if (request.path !== "/mqtt" && sessions.size >= options.maxConnections) {
         return {
           ok: false,
           status: 503,
           message: `the gateway has ${options.maxConnections} connections, its limit`,
         };
       }
-      return admit(request, options.allowedOrigins);
+      return admit(request, options.allowedOrigins, mqtt !== undefined);
     },
     accept: (socket) => {
+      if (mqtt && isMqtt(socket)) {
+        const stream = new ByteStream(socket, 2 * mqtt.maxMessageBytes);
+        mqtt.accept(stream, socket.remote);
+        return contained(stream, socket, logger);
+      }
       const client = `ws:${socket.remote}`;
       const session = new Session(socket, hub, {
         onEnd: (ended) => sessions.delete(ended),
@@ -101,8 +122,12 @@ export async function startStream(
   };
 }
 
+function isMqtt({ subprotocol }: Socket): boolean {
+  return mqttSubprotocols.some((known) => known === subprotocol);
+}
+
 /** An exception in a handler would end the process; a fault of ours costs one connection, which comes back and resumes. */
-function contained(session: Session, socket: Socket, logger: Logger): SocketHandler {
+function contained(session: SocketHandler, socket: Socket, logger: Logger): SocketHandler {
   const contain = (step: () => void) => {
     try {
       step();
@@ -123,31 +148,33 @@ function contained(session: Session, socket: Socket, logger: Logger): SocketHand
 }
 
 /** Decides about a WebSocket from the headers alone. Exported for the handshake's tests. */
-export function admit(request: UpgradeRequest, allowedOrigins: readonly string[]): Admission {
-  if (request.path !== "/stream")
-    return { ok: false, status: 404, message: "WebSockets are served at /stream" };
+export function admit(
+  request: UpgradeRequest,
+  allowedOrigins: readonly string[],
+  hasMqtt = false,
+): Admission {
+  const isMqttPath = hasMqtt && request.path === "/mqtt";
+  if (request.path !== "/stream" && !isMqttPath) {
+    const paths = hasMqtt ? "/stream and /mqtt" : "/stream";
+    return { ok: false, status: 404, message: `WebSockets are served at ${paths}` };
+  }
   if (!isAllowedOrigin(request, allowedOrigins)) {
     const message = `origin ${request.origin} may not connect; add it to stream.allowedOrigins in the config`;
     return { ok: false, status: 403, message };
   }
-  const subprotocol = chooseSubprotocol(request.subprotocols);
+  const { subprotocols: offered } = request;
+  const known = isMqttPath ? mqttSubprotocols : subprotocols;
+  // A client of MQTT must offer (MQTT-6.0.0-3); one of the stream need not.
+  const subprotocol =
+    offered.length === 0 && !isMqttPath ? known[0] : known.find((one) => offered.includes(one));
   if (subprotocol) return { ok: true, subprotocol };
-  return {
-    ok: false,
-    status: 400,
-    message: `offer a subprotocol that is served: ${subprotocols.join(", ")}`,
-  };
+  return { ok: false, status: 400, message: `offer a subprotocol that is served: ${known.join(", ")}` };
 }
 
 // Browsers send an Origin and let any page open a WebSocket to any host, so a foreign page must be refused here.
 function isAllowedOrigin({ origin, host }: UpgradeRequest, allowed: readonly string[]): boolean {
   if (origin === "" || allowed.includes("*") || allowed.includes(origin)) return true;
   return origin.replace(/^https?:\/\//, "") === host;
-}
-
-function chooseSubprotocol(offered: readonly string[]): Subprotocol | undefined {
-  if (offered.length === 0) return subprotocols[0];
-  return subprotocols.find((known) => offered.includes(known));
 }
 
 function startBeating(

@@ -2,9 +2,13 @@ import type { HttpHandler } from "../model/http.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Subprotocol } from "../wire/messages.ts";
 
+/** Subprotocols of `/mqtt` (MQTT 3.1.1, 6; the other is what clients of MQTT 3.1 offer). */
+export const mqttSubprotocols = ["mqtt", "mqttv3.1"] as const;
+export type MqttSubprotocol = (typeof mqttSubprotocols)[number];
+
 /** One accepted WebSocket. After `onClose` every method does nothing. */
 export interface Socket {
-  readonly subprotocol: Subprotocol;
+  readonly subprotocol: Subprotocol | MqttSubprotocol;
   /** Address of the peer, for logs. */
   readonly remote: string;
   /** Bytes accepted by `send` that the kernel has not taken yet. */
@@ -12,6 +16,9 @@ export interface Socket {
   /** Queues a frame: text for a string, binary for bytes. Never refuses; whoever sends looks at `bufferedBytes` first. */
   send(frame: Uint8Array | string): void;
   ping(): void;
+  /** Takes no more from the peer until `resume`, but for what has arrived. Absent where the transport cannot. */
+  pause?(): void;
+  resume?(): void;
   /** Sends a close frame and closes. */
   close(code: number, reason: string): void;
   /** Drops the connection without a word, for a peer that does not answer. */
@@ -39,15 +46,15 @@ export interface UpgradeRequest {
 }
 
 export type Admission =
-  | { readonly ok: true; readonly subprotocol: Subprotocol }
+  | { readonly ok: true; readonly subprotocol: Socket["subprotocol"] }
   | { readonly ok: false; readonly status: number; readonly message: string };
 
 export interface TransportOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** Largest message taken from a client, in bytes; a larger one closes the connection. */
-  readonly maxMessageBytes: number;
+  /** Paths with WebSockets, and the largest message each takes, in bytes; a larger one closes the connection. */
+  readonly endpoints: Readonly<Record<string, number>>;
   readonly logger: Logger;
   readonly http: HttpHandler;
   /** Decides about an upgrade, before any WebSocket exists. Must not throw. */

@@ -2,7 +2,6 @@ import type * as Uws from "uWebSockets.js";
 import { createRequire } from "node:module";
 import { type AddressInfo, createServer } from "node:net";
 import type { HttpReply, HttpRequest } from "../../model/http.ts";
-import type { Subprotocol } from "../../wire/messages.ts";
 import type { Socket, SocketHandler, Transport, TransportOptions } from "../transport.ts";
 import { internalError, splitList } from "./ws.ts";
 
@@ -18,7 +17,7 @@ export function loadUws(): Library {
 }
 
 interface UserData {
-  readonly subprotocol: Subprotocol;
+  readonly subprotocol: Socket["subprotocol"];
   readonly remote: string;
   connection?: Connection;
 }
@@ -32,8 +31,34 @@ type NativeSocket = Uws.WebSocket<UserData>;
 export async function startUws(options: TransportOptions): Promise<Transport> {
   const uws = loadUws();
   const app = uws.App();
-  app.ws<UserData>("/*", {
-    maxPayloadLength: options.maxMessageBytes,
+  // Every other path is refused by `admit`.
+  const endpoints = Object.entries({ "/*": 0, ...options.endpoints });
+  for (const [path, maxMessageBytes] of endpoints) {
+    app.ws<UserData>(path, webSocketBehavior(uws, options, maxMessageBytes));
+  }
+  app.any("/*", (response, request) => answer(options, response, request));
+  const port = await listen(
+    uws,
+    app,
+    options.host,
+    options.port === 0 ? await freePort(options.host) : options.port,
+  );
+  return {
+    name: "uws",
+    port,
+    close: async () => {
+      app.close();
+    },
+  };
+}
+
+function webSocketBehavior(
+  uws: Library,
+  options: TransportOptions,
+  maxMessageBytes: number,
+): Uws.WebSocketBehavior<UserData> {
+  return {
+    maxPayloadLength: maxMessageBytes,
     compression: uws.DISABLED,
     // Sessions look at the buffer before they send, so that nothing is ever dropped down here; liveness is theirs too.
     maxBackpressure: 0,
@@ -54,20 +79,6 @@ export async function startUws(options: TransportOptions): Promise<Transport> {
     pong: (ws) => ws.getUserData().connection?.handler?.onPong(),
     drain: (ws) => ws.getUserData().connection?.handler?.onDrain(),
     close: (ws) => ws.getUserData().connection?.closed(),
-  });
-  app.any("/*", (response, request) => answer(options, response, request));
-  const port = await listen(
-    uws,
-    app,
-    options.host,
-    options.port === 0 ? await freePort(options.host) : options.port,
-  );
-  return {
-    name: "uws",
-    port,
-    close: async () => {
-      app.close();
-    },
   };
 }
 
@@ -107,7 +118,7 @@ function freePort(host: string): Promise<number> {
 
 /** A socket whose methods do nothing once it is closed: touching a closed native socket throws. */
 class Connection implements Socket {
-  readonly subprotocol: Subprotocol;
+  readonly subprotocol: Socket["subprotocol"];
   readonly remote: string;
   handler: SocketHandler | null = null;
   private native: NativeSocket | null;

@@ -3,7 +3,6 @@ import type { AddressInfo, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { HttpReply, HttpRequest } from "../../model/http.ts";
-import type { Subprotocol } from "../../wire/messages.ts";
 import type { Socket, Transport, TransportOptions, UpgradeRequest } from "../transport.ts";
 
 /** HTTP and WebSocket over node:http and the `ws` package: runs wherever Node.js runs. */
@@ -11,18 +10,20 @@ export async function startWs(options: TransportOptions): Promise<Transport> {
   const server = createServer((request, response) => {
     answer(options, request, response).catch((error: unknown) => fail(options, request, response, error));
   });
-  const sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: options.maxMessageBytes,
-    perMessageDeflate: false,
-    handleProtocols: (_offered, request) => chosen.get(request) ?? false,
-  });
-  const chosen = new WeakMap<IncomingMessage, Subprotocol>();
+  const chosen = new WeakMap<IncomingMessage, Socket["subprotocol"]>();
+  const endpoints = new Map(
+    Object.entries(options.endpoints).map(([path, maxPayload]) => {
+      const handleProtocols = (_offered: unknown, request: IncomingMessage) => chosen.get(request) ?? false;
+      const settings = { noServer: true, maxPayload, perMessageDeflate: false, handleProtocols };
+      return [path, new WebSocketServer(settings)];
+    }),
+  );
   server.on("upgrade", (request, stream, head) => {
-    const admission = options.admit(upgradeRequest(request));
+    const upgrade = upgradeRequest(request);
+    const admission = options.admit(upgrade);
     if (!admission.ok) return refuse(stream, admission.status, admission.message);
     chosen.set(request, admission.subprotocol);
-    sockets.handleUpgrade(request, stream, head, (ws) => {
+    endpoints.get(upgrade.path)?.handleUpgrade(request, stream, head, (ws) => {
       attach(options, ws, stream, admission.subprotocol);
     });
   });
@@ -31,7 +32,7 @@ export async function startWs(options: TransportOptions): Promise<Transport> {
   return {
     name: "ws",
     port: (server.address() as AddressInfo).port,
-    close: () => close(server, sockets),
+    close: () => close(server, endpoints.values()),
   };
 }
 
@@ -48,9 +49,9 @@ function listen(server: Server, options: TransportOptions): Promise<void> {
   });
 }
 
-function close(server: Server, sockets: WebSocketServer): Promise<void> {
+function close(server: Server, endpoints: Iterable<WebSocketServer>): Promise<void> {
   return new Promise((resolve) => {
-    for (const ws of sockets.clients) ws.terminate();
+    for (const { clients } of endpoints) for (const ws of clients) ws.terminate();
     server.close(() => resolve());
     server.closeAllConnections();
   });
@@ -101,7 +102,12 @@ function refuse(stream: Duplex, status: number, message: string): void {
   );
 }
 
-function attach(options: TransportOptions, ws: WebSocket, stream: Duplex, subprotocol: Subprotocol): void {
+function attach(
+  options: TransportOptions,
+  ws: WebSocket,
+  stream: Duplex,
+  subprotocol: Socket["subprotocol"],
+): void {
   const remote = (stream as NetSocket).remoteAddress ?? "";
   const isOpen = () => ws.readyState === ws.OPEN;
   const socket: Socket = {
@@ -114,6 +120,8 @@ function attach(options: TransportOptions, ws: WebSocket, stream: Duplex, subpro
     ping: () => {
       if (isOpen()) ws.ping();
     },
+    pause: () => ws.pause(),
+    resume: () => ws.resume(),
     close: (code, reason) => ws.close(code, reason),
     terminate: () => ws.terminate(),
   };
