@@ -3,7 +3,8 @@ export const domains = ["gps", "energy", "road", "transit", "fare"] as const;
 export type Domain = (typeof domains)[number];
 
 /** First levels of readings that the gateway makes itself. `quarantine`: one for each packet that could not be read. */
-export type DerivedDomain = "quarantine";
+export const derivedDomains = ["quarantine"] as const;
+export type DerivedDomain = (typeof derivedDomains)[number];
 
 /** A value as it can appear in a reading. Arrays and objects occur only where the contract names them (a fare's `segments`). */
 export type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value };
