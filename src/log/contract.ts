@@ -44,6 +44,43 @@ export interface LatestPage {
   readonly next: number | null;
 }
 
+/**
+ * Where a page of `observed` ended: at a record, or (with a `seq` that no record has) at the end of a topic. A plain object
+ * of whole numbers, which a caller may turn into text and back; it stays valid when the log is opened again.
+ */
+export interface ObservedPlace {
+  readonly topicId: number;
+  /** Epoch milliseconds of the observation. */
+  readonly time: number;
+  readonly seq: number;
+  /** Records of this topic in this page and those before it; counts towards `perTopic`. */
+  readonly taken: number;
+}
+
+/** Which records to return topic by topic. */
+export interface ObservedQuery {
+  /** A valid MQTT topic filter. */
+  readonly filter: string;
+  /** Earliest observation time, inclusive, epoch milliseconds; absent: as far back as the ring goes. */
+  readonly from?: number;
+  /** Latest observation time, inclusive; absent: no limit. */
+  readonly to?: number;
+  /** Newest observation first within each topic; else oldest first. */
+  readonly newestFirst?: boolean;
+  /** Most records of each topic, in the order asked for (with `newestFirst` the newest ones); absent: all. */
+  readonly perTopic?: number;
+  /** About how many bytes of bodies a page has; at least one record, if there is one. */
+  readonly maxBytes: number;
+  /** `next` of the page before; everything else must be as it was then. */
+  readonly after?: ObservedPlace | null;
+}
+
+export interface ObservedPage {
+  readonly records: readonly LogRecord[];
+  /** Where to go on; null when there is no more. */
+  readonly next: ObservedPlace | null;
+}
+
 /** A stretch of the log, or the word that the log no longer has what comes after the asked position. */
 export type Page =
   | {
@@ -148,6 +185,26 @@ export interface Log {
    * many do not match. Go on with `next` as `after`; null when there is no more.
    */
   latestPage(filter: string, after: number, limit: number): LatestPage;
+  /**
+   * A position such that every record up to it was observed at or before `time` (epoch milliseconds): all that was observed
+   * later comes after it, though not only that. Just before the oldest record if that is newer than `time`, `head` if none is.
+   * @throws LogUnavailable (as rejection) when the store cannot be read
+   */
+  positionBefore(time: number): Promise<number>;
+  /**
+   * What the topics that match the MQTT filter showed at `time`: values merged field by field from what was observed at or
+   * before it, whenever it arrived. Pages as `latestPage` does. A value that is not of the topic's newest reading by then is
+   * looked for `lookBackMs` before that reading (options.ts), unless it still is the latest; topics that the ring has nothing
+   * of by then are left out. `seq` is the newest reading that contributed, 0 where the ring no longer has any.
+   * @throws LogUnavailable (as rejection) when the store cannot be read
+   */
+  latestAt(filter: string, time: number, after: number, limit: number): Promise<LatestPage>;
+  /**
+   * A page of the ring's records topic by topic (in the order of topic ids), within a topic by observation time, then seq.
+   * Records that are committed or evicted between two pages are in or out as their place has it.
+   * @throws LogUnavailable (as rejection) when the store cannot be read
+   */
+  observed(query: ObservedQuery): Promise<ObservedPage>;
   /** The topic with this id, if the log still knows it. */
   topic(id: number): Topic | undefined;
   /** The field names and decimals of a body's shape (wire/PROTOCOL.md, "Shapes"). */

@@ -1,6 +1,6 @@
 import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Shape } from "../wire/body.ts";
-import type { QuarantineQuery, StoredPacket, Topic } from "./contract.ts";
+import type { ObservedPlace, QuarantineQuery, StoredPacket, Topic } from "./contract.ts";
 
 /** A topic's latest as the engine keeps it. */
 export interface LatestRow {
@@ -70,6 +70,27 @@ export type EnginePage =
       readonly oldest: number;
     };
 
+/** Which records of some topics to read (contract.ts, `ObservedQuery`). */
+export interface ObservedAsk {
+  /** Ascending, without repeats. */
+  readonly topicIds: readonly number[];
+  /** Observation times, both inclusive. */
+  readonly from: number;
+  readonly to: number;
+  readonly newestFirst: boolean;
+  readonly perTopic: number;
+  readonly maxBytes: number;
+  /** Its topic is the first of `topicIds`, or not among them. */
+  readonly after: ObservedPlace | null;
+}
+
+export interface ObservedBodies {
+  /** In the order asked for; may be fewer than fit, even none. */
+  readonly bodies: readonly Uint8Array[];
+  /** Null when all topics are done. */
+  readonly next: ObservedPlace | null;
+}
+
 /** Bytes at which a page of quarantined packets ends, unless the query says otherwise. */
 export const maxQuarantinePageBytes = 8 * 1024 * 1024;
 
@@ -95,6 +116,10 @@ export interface LogEngine {
    * `after` is gone. Sees every commit that has resolved.
    */
   read(after: number, maxBytes: number): Promise<EnginePage>;
+  /** A part of what was asked for. Sees every commit that has resolved. */
+  observed(ask: ObservedAsk): Promise<ObservedBodies>;
+  /** Seq of the first record in the ring that was observed after `time`, `head + 1` if there is none. */
+  firstAfter(time: number): Promise<number>;
   /**
    * Ids grow and are never used twice in an epoch. A page ends when it reaches its size in bytes, with at least one packet
    * if there is one.

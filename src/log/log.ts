@@ -11,12 +11,15 @@ import {
   type LogHealth,
   type LogRecord,
   LogUnavailable,
+  type ObservedPage,
+  type ObservedQuery,
   type Page,
   type QuarantineQuery,
   type StoredPacket,
 } from "./contract.ts";
 import { RecordEncoder } from "./encoder.ts";
 import type { EngineState, LogEngine } from "./engine.ts";
+import { History } from "./history.ts";
 import { applyRecord, type LogMemory, recoverLatest } from "./memory.ts";
 import { defaultLogOptions, type LogOptions } from "./options.ts";
 import { ShapeTable } from "./shapes.ts";
@@ -65,6 +68,7 @@ class SequencedLog implements Log {
   readonly #encoder: RecordEncoder;
   readonly #tail: MemoryTail;
   readonly #reader: StoreReader;
+  readonly #history: History;
   readonly #listeners = new Set<(records: readonly LogRecord[]) => void>();
   readonly #timer: NodeJS.Timeout;
   readonly #remembered: readonly Packet[];
@@ -104,6 +108,7 @@ class SequencedLog implements Log {
     this.#nextSeq = state.head + 1;
     this.#encoder = new RecordEncoder(memory.topics, memory.shapes, options.maxReadingBytes);
     this.#reader = new StoreReader(engine, memory, options.maxStoreReads);
+    this.#history = new History(memory.topics, this.#reader, options.lookBackMs, this);
     this.#tail = new MemoryTail(options.tailRecords, options.tailBytes);
     this.#lastCommitAt = clock.now();
     this.#timer = setInterval(() => this.#tick(), options.latestCheckpointMs);
@@ -159,6 +164,18 @@ class SequencedLog implements Log {
 
   latestPage(filter: string, after: number, limit: number): LatestPage {
     return findLatestPage(this.#memory.topics, filter, after, limit);
+  }
+
+  positionBefore(time: number): Promise<number> {
+    return this.#history.positionBefore(time);
+  }
+
+  latestAt(filter: string, time: number, after: number, limit: number): Promise<LatestPage> {
+    return this.#history.latestAt(filter, time, after, limit);
+  }
+
+  observed(query: ObservedQuery): Promise<ObservedPage> {
+    return this.#history.observed(query);
   }
 
   topic(id: number) {

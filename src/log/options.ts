@@ -24,6 +24,8 @@ export interface LogOptions {
   readonly latestCheckpointBytes: number;
   /** An idle log commits nothing this often, so that readings still grow too old, and a mended store is noticed. */
   readonly housekeepingMs: number;
+  /** How far before a topic's newest reading `latestAt` looks for values which that one does not have. Milliseconds. */
+  readonly lookBackMs: number;
   /** Reads of the store under way or waiting; beyond it reads are refused with LogUnavailable. */
   readonly maxStoreReads: number;
 }
@@ -43,6 +45,7 @@ export const defaultLogOptions: LogOptions = {
   latestCheckpointMs: 5_000,
   latestCheckpointBytes: 16 * mebibyte,
   housekeepingMs: 60_000,
+  lookBackMs: 24 * 3_600_000,
   maxStoreReads: 10_000,
 };
 

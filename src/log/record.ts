@@ -67,10 +67,11 @@ export class StoredRecord implements LogRecord {
 
 /**
  * A record from a stored body.
+ * @param seq what it must be; null takes what the body says
  * @throws Error if the body does not fit the dictionary: the store is damaged
  */
 export function recordFromBody(
-  seq: number,
+  seq: number | null,
   body: Uint8Array,
   topicOfId: (id: number) => Topic | undefined,
   shapeOfId: (id: number) => Shape | undefined,
@@ -78,12 +79,12 @@ export function recordFromBody(
   const head = readBodyHead(body);
   const topic = topicOfId(head.topicId);
   const shape = head.shapeId === 0 ? freeShape : shapeOfId(head.shapeId);
-  if (head.seq !== seq || !topic || !shape) {
+  if ((seq !== null && head.seq !== seq) || !topic || !shape) {
     throw new Error(
-      `the stored record ${seq} is damaged: it says seq ${head.seq}, topic ${head.topicId}, shape ${head.shapeId}`,
+      `the stored record ${seq ?? head.seq} is damaged: it says seq ${head.seq}, topic ${head.topicId}, shape ${head.shapeId}`,
     );
   }
-  return new StoredRecord(seq, topic, shape, head.time, null, body, null);
+  return new StoredRecord(head.seq, topic, shape, head.time, null, body, null);
 }
 
 /**

@@ -1,10 +1,10 @@
-import { LogUnavailable, type Page } from "./contract.ts";
-import type { LogEngine } from "./engine.ts";
+import { type LogRecord, LogUnavailable, type ObservedPage, type Page } from "./contract.ts";
+import type { LogEngine, ObservedAsk } from "./engine.ts";
 import type { LogMemory } from "./memory.ts";
-import { recordFromBody } from "./record.ts";
+import { readBodyHead, recordFromBody } from "./record.ts";
 
 /** Where the log's ends are; they move while a read is under way. */
-interface Ends {
+export interface Ends {
   readonly head: number;
   readonly oldest: number;
 }
@@ -23,17 +23,36 @@ export class StoreReader {
   }
 
   /** @throws LogUnavailable when the store cannot be read, or too many reads wait */
-  async read(after: number, maxBytes: number, ends: Ends): Promise<Page> {
-    if (this.#reads >= this.#maxReads) {
-      throw new LogUnavailable(`${this.#reads} reads of the store are waiting (maxStoreReads)`);
-    }
-    this.#reads++;
-    try {
+  read(after: number, maxBytes: number, ends: Ends): Promise<Page> {
+    return this.#inTurn(async () => {
       const page = await this.#engine.read(after, maxBytes);
       // The ring may have moved on meanwhile, and the dictionary with it.
       const oldest = page.kind === "evicted" ? Math.max(page.oldest, ends.oldest) : ends.oldest;
       if (page.kind === "evicted" || after + 1 < oldest) return { kind: "evicted", oldest };
       return this.#page(after, page.bodies, ends.head);
+    });
+  }
+
+  /** @throws LogUnavailable likewise */
+  observed(ask: ObservedAsk, ends: Ends): Promise<ObservedPage> {
+    return this.#inTurn(async () => {
+      const { bodies, next } = await this.#engine.observed(ask);
+      return { records: bodies.flatMap((body) => this.#shown(body, ends)), next };
+    });
+  }
+
+  /** @throws LogUnavailable likewise */
+  firstAfter(time: number): Promise<number> {
+    return this.#inTurn(() => this.#engine.firstAfter(time));
+  }
+
+  async #inTurn<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    if (this.#reads >= this.#maxReads) {
+      throw new LogUnavailable(`${this.#reads} reads of the store are waiting (maxStoreReads)`);
+    }
+    this.#reads++;
+    try {
+      return await read();
     } catch (error) {
       throw new LogUnavailable(`the store cannot be read: ${messageOf(error)}`, { cause: error });
     } finally {
@@ -41,18 +60,26 @@ export class StoreReader {
     }
   }
 
+  /** Nothing if it has been evicted meanwhile (its topic may be forgotten), or the listeners have not had it yet. */
+  #shown(body: Uint8Array, ends: Ends): LogRecord[] {
+    const { seq } = readBodyHead(body);
+    return seq < ends.oldest || seq > ends.head ? [] : [this.#record(null, body)];
+  }
+
+  #record(seq: number | null, body: Uint8Array): LogRecord {
+    const { topics, shapes } = this.#memory;
+    return recordFromBody(
+      seq,
+      body,
+      (id) => topics.byId(id)?.topic,
+      (id) => shapes.byId(id),
+    );
+  }
+
   #page(after: number, bodies: readonly Uint8Array[], head: number): Page {
     if (bodies.length === 0) throw new Error(`it has no record ${after + 1}, though the newest is ${head}`);
-    const { topics, shapes } = this.#memory;
     // Nothing is shown before the listeners have had it.
-    const records = bodies.slice(0, head - after).map((body, index) =>
-      recordFromBody(
-        after + 1 + index,
-        body,
-        (id) => topics.byId(id)?.topic,
-        (id) => shapes.byId(id),
-      ),
-    );
+    const records = bodies.slice(0, head - after).map((body, index) => this.#record(after + 1 + index, body));
     return { kind: "records", records, through: after + records.length };
   }
 }

@@ -6,8 +6,11 @@ import {
   type EngineRecord,
   type LogEngine,
   maxQuarantinePageBytes,
+  type ObservedAsk,
+  type ObservedBodies,
 } from "../../src/log/engine.ts";
 import type { RingOptions } from "../../src/log/options.ts";
+import { readBodyHead } from "../../src/log/record.ts";
 import type { Packet, QuarantinedPacket } from "../../src/model/packet.ts";
 
 /** How the suite gets engines of one kind. */
@@ -45,19 +48,32 @@ function batchOf(part: Partial<EngineBatch>): EngineBatch {
   };
 }
 
-/** Records with recognisable bodies of `bytes` bytes. */
-function recordsOf(firstSeq: number, count: number, bytes = 10): EngineRecord[] {
-  const topic = { id: 1, name: "gps/van-7" };
-  return Array.from({ length: count }, (_, i) => ({
-    seq: firstSeq + i,
-    time: 5_000 - i,
-    topic,
-    body: bodyOf(firstSeq + i, bytes),
-  }));
+const firstTopic = { id: 1, name: "gps/van-7" };
+
+/** Records of one topic with recognisable bodies of `bytes` bytes. */
+function recordsOf(firstSeq: number, count: number, bytes = 40): EngineRecord[] {
+  return Array.from({ length: count }, (_, i) =>
+    recordOf(firstSeq + i, 5_000 - firstSeq - i, firstTopic, bytes),
+  );
 }
 
-function bodyOf(seq: number, bytes = 10): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (seq * 31 + i) % 256);
+function recordOf(seq: number, time: number, topic = firstTopic, bytes = 40): EngineRecord {
+  return { seq, time, topic, body: bodyOf(seq, time, topic.id, bytes) };
+}
+
+/** A body of exactly `bytes` bytes: four integers, and binary data that tells it from others. */
+function bodyOf(seq: number, time = 5_000, topicId = 1, bytes = 40): Uint8Array {
+  const body = Uint8Array.from({ length: bytes }, (_, i) => (seq * 31 + i) % 256);
+  const view = new DataView(body.buffer);
+  body.set([0x95, 0xce], 0);
+  view.setUint32(2, seq);
+  view.setUint8(6, 0xce);
+  view.setUint32(7, topicId);
+  body.set([0, 0xd3], 11);
+  view.setBigInt64(13, BigInt(time));
+  view.setUint8(21, 0xc5);
+  view.setUint16(22, bytes - 24);
+  return body;
 }
 
 function bodiesOf(page: EnginePage): number[][] {
@@ -65,7 +81,7 @@ function bodiesOf(page: EnginePage): number[][] {
   return page.bodies.map((body) => [...body]);
 }
 
-function expected(firstSeq: number, count: number, bytes = 10): number[][] {
+function expected(firstSeq: number, count: number, bytes = 40): number[][] {
   return recordsOf(firstSeq, count, bytes).map(({ body }) => [...body]);
 }
 
@@ -85,6 +101,20 @@ async function remembered(engine: LogEngine): Promise<string[]> {
   return (state?.remembered ?? []).map(
     ({ topic, payload }) => `${topic}=${new TextDecoder().decode(payload)}`,
   );
+}
+
+/** The seqs that match, over all pages. */
+async function seqsObserved(engine: LogEngine, part: Partial<ObservedAsk>): Promise<number[]> {
+  const seqs: number[] = [];
+  const everything = { from: -1e15, to: 1e15, newestFirst: false, perTopic: 1e9, maxBytes: 1e6, after: null };
+  const wanted = { topicIds: [1, 2, 3], ...everything, ...part };
+  for (let ask: ObservedAsk | null = wanted; ask !== null; ) {
+    const { bodies, next }: ObservedBodies = await engine.observed(ask);
+    seqs.push(...bodies.map((body) => readBodyHead(body).seq));
+    const topicIds = wanted.topicIds.filter((id) => id >= (next?.topicId ?? 0));
+    ask = next && { ...wanted, topicIds, after: next };
+  }
+  return seqs;
 }
 
 type Case = (start: (ring?: Partial<RingOptions>) => Promise<LogEngine>) => Promise<void>;
@@ -150,6 +180,49 @@ const cases: Readonly<Record<string, Case>> = {
     const later = await engine.commit(batchOf({ committedAt: 99, records: recordsOf(6, 1), checkpoint: 4 }));
     expect(later.oldest).toBeLessThanOrEqual(5);
     expect((await engine.commit(batchOf({ committedAt: 999, checkpoint: 6 }))).oldest).toBe(7);
+  },
+  "records are found topic by topic, by observation time, then seq": async (start) => {
+    const engine = await start();
+    const [a, b] = [firstTopic, { id: 2, name: "gps/van-8" }];
+    const first = [recordOf(1, 500, a), recordOf(2, 600, b), recordOf(3, 700, a), recordOf(4, 700, a)];
+    // What is late comes between what was there before.
+    const late = [recordOf(5, 400, b), recordOf(6, 550, a), recordOf(7, -5, a), recordOf(8, 700, b)];
+    await engine.commit(batchOf({ topics: [a, b], records: first }));
+    await engine.commit(batchOf({ records: late }));
+    expect(await seqsObserved(engine, {})).toEqual([7, 1, 6, 3, 4, 5, 2, 8]);
+    expect(await seqsObserved(engine, { newestFirst: true })).toEqual([4, 3, 6, 1, 7, 8, 2, 5]);
+    expect(await seqsObserved(engine, { from: 500, to: 600 })).toEqual([1, 6, 2]);
+    expect(await seqsObserved(engine, { newestFirst: true, perTopic: 2 })).toEqual([4, 3, 8, 2]);
+    expect(await seqsObserved(engine, { to: 650, newestFirst: true, perTopic: 1 })).toEqual([6, 2]);
+    expect(await seqsObserved(engine, { topicIds: [2, 9] })).toEqual([5, 2, 8]);
+    const after = { topicId: 1, time: 700, seq: 3, taken: 1 };
+    expect(await seqsObserved(engine, { after, perTopic: 2 })).toEqual([4, 5, 2]);
+  },
+  "records found go on over pages of any size, while more are committed": async (start) => {
+    const engine = await start();
+    const records = Array.from({ length: 60 }, (_, i) =>
+      recordOf(i + 1, (i * 37) % 50, { id: 1 + (i % 3), name: `gps/${i % 3}` }),
+    );
+    await engine.commit(batchOf({ records }));
+    const whole = await seqsObserved(engine, {});
+    expect(whole).toHaveLength(60);
+    expect(await seqsObserved(engine, { maxBytes: 1 })).toEqual(whole);
+    await engine.commit(batchOf({ records: [recordOf(61, 49, { id: 3, name: "gps/2" })] }));
+    expect(await seqsObserved(engine, { maxBytes: 300 })).toEqual([...whole, 61]);
+  },
+  "the first record observed after a time is found, as far as the ring goes": async (start) => {
+    const engine = await start({ maxAgeMs: 1_000 });
+    expect(await engine.firstAfter(0)).toBe(1);
+    const times = [500, 400, 700, 600];
+    const records = times.map((time, i) => recordOf(i + 1, time));
+    await engine.commit(batchOf({ committedAt: 700, records, checkpoint: 4 }));
+    await engine.commit(batchOf({ committedAt: 900, records: [recordOf(5, 650), recordOf(6, 900)] }));
+    const found = await Promise.all(
+      [399, 400, 500, 699, 700, 899, 900].map((time) => engine.firstAfter(time)),
+    );
+    expect(found).toEqual([1, 1, 3, 3, 6, 6, 7]);
+    await engine.commit(batchOf({ committedAt: 1_800, checkpoint: 6 }));
+    expect(await engine.firstAfter(0)).toBe(5);
   },
   "quarantine is newest first, with ids that grow": async (start) => {
     const engine = await start();

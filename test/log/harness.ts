@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Log, LogRecord, Page, QuarantineQuery } from "../../src/log/contract.ts";
-import type { EngineBatch, EngineState, LogEngine } from "../../src/log/engine.ts";
+import type { EngineBatch, EngineState, LogEngine, ObservedAsk } from "../../src/log/engine.ts";
 import { openLog } from "../../src/log/log.ts";
 import type { LogOptions } from "../../src/log/options.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
@@ -94,6 +94,14 @@ export class TestedEngine implements LogEngine {
 
   read(after: number, maxBytes: number) {
     return this.#engine.read(after, maxBytes);
+  }
+
+  observed(ask: ObservedAsk) {
+    return this.#engine.observed(ask);
+  }
+
+  firstAfter(time: number) {
+    return this.#engine.firstAfter(time);
   }
 
   quarantined(limit: number, query: QuarantineQuery) {

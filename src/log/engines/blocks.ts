@@ -22,28 +22,36 @@ export function packBlocks(records: readonly EngineRecord[]): Block[] {
   for (let i = 0; i < records.length; i++) {
     bytes += lengthBytes + (records[i] as EngineRecord).body.length;
     if (bytes < maxBlockBytes && i < records.length - 1) continue;
-    blocks.push(packBlock(records.slice(from, i + 1), bytes));
+    blocks.push(packBlock(records.slice(from, i + 1)));
     from = i + 1;
     bytes = 0;
   }
   return blocks;
 }
 
-function packBlock(records: readonly EngineRecord[], size: number): Block {
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
+function packBlock(records: readonly EngineRecord[]): Block {
   let minTime = Number.POSITIVE_INFINITY;
   let maxTime = Number.NEGATIVE_INFINITY;
-  let at = 0;
-  for (const { body, time } of records) {
-    view.setUint32(at, body.length);
-    bytes.set(body, at + lengthBytes);
-    at += lengthBytes + body.length;
+  for (const { time } of records) {
     if (time < minTime) minTime = time;
     if (time > maxTime) maxTime = time;
   }
   const firstSeq = (records[0] as EngineRecord).seq;
+  const bytes = packBodies(records.map(({ body }) => body));
   return { firstSeq, lastSeq: firstSeq + records.length - 1, minTime, maxTime, bytes };
+}
+
+/** Lays bodies in one piece of memory of its own, which can be handed to another thread. */
+export function packBodies(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(bodies.reduce((sum, body) => sum + lengthBytes + body.length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const body of bodies) {
+    view.setUint32(at, body.length);
+    bytes.set(body, at + lengthBytes);
+    at += lengthBytes + body.length;
+  }
+  return bytes;
 }
 
 /**

@@ -1,11 +1,27 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { Shape } from "../../wire/body.ts";
 import type { QuarantineQuery, StoredPacket, Topic } from "../contract.ts";
-import type { EngineBatch, EnginePage, EngineState, LatestRow, LogEngine } from "../engine.ts";
+import type {
+  EngineBatch,
+  EnginePage,
+  EngineState,
+  LatestRow,
+  LogEngine,
+  ObservedAsk,
+  ObservedBodies,
+} from "../engine.ts";
+import { isAsked, sortObserved, takeObserved } from "../observed.ts";
 import type { RingOptions } from "../options.ts";
 import { takePage } from "../quarantine.ts";
 
+/** Records looked at between two turns of the event loop. */
+const maxScanned = 10_000;
+
 interface KeptBody {
+  readonly seq: number;
+  readonly topicId: number;
+  readonly time: number;
   readonly body: Uint8Array;
   readonly committedAt: number;
 }
@@ -65,8 +81,8 @@ export class MemoryEngine implements LogEngine {
       this.#topics.delete(id);
       this.#latest.delete(id);
     }
-    for (const { seq, body } of batch.records) {
-      this.#ring.push({ body, committedAt: batch.committedAt });
+    for (const { seq, time, topic, body } of batch.records) {
+      this.#ring.push({ seq, topicId: topic.id, time, body, committedAt: batch.committedAt });
       this.#ringBytes += body.length;
       this.#head = seq;
     }
@@ -92,6 +108,22 @@ export class MemoryEngine implements LogEngine {
     return { kind: "bodies", bodies };
   }
 
+  async observed(ask: ObservedAsk): Promise<ObservedBodies> {
+    const byTopic = new Map<number, KeptBody[]>(ask.topicIds.map((id) => [id, []]));
+    for await (const record of this.#records()) {
+      const found = byTopic.get(record.topicId);
+      const after = ask.after?.topicId === record.topicId ? ask.after : null;
+      if (found && isAsked(ask, after, record)) found.push(record);
+    }
+    const { found, next } = takeObserved(ask, (id) => sortObserved(ask, byTopic.get(id) ?? []));
+    return { bodies: found.map(({ body }) => body), next };
+  }
+
+  async firstAfter(time: number): Promise<number> {
+    for await (const record of this.#records()) if (record.time > time) return record.seq;
+    return this.#head + 1;
+  }
+
   async quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]> {
     this.#checkOpen();
     const heads = this.#quarantine.map((packet) => ({
@@ -107,6 +139,16 @@ export class MemoryEngine implements LogEngine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+  }
+
+  /** The ring's records as far as they are there now, in order; in slices, since this runs on the main thread. */
+  async *#records(): AsyncGenerator<KeptBody> {
+    this.#checkOpen();
+    const slice = this.#ring.slice(this.#start);
+    for (let i = 0; i < slice.length; i++) {
+      if (i % maxScanned === maxScanned - 1) await nextTurn();
+      yield slice[i] as KeptBody;
+    }
   }
 
   get #oldest(): number {

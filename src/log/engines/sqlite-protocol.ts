@@ -1,5 +1,5 @@
-import type { QuarantineQuery, StoredPacket } from "../contract.ts";
-import type { EngineBatch, EngineState } from "../engine.ts";
+import type { ObservedPlace, QuarantineQuery, StoredPacket } from "../contract.ts";
+import type { EngineBatch, EngineState, ObservedAsk } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
 import type { Block } from "./blocks.ts";
 
@@ -20,11 +20,19 @@ export type PackedPage =
   | { readonly kind: "packed"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "evicted"; readonly oldest: number };
 
+/** Packed bodies of an `observed` page. */
+export interface PackedObserved {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly next: ObservedPlace | null;
+}
+
 /** What can be asked of the store: name → arguments and answer. */
 export interface StoreCalls {
   open: { ask: null; answer: EngineState };
   commit: { ask: PackedBatch; answer: { readonly oldest: number } };
   read: { ask: { readonly after: number; readonly maxBytes: number }; answer: PackedPage };
+  observed: { ask: ObservedAsk; answer: PackedObserved };
+  firstAfter: { ask: number; answer: number };
   quarantined: { ask: { readonly limit: number; readonly query: QuarantineQuery }; answer: StoredPacket[] };
   close: { ask: null; answer: null };
 }

@@ -97,6 +97,9 @@ export function prepareStatements(db: Database.Database) {
     blockAfter: prepare<[number], { first_seq: number }>(
       "SELECT first_seq FROM block WHERE first_seq > ? ORDER BY first_seq LIMIT 1",
     ),
+    blocksObserved: prepare<[number, number], BlockRow>(
+      `SELECT first_seq, last_seq, bytes FROM block WHERE max_time >= ? AND min_time <= ? ORDER BY first_seq`,
+    ),
     dropBlocks: prepare<[number]>("DELETE FROM block WHERE first_seq <= ?"),
     dropBlocksAfter: prepare<[number]>("DELETE FROM block WHERE first_seq > ?"),
     // Without the payloads, which may be large, until it is known which are wanted.

@@ -1,11 +1,13 @@
 import type Database from "better-sqlite3";
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { QuarantineQuery, StoredPacket, Topic } from "../contract.ts";
-import type { EngineState } from "../engine.ts";
+import type { EngineState, ObservedAsk } from "../engine.ts";
+import { isAsked, type Observation, sortObserved, takeObserved } from "../observed.ts";
 import type { SqliteOptions } from "../options.ts";
 import { takePage } from "../quarantine.ts";
-import { endOfBody } from "./blocks.ts";
-import type { PackedBatch, PackedPage } from "./sqlite-protocol.ts";
+import { readBodyHead } from "../record.ts";
+import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
+import type { PackedBatch, PackedObserved, PackedPage } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
 import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
 
@@ -95,6 +97,31 @@ export class SqliteStore {
       return { kind: "evicted", oldest: this.#sql.blockAfter.get(wanted)?.first_seq ?? this.#meta.head + 1 };
     }
     return { kind: "packed", bytes: joined(parts) };
+  }
+
+  /** @throws Error if the store cannot be read or is damaged */
+  observed(ask: ObservedAsk): PackedObserved {
+    const byTopic = new Map<number, Observation[]>(ask.topicIds.map((id) => [id, []]));
+    for (const { bytes } of this.#sql.blocksObserved.iterate(ask.from, ask.to)) {
+      for (const body of unpackBodies(bytes)) {
+        const { topicId, time, seq } = readBodyHead(body);
+        const after = ask.after?.topicId === topicId ? ask.after : null;
+        if (isAsked(ask, after, { time, seq })) byTopic.get(topicId)?.push({ time, seq, body });
+      }
+    }
+    const { found, next } = takeObserved(ask, (id) => sortObserved(ask, byTopic.get(id) ?? []));
+    return { bytes: packBodies(found.map(({ body }) => body)), next };
+  }
+
+  /** Seq of the first record observed after `time`, `head + 1` if there is none. */
+  firstAfter(time: number): number {
+    for (const { bytes } of this.#sql.blocksObserved.iterate(time + 1, Number.MAX_SAFE_INTEGER)) {
+      const found = unpackBodies(bytes)
+        .map(readBodyHead)
+        .find((head) => head.time > time);
+      if (found) return found.seq;
+    }
+    return this.#meta.head + 1;
   }
 
   quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {

@@ -18,6 +18,10 @@ function answer(call: StoreCall): StoreCalls[keyof StoreCalls]["answer"] {
       return store.commit(call.ask);
     case "read":
       return store.read(call.ask.after, call.ask.maxBytes);
+    case "observed":
+      return store.observed(call.ask);
+    case "firstAfter":
+      return store.firstAfter(call.ask);
     case "quarantined":
       return store.quarantined(call.ask.limit, call.ask.query);
     case "close":
@@ -35,7 +39,7 @@ function reply({ id, call }: WorkerRequest): void {
     message = { id, problem: describeProblem(error, options.path) };
   }
   const page = message.problem === null ? message.answer : null;
-  const isPage = call.name === "read" && page !== null && typeof page === "object" && "bytes" in page;
+  const isPage = page !== null && typeof page === "object" && "bytes" in page;
   parentPort?.postMessage(message, isPage ? [(page.bytes as Uint8Array<ArrayBuffer>).buffer] : []);
   if (call.name === "close") parentPort?.close();
 }

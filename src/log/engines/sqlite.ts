@@ -1,7 +1,14 @@
 import { once } from "node:events";
 import { type Transferable, Worker } from "node:worker_threads";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
-import type { EngineBatch, EnginePage, EngineState, LogEngine } from "../engine.ts";
+import type {
+  EngineBatch,
+  EnginePage,
+  EngineState,
+  LogEngine,
+  ObservedAsk,
+  ObservedBodies,
+} from "../engine.ts";
 import { randomEpoch } from "../epoch.ts";
 import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
 import { packBlocks, unpackBodies } from "./blocks.ts";
@@ -68,18 +75,17 @@ export class SqliteEngine implements LogEngine {
   }
 
   async read(after: number, maxBytes: number): Promise<EnginePage> {
-    if (this.#readsAtWorker >= maxReadsAtWorker) {
-      await new Promise<void>((resolve) => this.#readQueue.push(resolve));
-    } else this.#readsAtWorker++;
-    try {
-      const page = await this.#call("read", { after, maxBytes });
-      return page.kind === "packed" ? { kind: "bodies", bodies: unpackBodies(page.bytes) } : page;
-    } finally {
-      // The place goes to the next in line, or becomes free.
-      const next = this.#readQueue.shift();
-      if (next) next();
-      else this.#readsAtWorker--;
-    }
+    const page = await this.#inTurn(() => this.#call("read", { after, maxBytes }));
+    return page.kind === "packed" ? { kind: "bodies", bodies: unpackBodies(page.bytes) } : page;
+  }
+
+  async observed(ask: ObservedAsk): Promise<ObservedBodies> {
+    const { bytes, next } = await this.#inTurn(() => this.#call("observed", ask));
+    return { bodies: unpackBodies(bytes), next };
+  }
+
+  async firstAfter(time: number): Promise<number> {
+    return this.#inTurn(() => this.#call("firstAfter", time));
   }
 
   async quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]> {
@@ -93,6 +99,20 @@ export class SqliteEngine implements LogEngine {
       await this.#call("close", null);
     } finally {
       await this.#terminate();
+    }
+  }
+
+  async #inTurn<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    if (this.#readsAtWorker >= maxReadsAtWorker) {
+      await new Promise<void>((resolve) => this.#readQueue.push(resolve));
+    } else this.#readsAtWorker++;
+    try {
+      return await read();
+    } finally {
+      // The place goes to the next in line, or becomes free.
+      const next = this.#readQueue.shift();
+      if (next) next();
+      else this.#readsAtWorker--;
     }
   }
 
