@@ -125,7 +125,8 @@ describe.each([sqliteKind, memoryKind])("what was observed when: $name", (kind) 
       ...(text === undefined ? {} : { attrs: { text } }),
     });
     await append(log, remark(1, t0, "first"), remark(2, t0 + 10), remark(3, t0 + 20, "third"));
-    const attrsAt = async (time: number) => (await log.latestAt("#", time, 0, 9)).entries.map(({ attrs }) => attrs);
+    const attrsAt = async (time: number) =>
+      (await log.latestAt("#", time, 0, 9)).entries.map(({ attrs }) => attrs);
     expect(await attrsAt(t0 + 5)).toEqual([{ text: "first" }]);
     expect(await attrsAt(t0 + 10)).toEqual([null]);
     expect(await attrsAt(t0 + 20)).toEqual([{ text: "third" }]);
