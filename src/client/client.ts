@@ -14,6 +14,7 @@ export type { Gap, Reading, ReadingListener, ViewChange } from "./reading.ts";
 export type { ConnectOptions, State, StateListener } from "./session.ts";
 export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
 export type { StreamStats, SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
+export type { Token } from "./token.ts";
 export type * from "./values.ts";
 
 /** A client of one gateway: one socket for all subscriptions, made anew whenever it is lost. */

@@ -24,6 +24,7 @@ const clientErrors = {
     again: true,
     help: "client and gateway are of versions that do not fit, or a proxy alters frames",
   },
+  "no-token": { again: true, help: "mend the function that was given as `token`; the SDK asks it again" },
   "callback-threw": { again: false, help: "mend the callback named in the message; the stream goes on" },
   "not-iterable": {
     again: false,

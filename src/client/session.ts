@@ -1,9 +1,8 @@
 import { Backoff, type BackoffLimits, defaultBackoffLimits } from "../model/backoff.ts";
 import { type Clock, systemClock } from "../model/clock.ts";
-import { mayReconnect } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { ServerMessage, Subprotocol } from "../wire/messages.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { type Connection, type ConnectionEvents, SocketConnection } from "./connection.ts";
 import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
 import { Publisher, type PublishOptions } from "./publisher.ts";
 import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";
@@ -16,13 +15,17 @@ import {
   type ViewChanges,
   type Wire,
 } from "./subscription.ts";
+import type { Token } from "./token.ts";
 import { onWake } from "./wake.ts";
 
 export interface ConnectOptions {
   /** `msgpack` (binary, the default) or `json` (for reading along). */
   readonly protocol?: "msgpack" | "json";
-  /** Sent to the gateway in `hello`. */
-  readonly token?: string;
+  /**
+   * Says who this client is. A function is asked for a token at each connection, before one that says when it expires (a
+   * JSON Web Token) does, and when the gateway answers `unauthorized`; the connection lives on meanwhile.
+   */
+  readonly token?: Token;
   /** Errors, except of subscriptions that have an `onError` of their own; without it they go to the console. */
   readonly onError?: ErrorListener;
   /** The WebSocket to use; by default the runtime's own, or in Node before 22 the `ws` package's. */
@@ -55,7 +58,7 @@ export class Session implements Wire {
   private readonly onError: ErrorListener | undefined;
   private readonly calls: SafeCalls;
   private readonly clock: Clock;
-  private readonly connectionOptions: ConnectionOptions;
+  private readonly openConnection: (events: ConnectionEvents) => Connection;
   private readonly attempts: Backoff;
   private connection: Connection;
   private welcomedAt = 0;
@@ -79,8 +82,10 @@ export class Session implements Wire {
     const webSocket = options.webSocket ?? globalWebSocket();
     if (!webSocket) throw new FieldcastError("no-websocket", "there is no WebSocket here");
     const subprotocol: Subprotocol = `fieldcast.v1.${options.protocol ?? "msgpack"}`;
-    const { timers, clock } = this;
-    this.connectionOptions = { url, subprotocol, token: options.token, webSocket, clock, timers };
+    const { timers, clock, random, backoff, onError } = this;
+    const { token } = options;
+    const shared = { url, subprotocol, token, webSocket, clock, timers, random, backoff, onError };
+    this.openConnection = (events) => new SocketConnection(shared, events);
     try {
       this.connection = this.newConnection();
     } catch (thrown) {
@@ -160,10 +165,10 @@ export class Session implements Wire {
   }
 
   private newConnection(): Connection {
-    return new Connection(this.connectionOptions, {
+    return this.openConnection({
       onWelcome: () => this.welcome(),
       onMessage: (message) => this.dispatch(message),
-      onDown: (error, closeCode) => this.down(error, closeCode),
+      onDown: (error, isFinal) => this.down(error, isFinal),
     });
   }
 
@@ -194,7 +199,7 @@ export class Session implements Wire {
     for (const subscriber of this.routes.values()) subscriber.heartbeat(position);
   }
 
-  private down(error: FieldcastError, closeCode: number | null): void {
+  private down(error: FieldcastError, isFinal: boolean): void {
     if (this.state === "online" && this.clock.now() - this.welcomedAt >= this.backoff.stableMs) {
       this.attempts.reset();
     }
@@ -203,7 +208,8 @@ export class Session implements Wire {
     this.publisher.offline();
     if (error.code === "bad-frame") report(error, this.onError);
     if (this.state === "closed") return;
-    if (closeCode === null || mayReconnect(closeCode)) this.retryLater(error);
+    if (!isFinal) this.retryLater(error);
+    else if (error.code === "unauthorized") this.shut(error);
     else this.shut(new FieldcastError("refused", `the gateway does not want this client: ${error.message}`));
   }
 

@@ -31,6 +31,10 @@ export const streamErrors = {
     again: false,
     help: "this gateway does not do this; see the protocol document for what it does",
   },
+  unauthorized: {
+    again: true,
+    help: "the token is missing, unknown or expired: send `hello` with a fresh one",
+  },
   "log-unavailable": {
     again: true,
     help: "the gateway cannot use its store at the moment; try again, /readyz tells the reason",

@@ -18,7 +18,7 @@ CODECS = {"json": JsonCodec, "msgpack": MsgpackCodec}
 SUBSCRIPTION_ID = 1
 FIRST_BACKOFF_S = 0.1
 # The error codes that PROTOCOL.md says may succeed later.
-AGAIN_LATER = {"log-unavailable", "too-many-publishes"}
+AGAIN_LATER = {"log-unavailable", "too-many-publishes", "unauthorized"}
 
 
 class GiveUp(Exception):
