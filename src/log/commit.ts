@@ -1,4 +1,5 @@
 import type { Packet, QuarantinedPacket } from "../model/packet.ts";
+import type { Append, Progress } from "./contract.ts";
 import type { StoredRecord } from "./record.ts";
 
 /** Bookkeeping of one append while it waits: promise, closures, list entries. */
@@ -9,6 +10,9 @@ export class Commit {
   readonly quarantine: QuarantinedPacket[] = [];
   readonly remembered: Packet[] = [];
   readonly released: number[] = [];
+  readonly progress: Progress[] = [];
+  /** When its transaction began, epoch milliseconds. */
+  committedAt = 0;
   records: StoredRecord[] = [];
   bytes = 0;
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -23,6 +27,7 @@ export class Commit {
     this.quarantine.push(...part.quarantine);
     this.remembered.push(...part.remembered);
     this.released.push(...part.released);
+    if (part.progress) this.progress.push(part.progress);
     this.bytes += part.bytes;
   }
 
@@ -59,20 +64,21 @@ export interface CommitPart {
   readonly quarantine: readonly QuarantinedPacket[];
   readonly remembered: readonly Packet[];
   readonly released: readonly number[];
+  readonly progress: Progress | null;
   readonly bytes: number;
 }
 
 export function commitPart(
   records: readonly StoredRecord[],
-  quarantine: readonly QuarantinedPacket[],
-  remember: readonly Packet[],
-  released: readonly number[],
+  { quarantine = [], remember = [], release = [], progress = null }: PartOfAppend,
 ): CommitPart {
-  let bytes = appendOverheadBytes;
+  let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
   for (const record of records) bytes += record.body.length;
   for (const packet of quarantine) bytes += packet.payload.length + 2 * packet.topic.length;
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
   // A payload may be a view of a socket's buffer, which is not ours to keep.
   const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
-  return { records, quarantine, remembered, released, bytes };
+  return { records, quarantine, remembered, released: release, progress, bytes };
 }
+
+type PartOfAppend = Omit<Append, "readings" | "progress"> & { readonly progress?: Progress | null };

@@ -6,6 +6,8 @@ import type { Shape } from "../wire/body.ts";
 export interface Topic {
   readonly id: number;
   readonly name: string;
+  /** Characters of `name` ahead of the slash before the channel (model/topic.ts); absent if its readings have no channel. */
+  readonly channelAt?: number;
 }
 
 /**
@@ -20,6 +22,11 @@ export interface LogRecord {
   readonly values: Values;
   /** Remarks that are not measurements; null if it has none. */
   readonly attrs: Values | null;
+  /**
+   * When it was committed, epoch milliseconds by the log's clock, the same whenever it is read; never less than that of a
+   * record before it while one process runs. Absent from what `observed` gives and from what views make.
+   */
+  readonly committedAt?: number | undefined;
   /** The shape that `body` is written in. */
   readonly shapeId: number;
   readonly body: Uint8Array;
@@ -106,6 +113,26 @@ export class UnstorableReading extends Error {
   override readonly name = "UnstorableReading";
 }
 
+/**
+ * How far somebody has come who reads the log and appends what follows from it: stored in one commit with what it
+ * appended, so that nothing is missing or there twice after a crash. One per name; the newest counts.
+ */
+export interface Progress {
+  readonly name: string;
+  /** What follows from the records up to here is in the log. */
+  readonly seq: number;
+  /** What follows from the time up to here is in the log too: epoch milliseconds, `Log.time`. */
+  readonly time: number;
+  /** What it must know to go on from exactly here. Absent: what was saved before stays. */
+  readonly state?: Uint8Array;
+}
+
+/** Progress as it was found when the log was opened. */
+export interface SavedProgress extends Omit<Progress, "state"> {
+  /** The newest state that was saved, and where it belongs; null if none was. */
+  readonly state: { readonly seq: number; readonly time: number; readonly bytes: Uint8Array } | null;
+}
+
 export interface Append {
   readonly readings: readonly Reading[];
   /** Packets to keep in quarantine, committed with the same promise. */
@@ -118,6 +145,8 @@ export interface Append {
   readonly remember?: readonly Packet[];
   /** Ids of quarantined packets that could be read after all: they leave the quarantine with the same commit. */
   readonly release?: readonly number[];
+  /** Committed with the same promise. */
+  readonly progress?: Progress;
 }
 
 /** Which quarantined packets to return, and in which order. */
@@ -162,6 +191,8 @@ export interface Log {
   readonly head: number;
   /** Seq of the oldest record that can still be read; `head + 1` if none. */
   readonly oldest: number;
+  /** The log's clock, epoch milliseconds: no record after `head` will have been committed before it. Never goes back. */
+  readonly time: number;
   /**
    * Stores readings and quarantined packets. Resolves after the commit; promises resolve in the order of the calls, so
    * an append of nothing is a barrier. Returns null instead of a promise when there is nothing to wait for.
@@ -211,6 +242,8 @@ export interface Log {
   shape(id: number): Shape | undefined;
   /** What was remembered when the log was opened, in the order in which it was appended. */
   remembered(): readonly Packet[];
+  /** The progress that was found when the log was opened, in no order. */
+  progress(): readonly SavedProgress[];
   /**
    * Up to `limit` quarantined packets, newest first unless the query says otherwise; fewer if they are large.
    * @throws LogUnavailable (as rejection) when the store cannot be read

@@ -33,7 +33,7 @@ export class RecordEncoder {
    */
   encode(readings: readonly Reading[], firstSeq: number, oldest: number): StoredRecord[] {
     const entries = readings.map((reading, index) =>
-      this.#topics.resolve(topicOf(reading), firstSeq + index, oldest),
+      this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel),
     );
     return readings.map((reading, index) =>
       this.#record(firstSeq + index, entries[index] as TopicEntry, reading),

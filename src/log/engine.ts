@@ -1,6 +1,13 @@
 import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Shape } from "../wire/body.ts";
-import type { ObservedPlace, QuarantineQuery, StoredPacket, Topic } from "./contract.ts";
+import type {
+  ObservedPlace,
+  Progress,
+  QuarantineQuery,
+  SavedProgress,
+  StoredPacket,
+  Topic,
+} from "./contract.ts";
 
 /** A topic's latest as the engine keeps it. */
 export interface LatestRow {
@@ -28,6 +35,8 @@ export interface EngineState {
   readonly checkpoint: number;
   /** In the order in which they were committed, one per topic. */
   readonly remembered: readonly Packet[];
+  /** One per name. */
+  readonly progress: readonly SavedProgress[];
 }
 
 /** A record as it is handed to an engine; seqs are contiguous and continue the engine's head. */
@@ -57,6 +66,8 @@ export interface EngineBatch {
   readonly remembered: readonly Packet[];
   /** Ids of quarantined packets to drop; those that are gone already do not matter. */
   readonly released: readonly number[];
+  /** In order; each takes the place of the one of the same name, but for a state that it does not bring. */
+  readonly progress: readonly Progress[];
 }
 
 export type EnginePage =
@@ -64,6 +75,8 @@ export type EnginePage =
       readonly kind: "bodies";
       /** Contiguous from the asked position on; empty only if nothing follows it. */
       readonly bodies: readonly Uint8Array[];
+      /** `committedAt` of the batch that each came with. */
+      readonly committedAt: readonly number[];
     }
   | {
       readonly kind: "evicted";

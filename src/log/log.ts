@@ -15,6 +15,7 @@ import {
   type ObservedQuery,
   type Page,
   type QuarantineQuery,
+  type SavedProgress,
   type StoredPacket,
 } from "./contract.ts";
 import { RecordEncoder } from "./encoder.ts";
@@ -72,6 +73,9 @@ class SequencedLog implements Log {
   readonly #listeners = new Set<(records: readonly LogRecord[]) => void>();
   readonly #timer: NodeJS.Timeout;
   readonly #remembered: readonly Packet[];
+  readonly #progress: readonly SavedProgress[];
+  /** The log's clock, as far as it was asked. */
+  #time = 0;
   #head: number;
   #oldest: number;
   #nextSeq: number;
@@ -105,6 +109,7 @@ class SequencedLog implements Log {
     this.#head = state.head;
     this.#oldest = state.oldest;
     this.#remembered = state.remembered;
+    this.#progress = state.progress;
     this.#nextSeq = state.head + 1;
     this.#encoder = new RecordEncoder(memory.topics, memory.shapes, options.maxReadingBytes);
     this.#reader = new StoreReader(engine, memory, options.maxStoreReads);
@@ -123,17 +128,21 @@ class SequencedLog implements Log {
     return this.#oldest;
   }
 
+  get time(): number {
+    if (this.#inFlight) return this.#inFlight.committedAt;
+    this.#time = Math.max(this.#time, this.#clock.now());
+    return this.#time;
+  }
+
   append(batch: Append): Promise<void> | null {
-    const quarantine = batch.quarantine ?? [];
-    const remember = batch.remember ?? [];
-    const release = batch.release ?? [];
-    const parts = batch.readings.length + quarantine.length + remember.length + release.length;
-    const isBarrier = parts === 0;
+    const { readings, quarantine = [], remember = [], release = [], progress } = batch;
+    const parts = readings.length + quarantine.length + remember.length + release.length;
+    const isBarrier = parts === 0 && progress === undefined;
     const last = this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
     if (isBarrier && !last) return null;
     if (this.#stopped !== null) return Promise.reject(new LogUnavailable(this.#stopped));
-    const records = this.#encoder.encode(batch.readings, this.#nextSeq, this.#oldest);
-    const part = commitPart(records, quarantine, remember, release);
+    const records = this.#encoder.encode(readings, this.#nextSeq, this.#oldest);
+    const part = commitPart(records, batch);
     const full = this.#fullProblem(part.bytes);
     if (full !== null) return Promise.reject(new LogUnavailable(full));
     const commit = isBarrier && last ? last : this.#gathering();
@@ -188,6 +197,10 @@ class SequencedLog implements Log {
 
   remembered(): readonly Packet[] {
     return this.#remembered;
+  }
+
+  progress(): readonly SavedProgress[] {
+    return this.#progress;
   }
 
   async quarantined(limit: number, query: QuarantineQuery = {}): Promise<StoredPacket[]> {
@@ -269,17 +282,17 @@ class SequencedLog implements Log {
   /** One transaction. Never rejects; false if it failed. */
   async #store(commit: Commit): Promise<boolean> {
     const { topics, shapes, checkpoint } = this.#memory;
+    commit.committedAt = this.time;
     this.#inFlight = commit;
     commit.joinBodies();
     const names = topics.take();
     const newShapes = shapes.take();
     const part = checkpoint.take();
-    const { records, quarantine, remembered, released } = commit;
-    const committedAt = this.#clock.now();
+    const { records, quarantine, remembered, released, progress, committedAt } = commit;
     const latest = { latest: part.rows, checkpoint: part.checkpoint };
     let oldest: number;
     try {
-      const kept = { records, quarantine, remembered, released };
+      const kept = { records, quarantine, remembered, released, progress };
       const batch = { committedAt, ...names, shapes: newShapes, ...kept, ...latest };
       ({ oldest } = await this.#engine.commit(batch));
     } catch (error) {
@@ -304,7 +317,10 @@ class SequencedLog implements Log {
     this.#oldest = oldest;
     this.#tail.push(records);
     this.#tail.dropBefore(oldest);
-    for (const record of records) applyRecord(this.#memory, record);
+    for (const record of records) {
+      record.committedAt = commit.committedAt;
+      applyRecord(this.#memory, record);
+    }
     const { checkpoint } = this.#memory;
     if (checkpoint.bytesSinceRound >= this.#options.latestCheckpointBytes) checkpoint.begin(this.#head);
     if (records.length > 0) this.#tell(records);

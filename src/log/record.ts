@@ -17,6 +17,8 @@ export class StoredRecord implements LogRecord {
   readonly time: number;
   readonly shapeId: number;
   body: Uint8Array;
+  /** Set when it is committed. */
+  committedAt: number | undefined = undefined;
   readonly #shape: Shape;
   #values: Values | null;
   #attrs: Values | null;

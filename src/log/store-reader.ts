@@ -1,13 +1,15 @@
 import { type LogRecord, LogUnavailable, type ObservedPage, type Page } from "./contract.ts";
-import type { LogEngine, ObservedAsk } from "./engine.ts";
+import type { EnginePage, LogEngine, ObservedAsk } from "./engine.ts";
 import type { LogMemory } from "./memory.ts";
-import { readBodyHead, recordFromBody } from "./record.ts";
+import { readBodyHead, recordFromBody, type StoredRecord } from "./record.ts";
 
 /** Where the log's ends are; they move while a read is under way. */
 export interface Ends {
   readonly head: number;
   readonly oldest: number;
 }
+
+type EngineBodies = Extract<EnginePage, { kind: "bodies" }>;
 
 /** Reads what the memory tail no longer has. */
 export class StoreReader {
@@ -29,7 +31,7 @@ export class StoreReader {
       // The ring may have moved on meanwhile, and the dictionary with it.
       const oldest = page.kind === "evicted" ? Math.max(page.oldest, ends.oldest) : ends.oldest;
       if (page.kind === "evicted" || after + 1 < oldest) return { kind: "evicted", oldest };
-      return this.#page(after, page.bodies, ends.head);
+      return this.#page(after, page, ends.head);
     });
   }
 
@@ -66,7 +68,7 @@ export class StoreReader {
     return seq < ends.oldest || seq > ends.head ? [] : [this.#record(null, body)];
   }
 
-  #record(seq: number | null, body: Uint8Array): LogRecord {
+  #record(seq: number | null, body: Uint8Array): StoredRecord {
     const { topics, shapes } = this.#memory;
     return recordFromBody(
       seq,
@@ -76,10 +78,14 @@ export class StoreReader {
     );
   }
 
-  #page(after: number, bodies: readonly Uint8Array[], head: number): Page {
+  #page(after: number, { bodies, committedAt }: EngineBodies, head: number): Page {
     if (bodies.length === 0) throw new Error(`it has no record ${after + 1}, though the newest is ${head}`);
     // Nothing is shown before the listeners have had it.
-    const records = bodies.slice(0, head - after).map((body, index) => this.#record(after + 1 + index, body));
+    const records = bodies.slice(0, head - after).map((body, index) => {
+      const record = this.#record(after + 1 + index, body);
+      record.committedAt = committedAt[index];
+      return record;
+    });
     return { kind: "records", records, through: after + records.length };
   }
 }

@@ -1,4 +1,4 @@
-import { maxTopicBytes } from "../model/topic.ts";
+import { channelStart, maxTopicBytes } from "../model/topic.ts";
 import type { Shape } from "../wire/body.ts";
 import { TooManyTopics, type Topic, UnstorableReading } from "./contract.ts";
 import type { LatestState } from "./latest.ts";
@@ -55,11 +55,12 @@ export class TopicTable {
   /**
    * The entry for `name`, made if it is new; it will not be forgotten while the ring may have `seq`.
    * @param oldest oldest seq in the ring
+   * @param channel the channel that `name` ends with, if it has one; a topic keeps the one it was made with
    * @throws TooManyTopics if it is new and there is no room
    * @throws UnstorableReading if the name is too long
    */
-  resolve(name: string, seq: number, oldest: number): TopicEntry {
-    const entry = this.#byName.get(name) ?? this.#create(name, oldest);
+  resolve(name: string, seq: number, oldest: number, channel?: string): TopicEntry {
+    const entry = this.#byName.get(name) ?? this.#create(name, oldest, channel);
     if (entry.lastSeq < seq) entry.lastSeq = seq;
     return entry;
   }
@@ -77,7 +78,7 @@ export class TopicTable {
     this.#forgotten = [...taken.forgottenTopics, ...this.#forgotten];
   }
 
-  #create(name: string, oldest: number): TopicEntry {
+  #create(name: string, oldest: number, channel?: string): TopicEntry {
     const bytes = Buffer.from(name);
     if (bytes.length > maxTopicBytes) {
       throw new UnstorableReading(
@@ -89,7 +90,11 @@ export class TopicTable {
     const known = storable === name ? undefined : this.#byName.get(storable);
     if (known) return known;
     if (this.#byName.size >= this.#maxTopics) this.#makeRoom(oldest);
-    const topic = { id: ++this.#lastId, name: storable };
+    const id = ++this.#lastId;
+    const topic =
+      channel === undefined
+        ? { id, name: storable }
+        : { id, name: storable, channelAt: channelStart(name, channel) };
     this.#unstored.push(topic);
     return this.#add(topic);
   }

@@ -2,8 +2,19 @@
 export const domains = ["gps", "energy", "road", "transit", "fare"] as const;
 export type Domain = (typeof domains)[number];
 
-/** First levels of readings that the gateway makes itself. `quarantine`: one for each packet that could not be read. */
-export const derivedDomains = ["quarantine"] as const;
+/** First levels of readings that the gateway makes itself: `quarantine` of packets that could not be read, the others of readings. */
+export const derivedDomains = [
+  "quarantine",
+  "presence",
+  "congestion",
+  "routes",
+  "arrivals",
+  "trips",
+  "geofence",
+  "usage",
+  "watches",
+  "alerts",
+] as const;
 export type DerivedDomain = (typeof derivedDomains)[number];
 
 /** A value as it can appear in a reading. Arrays and objects occur only where the contract names them (a fare's `segments`). */

@@ -13,6 +13,34 @@ export function topicOf(reading: Pick<Reading, "domain" | "device" | "channel">)
   return reading.channel === undefined ? base : `${base}/${escapeId(reading.channel)}`;
 }
 
+/** What a topic is made of, ids as their format gave them. */
+export interface TopicParts {
+  /** The first level. */
+  readonly domain: string;
+  readonly device: string;
+  /** Undefined if the reading has none. */
+  readonly channel: string | undefined;
+}
+
+/**
+ * Undoes `topicOf`.
+ * @param channelAt characters of `topic` ahead of the slash before the channel (`channelStart`); absent if it has none
+ */
+export function topicParts(topic: string, channelAt = topic.length): TopicParts {
+  const [domain = ""] = topic.split("/", 1);
+  const channel = channelAt < topic.length ? unescapeId(topic.slice(channelAt + 1)) : undefined;
+  return { domain, device: unescapeId(topic.slice(domain.length + 1, channelAt)), channel };
+}
+
+/** Characters of the reading's topic ahead of the slash before `channel`, which the topic alone cannot tell. */
+export function channelStart(topic: string, channel: string): number {
+  return topic.length - escapeId(channel).length - 1;
+}
+
 function escapeId(id: string): string {
   return id.replace(unsafeInTopic, encodeURIComponent);
+}
+
+function unescapeId(id: string): string {
+  return id.includes("%") ? decodeURIComponent(id) : id;
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { QuarantineQuery } from "../../src/log/contract.ts";
+import type { QuarantineQuery, SavedProgress } from "../../src/log/contract.ts";
 import {
   type EngineBatch,
   type EnginePage,
@@ -44,6 +44,7 @@ function batchOf(part: Partial<EngineBatch>): EngineBatch {
     quarantine: [],
     released: [],
     remembered: [],
+    progress: [],
     ...part,
   };
 }
@@ -115,6 +116,13 @@ async function seqsObserved(engine: LogEngine, part: Partial<ObservedAsk>): Prom
     ask = next && { ...wanted, topicIds, after: next };
   }
   return seqs;
+}
+
+async function progress(engine: LogEngine): Promise<SavedProgress[]> {
+  const found = (await opened.get(engine))?.progress ?? [];
+  return found
+    .map((one) => ({ ...one, state: one.state && { ...one.state, bytes: Uint8Array.from(one.state.bytes) } }))
+    .sort((a, b) => a.name.localeCompare(b.name));
 }
 
 type Case = (start: (ring?: Partial<RingOptions>) => Promise<LogEngine>) => Promise<void>;
@@ -355,6 +363,57 @@ const cases: Readonly<Record<string, Case>> = {
     await second.commit(batchOf({ remembered: [birth("f", "12345678901")] }));
     await second.close();
     expect(await remembered(await start(ring))).toEqual([]);
+  },
+  "each body tells when it was committed, within a commit, across commits, from the middle": async (
+    start,
+  ) => {
+    const first = await start();
+    await first.commit(batchOf({ committedAt: 1_000, records: recordsOf(1, 2) }));
+    await first.commit(batchOf({ committedAt: 1_700, records: recordsOf(3, 3) }));
+    await first.close();
+    const second = await start();
+    await second.commit(batchOf({ committedAt: 1_800, records: recordsOf(6, 1) }));
+    const times = async (after: number, maxBytes: number) => {
+      const page = await second.read(after, maxBytes);
+      return page.kind === "bodies" ? page.committedAt : page;
+    };
+    expect(await times(0, 1e6)).toEqual([1_000, 1_000, 1_700, 1_700, 1_700, 1_800]);
+    expect(await times(3, 1)).toEqual([1_700]);
+    expect(await times(6, 1)).toEqual([]);
+  },
+  "a topic keeps where its channel begins": async (start) => {
+    const topics = [
+      { id: 1, name: "energy/m/L1", channelAt: 8 },
+      { id: 2, name: "gps/a/b" },
+    ];
+    const first = await start();
+    await first.commit(batchOf({ topics }));
+    await first.close();
+    expect((await opened.get(await start()))?.topics).toEqual(topics);
+  },
+  "progress is kept by name; one without a state leaves the one before": async (start) => {
+    const first = await start();
+    const none = { name: "none", seq: 1, time: 10 };
+    await first.commit(
+      batchOf({ progress: [none, { name: "a", seq: 2, time: 20, state: Uint8Array.of(7) }] }),
+    );
+    await first.commit(batchOf({ progress: [{ name: "a", seq: 3, time: 30 }] }));
+    await first.close();
+    const second = await start();
+    const state = { seq: 2, time: 20, bytes: Uint8Array.of(7) };
+    expect(await progress(second)).toEqual([
+      { name: "a", seq: 3, time: 30, state },
+      { ...none, state: null },
+    ]);
+    await second.commit(batchOf({ progress: [{ name: "a", seq: 4, time: 40, state: Uint8Array.of(8, 9) }] }));
+    await second.close();
+    const [a] = await progress(await start());
+    expect(a).toEqual({
+      name: "a",
+      seq: 4,
+      time: 40,
+      state: { seq: 4, time: 40, bytes: Uint8Array.of(8, 9) },
+    });
   },
   "head does not go back when the ring was empty at the restart": async (start) => {
     const first = await start({ maxAgeMs: 10 });

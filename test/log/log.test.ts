@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Log, type LogRecord, LogUnavailable, UnstorableReading } from "../../src/log/contract.ts";
 import { readBody } from "../../src/wire/body.ts";
-import { append, open, plain, readAll, reading, TestedEngine, t0, until } from "./harness.ts";
+import { append, open, plain, readAll, reading, TestClock, TestedEngine, t0, until } from "./harness.ts";
 import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
 
 let engine: TestedEngine;
@@ -34,6 +34,60 @@ describe("append", () => {
     log = await open(engine);
     expect((await readAll(log, 0)).map(({ attrs }) => attrs)).toEqual([alert.attrs, null, null]);
     expect(log.latest("gps/van-7").map(({ attrs }) => attrs)).toEqual([alert.attrs]);
+  });
+
+  it("stores progress with the readings of the same append, or with nothing at all", async () => {
+    expect(log.progress()).toEqual([]);
+    const progress = { name: "presence", seq: 3, time: t0, state: Uint8Array.of(1, 2) };
+    await log.append({ readings: [reading("van-7")], progress });
+    engine.fail("no room", 1);
+    const lost = log.append({ readings: [reading("van-8")], progress: { ...progress, seq: 9 } });
+    await expect(lost).rejects.toThrow("no room");
+    await log.append({ readings: [], progress: { name: "presence", seq: 4, time: t0 + 1 } });
+    expect(engine.batches.map(({ records, progress }) => [records.length, progress.length])).toEqual([
+      [1, 1],
+      [1, 1],
+      [0, 1],
+    ]);
+    await log.close();
+    log = await open(engine);
+    const state = { seq: 3, time: t0, bytes: progress.state };
+    expect(log.progress()).toEqual([{ name: "presence", seq: 4, time: t0 + 1, state }]);
+  });
+
+  it("tells a time that no later record was committed before", async () => {
+    const clock = new TestClock();
+    await log.close();
+    log = await open(engine, {}, clock);
+    const committed: (number | undefined)[] = [];
+    log.onCommitted((records) => committed.push(...records.map(({ committedAt }) => committedAt)));
+    expect(log.time).toBe(t0);
+    engine.hold();
+    clock.time = t0 + 1_000;
+    const first = log.append({ readings: [reading("a")] });
+    await until(() => engine.batches.length === 1);
+    clock.time = t0 + 9_000;
+    // The commit under way began before.
+    expect(log.time).toBe(t0 + 1_000);
+    engine.release();
+    await first;
+    expect(log.time).toBe(t0 + 9_000);
+    clock.time = t0;
+    await append(log, reading("b"));
+    expect(committed).toEqual([t0 + 1_000, t0 + 9_000]);
+    const page = await log.read(0, 1e6);
+    const read = page.kind === "records" ? page.records.map(({ committedAt }) => committedAt) : page;
+    expect(read).toEqual(committed);
+  });
+
+  it("knows where a topic's channel begins, after a restart too", async () => {
+    const phase = { ...reading("a/b", { powerW: 1 }), domain: "energy", channel: "L1/x" } as const;
+    await append(log, phase, reading("a/b"));
+    await log.close();
+    log = await open(engine);
+    await append(log, phase);
+    expect(log.topic(1)).toEqual({ id: 1, name: "energy/a/b/L1/x", channelAt: 10 });
+    expect(log.topic(2)).toEqual({ id: 2, name: "gps/a/b" });
   });
 
   it("commits together what gathers while a commit is under way, and resolves in the order of the calls", async () => {

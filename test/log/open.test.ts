@@ -47,7 +47,7 @@ describe("opening a SQLite log", () => {
     const { epoch } = first;
     await first.close();
     const db = new Database(join(folder, "log.db"));
-    db.exec("DROP TABLE remembered");
+    db.exec("DROP TABLE remembered; DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
     for (const name of ["count", "bytes", "position"]) {
       db.exec(`ALTER TABLE meta DROP COLUMN remembered_${name}`);
     }
@@ -55,7 +55,7 @@ describe("opening a SQLite log", () => {
     db.close();
     const second = await open(sqliteIn(folder));
     expect(second).toMatchObject({ epoch, head: 1 });
-    expect(second.remembered()).toEqual([]);
+    expect([second.remembered(), second.progress()]).toEqual([[], []]);
     await second.append({
       readings: [],
       remember: [{ topic: "t", payload: Uint8Array.of(1), receivedAt: 5, client: null }],

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
 import type { Shape } from "../../wire/body.ts";
-import type { QuarantineQuery, StoredPacket, Topic } from "../contract.ts";
+import type { Progress, QuarantineQuery, SavedProgress, StoredPacket, Topic } from "../contract.ts";
 import type {
   EngineBatch,
   EnginePage,
@@ -46,6 +46,7 @@ export class MemoryEngine implements LogEngine {
   /** By topic, what was remembered longest ago first. */
   readonly #remembered = new Map<string, Packet>();
   #rememberedBytes = 0;
+  readonly #progress = new Map<string, SavedProgress>();
   #isClosed = false;
 
   /** @param newEpoch makes the epoch, `[0-9a-z]{1,32}` */
@@ -66,6 +67,7 @@ export class MemoryEngine implements LogEngine {
       latest: [...this.#latest.values()],
       checkpoint: this.#checkpoint,
       remembered: [...this.#remembered.values()],
+      progress: [...this.#progress.values()],
     };
   }
 
@@ -91,6 +93,7 @@ export class MemoryEngine implements LogEngine {
     this.#keepPackets(batch.quarantine);
     if (batch.released.length > 0) this.#release(new Set(batch.released));
     for (const packet of batch.remembered) this.#remember(packet);
+    for (const progress of batch.progress) this.#saveProgress(progress);
     return { oldest: this.#oldest };
   }
 
@@ -99,13 +102,15 @@ export class MemoryEngine implements LogEngine {
     const oldest = this.#oldest;
     if (after + 1 < oldest) return { kind: "evicted", oldest };
     const bodies: Uint8Array[] = [];
+    const committedAt: number[] = [];
     let bytes = 0;
     for (let i = this.#start + after + 1 - oldest; i < this.#ring.length && bytes < maxBytes; i++) {
-      const { body } = this.#ring[i] as KeptBody;
-      bodies.push(body);
-      bytes += body.length;
+      const kept = this.#ring[i] as KeptBody;
+      bodies.push(kept.body);
+      committedAt.push(kept.committedAt);
+      bytes += kept.body.length;
     }
-    return { kind: "bodies", bodies };
+    return { kind: "bodies", bodies, committedAt };
   }
 
   async observed(ask: ObservedAsk): Promise<ObservedBodies> {
@@ -182,6 +187,11 @@ export class MemoryEngine implements LogEngine {
       if (this.#remembered.size <= maxRememberedPackets && this.#rememberedBytes <= maxRememberedBytes) break;
       this.#forget(topic);
     }
+  }
+
+  #saveProgress({ name, seq, time, state }: Progress): void {
+    const kept = this.#progress.get(name)?.state ?? null;
+    this.#progress.set(name, { name, seq, time, state: state ? { seq, time, bytes: state } : kept });
   }
 
   #forget(topic: string): void {

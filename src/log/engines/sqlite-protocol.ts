@@ -17,7 +17,12 @@ export interface PackedBatch extends Omit<EngineBatch, "records"> {
 
 /** Packed bodies from the asked position on (blocks.ts), or the word that they are gone. */
 export type PackedPage =
-  | { readonly kind: "packed"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | {
+      readonly kind: "packed";
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      /** When its stretches were committed: so many bodies each, in order. */
+      readonly commits: readonly { readonly count: number; readonly committedAt: number }[];
+    }
   | { readonly kind: "evicted"; readonly oldest: number };
 
 /** Packed bodies of an `observed` page. */

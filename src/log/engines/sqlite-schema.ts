@@ -5,12 +5,23 @@ import type { SqliteOptions } from "../options.ts";
 
 /** "FCLG": marks the file as a Fieldcast log (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x46434c47;
-const schemaVersion = 2;
+const schemaVersion = 3;
 /** How long another process's lock is waited for. It blocks only the worker thread. */
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
 const walPages = 1_000;
 const walBytes = 8 * 1024 * 1024;
+
+const progressTable = `
+  CREATE TABLE progress (
+    name TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    state_seq INTEGER,
+    state_time INTEGER,
+    state BLOB
+  );
+`;
 
 const rememberedTable = `
   CREATE TABLE remembered (
@@ -38,7 +49,7 @@ const schema = `
     remembered_bytes INTEGER NOT NULL,
     remembered_position INTEGER NOT NULL
   );
-  CREATE TABLE topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+  CREATE TABLE topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL, channel_at INTEGER);
   CREATE TABLE shape (id INTEGER PRIMARY KEY, names TEXT NOT NULL, decimals TEXT NOT NULL);
   CREATE TABLE latest (topic_id INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, body BLOB NOT NULL);
   CREATE TABLE block (
@@ -59,15 +70,21 @@ const schema = `
     payload BLOB NOT NULL
   );
   ${rememberedTable}
+  ${progressTable}
 `;
 
-// Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back.
+// Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back. Version 3:
+// how far insights have come, and where in a topic its channel begins.
 const migrations: Readonly<Record<number, string>> = {
   1: `
     ALTER TABLE meta ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE meta ADD COLUMN remembered_bytes INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE meta ADD COLUMN remembered_position INTEGER NOT NULL DEFAULT 0;
     ${rememberedTable}
+  `,
+  2: `
+    ALTER TABLE topic ADD COLUMN channel_at INTEGER;
+    ${progressTable}
   `,
 };
 

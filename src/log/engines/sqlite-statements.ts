@@ -1,5 +1,4 @@
 import type Database from "better-sqlite3";
-import type { Topic } from "../contract.ts";
 import type { PacketHead } from "../quarantine.ts";
 
 /** The one row of `meta`. */
@@ -21,7 +20,18 @@ export interface MetaRow {
 export interface BlockRow {
   readonly first_seq: number;
   readonly last_seq: number;
+  readonly committed_at: number;
   readonly bytes: Uint8Array;
+}
+
+/** The state's columns are null if none was saved. */
+export interface ProgressRow {
+  readonly name: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly state_seq: number | null;
+  readonly state_time: number | null;
+  readonly state: Uint8Array | null;
 }
 
 interface OldBlockRow {
@@ -71,9 +81,11 @@ export function prepareStatements(db: Database.Database) {
        remembered_count = @remembered_count, remembered_bytes = @remembered_bytes,
        remembered_position = @remembered_position`,
     ),
-    topics: prepare<[], Topic>("SELECT id, name FROM topic ORDER BY id"),
+    topics: prepare<[], { id: number; name: string; channel_at: number | null }>(
+      "SELECT id, name, channel_at FROM topic ORDER BY id",
+    ),
     // OR REPLACE: a commit that failed at its very end may have left the row.
-    putTopic: prepare<[number, string]>("INSERT OR REPLACE INTO topic VALUES (?, ?)"),
+    putTopic: prepare<[number, string, number | null]>("INSERT OR REPLACE INTO topic VALUES (?, ?, ?)"),
     dropTopic: prepare<[number]>("DELETE FROM topic WHERE id = ?"),
     shapes: prepare<[], { id: number; names: string; decimals: string }>("SELECT * FROM shape ORDER BY id"),
     putShape: prepare<[number, string, string]>("INSERT OR REPLACE INTO shape VALUES (?, ?, ?)"),
@@ -91,7 +103,7 @@ export function prepareStatements(db: Database.Database) {
       "SELECT first_seq, last_seq, committed_at, length(bytes) AS size FROM block ORDER BY first_seq LIMIT ?",
     ),
     blocksFrom: prepare<[number], BlockRow>(
-      `SELECT first_seq, last_seq, bytes FROM block
+      `SELECT first_seq, last_seq, committed_at, bytes FROM block
        WHERE first_seq >= (SELECT max(first_seq) FROM block WHERE first_seq <= ?) ORDER BY first_seq`,
     ),
     blockAfter: prepare<[number], { first_seq: number }>(
@@ -123,6 +135,12 @@ export function prepareStatements(db: Database.Database) {
     dropOldestPacket: prepare<[], { size: number }>(
       `DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine)
        RETURNING length(payload) AS size`,
+    ),
+    progress: prepare<[], ProgressRow>("SELECT * FROM progress"),
+    putProgress: prepare<[string, number, number, number | null, number | null, Uint8Array | null]>(
+      `INSERT INTO progress VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+       seq = excluded.seq, time = excluded.time, state_seq = ifnull(excluded.state_seq, state_seq),
+       state_time = ifnull(excluded.state_time, state_time), state = ifnull(excluded.state, state)`,
     ),
     remembered: prepare<[], RememberedRow>(
       "SELECT topic, received_at, client, payload FROM remembered ORDER BY position",

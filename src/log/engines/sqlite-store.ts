@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
-import type { QuarantineQuery, StoredPacket, Topic } from "../contract.ts";
+import type { QuarantineQuery, SavedProgress, StoredPacket, Topic } from "../contract.ts";
 import type { EngineState, ObservedAsk } from "../engine.ts";
 import { isAsked, type Observation, sortObserved, takeObserved } from "../observed.ts";
 import type { SqliteOptions } from "../options.ts";
@@ -9,7 +9,13 @@ import { readBodyHead } from "../record.ts";
 import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
 import type { PackedBatch, PackedObserved, PackedPage } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
-import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
+import {
+  type BlockRow,
+  type MetaRow,
+  type ProgressRow,
+  prepareStatements,
+  type Statements,
+} from "./sqlite-statements.ts";
 
 /** Blocks dropped with one commit; only a limit that was lowered at a restart needs more commits than one. */
 const maxTrimBlocks = 4_096;
@@ -54,11 +60,18 @@ export class SqliteStore {
     const latest = this.#sql.latest
       .all()
       .map((row) => ({ topicId: row.topic_id, lastSeq: row.last_seq, body: row.body }));
-    const topics: Topic[] = this.#sql.topics.all();
+    const topics = this.#sql.topics
+      .all()
+      .map(
+        ({ id, name, channel_at }): Topic =>
+          channel_at === null ? { id, name } : { id, name, channelAt: channel_at },
+      );
+    const progress = this.#sql.progress.all().map(savedProgress);
     const remembered = this.#sql.remembered
       .all()
       .map(({ received_at: receivedAt, ...packet }) => ({ ...packet, receivedAt }));
-    return { epoch, head, oldest: this.#oldest, topics, lastTopicId, shapes, latest, checkpoint, remembered };
+    const numbers = { epoch, head, oldest: this.#oldest, lastTopicId, checkpoint };
+    return { ...numbers, topics, shapes, latest, remembered, progress };
   }
 
   /** @throws Error when nothing of the batch was stored */
@@ -83,12 +96,14 @@ export class SqliteStore {
     const wanted = after + 1;
     if (wanted < this.#oldest) return { kind: "evicted", oldest: this.#oldest };
     const parts: Uint8Array[] = [];
+    const commits: { count: number; committedAt: number }[] = [];
     let next = wanted;
     let left = Math.max(1, maxBytes);
     for (const row of this.#sql.blocksFrom.iterate(wanted)) {
       if (row.last_seq < next || row.first_seq > next) break;
       const part = cutBlock(row, next, left);
       parts.push(part.bytes);
+      commits.push({ count: part.nextSeq - next, committedAt: row.committed_at });
       left -= part.bytes.length;
       next = part.nextSeq;
       if (left <= 0 || next <= row.last_seq) break;
@@ -96,7 +111,7 @@ export class SqliteStore {
     if (next === wanted && wanted <= this.#meta.head) {
       return { kind: "evicted", oldest: this.#sql.blockAfter.get(wanted)?.first_seq ?? this.#meta.head + 1 };
     }
-    return { kind: "packed", bytes: joined(parts) };
+    return { kind: "packed", bytes: joined(parts), commits };
   }
 
   /** @throws Error if the store cannot be read or is damaged */
@@ -151,8 +166,8 @@ export class SqliteStore {
     for (const { bytes } of batch.blocks) meta.ring_bytes += bytes.length + rowBytes;
     // Before anything is added, so that a full file has pages to use again.
     this.#trim(meta, batch.committedAt);
-    for (const { id, name } of batch.topics) {
-      sql.putTopic.run(id, name);
+    for (const { id, name, channelAt } of batch.topics) {
+      sql.putTopic.run(id, name, channelAt ?? null);
       meta.last_topic_id = Math.max(meta.last_topic_id, id);
     }
     for (const { id, names, decimals } of batch.shapes) {
@@ -175,6 +190,10 @@ export class SqliteStore {
       meta.quarantine_bytes -= released.size;
     }
     for (const packet of batch.remembered) this.#remember(meta, packet);
+    for (const { name, seq, time, state } of batch.progress) {
+      if (state) sql.putProgress.run(name, seq, time, seq, time, state);
+      else sql.putProgress.run(name, seq, time, null, null, null);
+    }
     sql.putMeta.run(meta);
     return meta;
   }
@@ -279,6 +298,12 @@ export class SqliteStore {
   #oldestOf(meta: MetaRow): number {
     return this.#sql.oldestBlock.get()?.first_seq ?? meta.head + 1;
   }
+}
+
+function savedProgress(row: ProgressRow): SavedProgress {
+  const { name, seq, time, state_seq, state_time, state } = row;
+  if (state_seq === null || state_time === null || state === null) return { name, seq, time, state: null };
+  return { name, seq, time, state: { seq: state_seq, time: state_time, bytes: state } };
 }
 
 /** The bodies of a block from `fromSeq` on, until about `maxBytes`, at least one. */

@@ -76,7 +76,9 @@ export class SqliteEngine implements LogEngine {
 
   async read(after: number, maxBytes: number): Promise<EnginePage> {
     const page = await this.#inTurn(() => this.#call("read", { after, maxBytes }));
-    return page.kind === "packed" ? { kind: "bodies", bodies: unpackBodies(page.bytes) } : page;
+    if (page.kind !== "packed") return page;
+    const committedAt = page.commits.flatMap((one) => new Array<number>(one.count).fill(one.committedAt));
+    return { kind: "bodies", bodies: unpackBodies(page.bytes), committedAt };
   }
 
   async observed(ask: ObservedAsk): Promise<ObservedBodies> {
