@@ -118,7 +118,8 @@ export class Subscriber implements Subscription {
 
   get cursor(): string | null {
     if (this.inbox.position) return formatCursor(this.inbox.position);
-    return typeof this.options.from === "object" ? this.options.from.cursor : null;
+    const { from } = this.options;
+    return typeof from === "object" && "cursor" in from ? from.cursor : null;
   }
 
   update(changes: ViewChanges): void {

@@ -9,7 +9,10 @@ export const streamErrors = {
     help: "use one of: hello, subscribe, update, unsubscribe, publish, command",
   },
   "bad-filter": { again: false, help: "use an MQTT topic filter such as `gps/#`" },
-  "bad-from": { again: false, help: 'use "latest", "now" or {"cursor":"…"}' },
+  "bad-from": {
+    again: false,
+    help: 'use "latest", "now", {"cursor":"…"}, {"time":"2026-11-22T14:05:00Z"} or {"last":100}',
+  },
   "bad-option": { again: false, help: "see the protocol document for the options of a subscription" },
   "bad-id": {
     again: false,
@@ -27,6 +30,10 @@ export const streamErrors = {
   },
   "too-many-publishes": { again: true, help: "wait for the answers to earlier ones" },
   "too-many-subscriptions": { again: false, help: "unsubscribe from something, or use a wildcard" },
+  "too-many-replays": {
+    again: true,
+    help: "narrow the filter, or replay without `rate` and `bbox`; other replays that end make room",
+  },
   "not-supported": {
     again: false,
     help: "this gateway does not do this; see the protocol document for what it does",

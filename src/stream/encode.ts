@@ -1,6 +1,7 @@
 import { encode } from "@msgpack/msgpack";
 import type { Log, Topic } from "../log/contract.ts";
 import { formatCursor } from "../model/cursor.ts";
+import { isoTime } from "../model/reading.ts";
 import type { Shape } from "../wire/body.ts";
 import { encodeControl, frameKinds, readingJson } from "../wire/frames.ts";
 import type { ServerMessage } from "../wire/messages.ts";
@@ -68,6 +69,8 @@ export interface SnapshotPart {
   readonly id: number;
   /** The cursor's position, null except in the first part. */
   readonly seq: number | null;
+  /** The instant that it shows, null for the present; in the first part only. */
+  readonly time: number | null;
   readonly entries: readonly SentRecord[];
   readonly more: boolean;
 }
@@ -75,13 +78,18 @@ export interface SnapshotPart {
 /** A part of a snapshot. The topics of a binary one are announced first. */
 export function encodeSnapshot(
   log: Log,
-  { id, seq, entries, more }: SnapshotPart,
+  { id, seq, time, entries, more }: SnapshotPart,
   binary: boolean,
 ): Uint8Array | string {
   const header =
     seq === null
       ? { type: "snapshot", id }
-      : { type: "subscribed", id, cursor: formatCursor({ epoch: log.epoch, seq }) };
+      : {
+          type: "subscribed",
+          id,
+          cursor: formatCursor({ epoch: log.epoch, seq }),
+          ...(time !== null && { time: binary ? time : isoTime(time) }),
+        };
   return withReadings(more ? { ...header, more } : header, "snapshot", entries, binary);
 }
 

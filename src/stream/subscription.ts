@@ -1,6 +1,7 @@
 import type { Latest, Log, Page } from "../log/contract.ts";
 import { parseCursor } from "../model/cursor.ts";
-import type { From, GapReason, SubscribeMessage, UpdateMessage, ViewOptions } from "../wire/messages.ts";
+import type { GapReason, ViewOptions } from "../wire/messages.ts";
+import type { Start, SubscribeRequest, UpdateRequest } from "../wire/requests.ts";
 import { encodeReadings, encodeSnapshot, encodeSubscribed, encodeView } from "./encode.ts";
 import type { Hub, Matcher } from "./hub.ts";
 import {
@@ -40,11 +41,11 @@ export class Subscription {
   /** The last topic of the snapshot that was sent, while more of it is to come. */
   private snapshotAfter: number | null = null;
   /** Where to start; null once the subscribe request has been answered. */
-  private from: From | null;
+  private from: Start | null;
   private readonly hub: Hub;
   private readonly log: Log;
 
-  constructor(session: Session, hub: Hub, { id, filter, from, ...view }: Omit<SubscribeMessage, "type">) {
+  constructor(session: Session, hub: Hub, { id, filter, from, ...view }: SubscribeRequest) {
     this.session = session;
     this.hub = hub;
     this.log = hub.log;
@@ -83,7 +84,7 @@ export class Subscription {
    * Changes what is wanted, from the place that has been reached. Where there is a box or was one, what came in and what left
    * is told next; not here, since whoever asks on without reading must not be sent a box full of topics each time.
    */
-  update({ rate, bbox, where, fields }: UpdateMessage): void {
+  update({ rate, bbox, where, fields }: UpdateRequest): void {
     if (this.live) {
       const { position, told } = this.hub.part(this);
       this.fallBehind(position, told);
@@ -106,10 +107,12 @@ export class Subscription {
     this.hub.leave(this);
   }
 
-  private start(from: From): void {
+  private start(from: Start): void {
     this.from = null;
-    if (typeof from === "object") this.resume(from.cursor);
-    else {
+    if (typeof from === "object") {
+      if ("cursor" in from) this.resume(from.cursor);
+      else this.session.refuse(this, "not-supported", "a start from a time or a number of readings");
+    } else {
       this.cursor = this.log.head;
       if (from === "now" && this.view.bbox !== null) this.noteInView(this.log.latest(this.filter));
       this.confirm(from === "latest");
@@ -211,14 +214,17 @@ export class Subscription {
     this.hub.join(this, head);
   }
 
+  // What the ring still has comes one by one behind the snapshot, so that nothing is lost but what the gap names.
   private overtaken(oldest: number): void {
     this.gap("evicted", this.cursor + 1, oldest - 1);
   }
 
   // The gap and the snapshot that fills it leave in one go: nothing can come between them.
   private gap(reason: GapReason, from: number | null, to: number | null): void {
-    this.session.control({ type: "gap", id: this.id, reason, from, to });
-    this.cursor = this.log.head;
+    const { head, oldest } = this.log;
+    const left = oldest <= head ? oldest : null;
+    this.session.control({ type: "gap", id: this.id, reason, from, to, oldest: left });
+    this.cursor = to ?? head;
     this.confirm(true);
   }
 
@@ -239,7 +245,7 @@ export class Subscription {
     const selected = selectLatest(this.view, entries);
     const { session } = this;
     session.announce(selected);
-    const part = { id: this.id, seq, entries: selected, more: next !== null };
+    const part = { id: this.id, seq, time: null, entries: selected, more: next !== null };
     session.send(encodeSnapshot(this.log, part, session.binary));
     this.snapshotAfter = next;
   }

@@ -36,7 +36,9 @@ export class Dictionary {
 
 /** The frame for a message that carries no bodies, for either subprotocol. */
 export function encodeControl(message: ServerMessage, binary: boolean): Uint8Array | string {
-  return binary ? encode(message, { ignoreUndefined: true }) : JSON.stringify(message);
+  if (binary) return encode(message, { ignoreUndefined: true });
+  const isTimed = "time" in message && message.time !== undefined;
+  return JSON.stringify(isTimed ? { ...message, time: isoTime(message.time) } : message);
 }
 
 /** One reading as it stands in a JSON frame. */
@@ -89,10 +91,11 @@ export function decodeBinaryFrame(bytes: Uint8Array, dictionary: Dictionary): Se
 
 /** Reads a frame of the JSON subprotocol. @throws Error if it is not one */
 export function decodeJsonFrame(text: string): ServerMessage {
-  const message = JSON.parse(text) as JsonMessage;
-  if (typeof message !== "object" || message === null || typeof message.type !== "string") {
+  const parsed = JSON.parse(text) as JsonMessage;
+  if (typeof parsed !== "object" || parsed === null || typeof parsed.type !== "string") {
     throw new Error("not a message: expected an object with a `type`");
   }
+  const message = parsed.time === undefined ? parsed : { ...parsed, time: Date.parse(parsed.time) };
   if (message.readings) return { ...message, readings: message.readings.map(fromJson) } as ServerMessage;
   if (message.snapshot) return { ...message, snapshot: message.snapshot.map(fromJson) } as ServerMessage;
   if (message.entered)
@@ -107,6 +110,7 @@ interface JsonReading extends Omit<WireReading, "time" | "times"> {
 
 interface JsonMessage {
   readonly type: string;
+  readonly time?: string;
   readonly readings?: readonly JsonReading[];
   readonly snapshot?: readonly JsonReading[];
   readonly entered?: readonly JsonReading[];

@@ -8,8 +8,29 @@ export type Subprotocol = (typeof subprotocols)[number];
 /** Largest request that a gateway takes by default; a larger one closes the connection. */
 export const maxRequestBytes = 65_536;
 
+/** Most readings of each topic that `{ last }` gives. */
+export const maxLastPerTopic = 10_000;
+
+/** Lowest and highest speed of a replay, as a multiple of real time; 0 is as fast as it goes. */
+export const speedLimits = { min: 0.01, max: 1_000 } as const;
+
 /** Where a subscription starts. */
-export type From = "latest" | "now" | { readonly cursor: string };
+export type From =
+  | "latest"
+  | "now"
+  | { readonly cursor: string }
+  /** What was shown at this time of observation, then everything since. ISO 8601 with an offset, or epoch milliseconds. */
+  | { readonly time: string | number }
+  /** The newest readings of each topic, at most so many. */
+  | { readonly last: number };
+
+/** How what lies behind the log's head is sent. */
+export interface PlayOptions {
+  /** Multiple of real time, or 0 (the default) for as fast as it goes. */
+  readonly speed?: number;
+  /** Nothing is sent until it is taken away. */
+  readonly paused?: boolean;
+}
 
 /** `[west, south, east, north]` in degrees; a box whose west is east of its east crosses the date line. */
 export type Bbox = readonly [number, number, number, number];
@@ -33,7 +54,7 @@ export interface ViewOptions {
   readonly fields?: readonly string[];
 }
 
-export interface SubscribeMessage extends ViewOptions {
+export interface SubscribeMessage extends ViewOptions, PlayOptions {
   readonly type: "subscribe";
   readonly id: number;
   readonly filter: string;
@@ -48,6 +69,10 @@ export interface UpdateMessage {
   readonly bbox?: Bbox | null;
   readonly where?: readonly Condition[] | null;
   readonly fields?: readonly string[] | null;
+  readonly speed?: number | null;
+  readonly paused?: boolean | null;
+  /** Goes on from another place, as if subscribed anew. */
+  readonly from?: From;
 }
 
 export interface UnsubscribeMessage {
@@ -91,6 +116,9 @@ export interface WireReading {
 /** A position that the log no longer has. Bounds are null where the lost range cannot be told (another epoch). */
 export type GapReason = "evicted" | "epoch" | "ahead";
 
+/** What a subscription does: it plays what lies behind the head, it is held, or it is at the head. */
+export type ReplayState = "playing" | "paused" | "live";
+
 export type ServerMessage =
   | {
       readonly type: "welcome";
@@ -102,7 +130,9 @@ export type ServerMessage =
       readonly type: "subscribed";
       readonly id: number;
       readonly cursor: string;
-      /** Only with `from: "latest"` and after a gap. */
+      /** The instant that `snapshot` shows, if it is not the present. Epoch milliseconds, in JSON ISO 8601. */
+      readonly time?: number;
+      /** Only with `from: "latest"` or a time, and after a gap. */
       readonly snapshot?: readonly WireReading[];
       /** The snapshot goes on in `snapshot` messages; the cursor counts only after the last of them. */
       readonly more?: boolean;
@@ -125,6 +155,16 @@ export type ServerMessage =
       readonly reason: GapReason;
       readonly from: number | null;
       readonly to: number | null;
+      /** Seq of the oldest reading that is left, null if none. Absent in the first version of this message. */
+      readonly oldest?: number | null;
+    }
+  | {
+      /** To subscriptions with a speed or a pause: at each change of state, and now and then while they play. */
+      readonly type: "replay";
+      readonly id: number;
+      readonly state: ReplayState;
+      /** Where it is, in time of observation; absent while that is not known. Epoch milliseconds, in JSON ISO 8601. */
+      readonly time?: number;
     }
   | {
       /** With a `bbox`: what came into the box, with its latest values, and the topics that left it. */

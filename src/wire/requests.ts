@@ -1,12 +1,17 @@
 import { decode } from "@msgpack/msgpack";
 import { type StreamErrorCode, streamErrors } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
+import { readInstant } from "../model/instant.ts";
 import { maxTopicBytes } from "../model/topic.ts";
 import {
   type ClientMessage,
   type From,
+  maxLastPerTopic,
   maxRequestBytes,
+  type PlayOptions,
   type PublishMessage,
+  type SubscribeMessage,
+  type UpdateMessage,
   type ViewOptions,
 } from "./messages.ts";
 import { readViewOptions } from "./view-options.ts";
@@ -23,8 +28,15 @@ export interface Refusal {
 /** Largest id; those of subscriptions stand in every frame, so they are kept short. */
 export const maxSubscriptionId = 65_535;
 
-/** A request as it was read: what is to be published has become bytes of its own. */
-export type Request = Exclude<ClientMessage, PublishMessage> | PublishRequest;
+/** A request as it was read: what is to be published has become bytes of its own, and a time epoch milliseconds. */
+export type Request =
+  | Exclude<ClientMessage, PublishMessage | SubscribeMessage | UpdateMessage>
+  | SubscribeRequest
+  | UpdateRequest
+  | PublishRequest;
+export type Start = Exclude<From, { readonly time: unknown }> | { readonly time: number };
+export type SubscribeRequest = Omit<SubscribeMessage, "from"> & { readonly from: Start };
+export type UpdateRequest = Omit<UpdateMessage, "from"> & { readonly from?: Start };
 export type PublishRequest = PublishMessage & { readonly payload: Uint8Array };
 
 // Requests are small; the bounds keep a hostile one from allocating more than its own size.
@@ -80,35 +92,49 @@ function checkHello(message: Record<string, unknown>): Request | Refusal {
   return { type: "hello", token };
 }
 
-const unsupportedOptions = ["speed"] as const;
-
 function checkSubscribe(id: number, message: Record<string, unknown>): Request | Refusal {
   const filter = message["filter"];
   if (typeof filter !== "string") return refuse(id, "bad-filter", "`filter` is missing");
   const problem = filterProblem(filter);
   if (problem) return refuse(id, "bad-filter", problem);
-  for (const option of unsupportedOptions) {
-    // Ignoring it would send what was not asked for.
-    if (message[option] !== undefined) return refuse(id, "not-supported", `\`${option}\` is not available`);
-  }
-  const from = checkFrom(message["from"]);
-  if (from === null) return refuse(id, "bad-from", `cannot start from ${describe(message["from"])}`);
+  const { from = "latest" } = message;
+  const start = readStart(from);
+  if (typeof start === "object" && "problem" in start) return refuse(id, "bad-from", start.problem);
   const options = readViewOptions(message, false);
   if (typeof options === "string") return refuse(id, "bad-option", options);
-  return { type: "subscribe", id, filter, from, ...(options as ViewOptions) };
+  return { type: "subscribe", id, filter, from: start, ...(options as ViewOptions & PlayOptions) };
 }
 
 function checkUpdate(id: number, message: Record<string, unknown>): Request | Refusal {
   const options = readViewOptions(message, true);
-  return typeof options === "string" ? refuse(id, "bad-option", options) : { type: "update", id, ...options };
+  if (typeof options === "string") return refuse(id, "bad-option", options);
+  const { from } = message;
+  if (from === undefined) return { type: "update", id, ...options };
+  const start = readStart(from);
+  if (typeof start === "object" && "problem" in start) return refuse(id, "bad-from", start.problem);
+  return { type: "update", id, ...options, from: start };
 }
 
-function checkFrom(from: unknown): From | null {
-  if (from === undefined || from === "latest") return "latest";
-  if (from === "now") return "now";
-  if (typeof from !== "object" || from === null) return null;
-  const cursor = (from as Record<string, unknown>)["cursor"];
-  return typeof cursor === "string" ? { cursor } : null;
+function readStart(from: unknown): Start | { readonly problem: string } {
+  if (from === "latest" || from === "now") return from;
+  if (typeof from !== "object" || from === null) return { problem: `cannot start from ${describe(from)}` };
+  const { cursor, time, last } = from as Record<string, unknown>;
+  if ([cursor, time, last].filter((place) => place !== undefined).length !== 1) {
+    return { problem: "`from` names one of `cursor`, `time` and `last`" };
+  }
+  if (typeof cursor === "string") return { cursor };
+  if (time !== undefined) {
+    const instant = readInstant(time);
+    if (instant !== null) return { time: instant };
+    return { problem: `\`time\` is ${describe(time)}, not ISO 8601 with an offset nor epoch milliseconds` };
+  }
+  const isCount = Number.isInteger(last) && (last as number) >= 1 && (last as number) <= maxLastPerTopic;
+  if (isCount) return { last: last as number };
+  return { problem: cursor === undefined ? lastProblem(last) : `\`cursor\` is ${describe(cursor)}` };
+}
+
+function lastProblem(last: unknown): string {
+  return `\`last\` is ${describe(last)}, not a whole number from 1 to ${maxLastPerTopic}`;
 }
 
 function checkPublish(id: number, { topic, payload }: Record<string, unknown>): Request | Refusal {

@@ -1,4 +1,4 @@
-import type { Bbox, Condition, ViewOptions } from "./messages.ts";
+import { type Bbox, type Condition, type PlayOptions, speedLimits, type ViewOptions } from "./messages.ts";
 
 /** Most conditions and most fields of one subscription. */
 export const maxConditions = 16;
@@ -7,7 +7,8 @@ export const maxFields = 64;
 const rateLimits = { min: 0.001, max: 1_000 };
 const operators: ReadonlySet<unknown> = new Set(["==", "!=", "<", "<=", ">", ">=", "exists"]);
 
-type Options = { -readonly [Name in keyof ViewOptions]: ViewOptions[Name] | null };
+type AllOptions = ViewOptions & PlayOptions;
+type Options = { -readonly [Name in keyof AllOptions]: AllOptions[Name] | null };
 
 /**
  * Reads the options of a subscription; a null is kept where `mayBeNull`, as a wish to take the option away.
@@ -19,7 +20,7 @@ export function readViewOptions(
 ): Options | string {
   const options: Options = {};
   const problems: string[] = [];
-  const read = <Name extends keyof ViewOptions>(
+  const read = <Name extends keyof AllOptions>(
     name: Name,
     check: (value: unknown) => string | null,
   ): void => {
@@ -33,12 +34,24 @@ export function readViewOptions(
   read("bbox", bboxProblem);
   read("where", whereProblem);
   read("fields", fieldsProblem);
+  read("speed", speedProblem);
+  read("paused", pausedProblem);
   return problems[0] ?? options;
 }
 
 function rateProblem(value: unknown): string | null {
   if (typeof value === "number" && value >= rateLimits.min && value <= rateLimits.max) return null;
   return `\`rate\` must be a number of updates a second from ${rateLimits.min} to ${rateLimits.max}`;
+}
+
+function speedProblem(value: unknown): string | null {
+  const { min, max } = speedLimits;
+  if (typeof value === "number" && (value === 0 || (value >= min && value <= max))) return null;
+  return `\`speed\` must be a multiple of real time from ${min} to ${max}, or 0 for as fast as it goes`;
+}
+
+function pausedProblem(value: unknown): string | null {
+  return typeof value === "boolean" ? null : "`paused` must be true or false";
 }
 
 function bboxProblem(value: unknown): string | null {

@@ -56,6 +56,8 @@ class MsgpackCodec:
     def _control(self, message, bodies):
         if message["type"] == "welcome":
             self._epoch = message["epoch"]
+        if "time" in message:
+            message = {**message, "time": iso_time(message["time"])}
         key = READINGS_KEY.get(message["type"])
         if key not in message:
             return message

@@ -45,7 +45,7 @@ export class ModelSubscription {
     this.hasHidden = hides(view);
     this.from = from;
     this.oracle = oracle;
-    if (typeof from === "object") this.begin(from.cursor);
+    if (typeof from === "object" && "cursor" in from) this.begin(from.cursor);
   }
 
   /** The request for a connection; what half arrived on the one before is forgotten. */

@@ -29,6 +29,7 @@ const serverTypes: Readonly<Record<ServerMessage["type"], true>> = {
   snapshot: true,
   readings: true,
   gap: true,
+  replay: true,
   view: true,
   ack: true,
   heartbeat: true,
@@ -65,9 +66,13 @@ function bytesOf({ msgpack }: Golden): Uint8Array {
   return Uint8Array.from(Buffer.from(msgpack, "hex"));
 }
 
-/** The request that the gateway makes of a client's message: defaults filled in, a payload as bytes. */
+/** The request that the gateway makes of a client's message: times as numbers, a payload as bytes. */
 function requestOf(golden: Golden): object {
   const message = golden.message as ClientMessage;
+  if ((message.type === "subscribe" || message.type === "update") && typeof message.from === "object") {
+    const { from } = message;
+    return "time" in from ? { ...message, from: { time: new Date(from.time).getTime() } } : message;
+  }
   if (message.type !== "publish") return message;
   return { ...message, payload: publishedBytes(golden) ?? textBytes(message) };
 }

@@ -126,14 +126,14 @@ function encodeMessage(
       return encodeReadings(log, id, seqOf(cursor), records(readings), binary);
     }
     case "subscribed": {
-      const { id, cursor, snapshot, more = false } = message;
+      const { id, cursor, time = null, snapshot, more = false } = message;
       const seq = seqOf(cursor);
       if (!snapshot) return encodeSubscribed(log, id, seq, binary);
-      return encodeSnapshot(log, { id, seq, entries: records(snapshot), more }, binary);
+      return encodeSnapshot(log, { id, seq, time, entries: records(snapshot), more }, binary);
     }
     case "snapshot": {
       const { id, snapshot, more = false } = message;
-      return encodeSnapshot(log, { id, seq: null, entries: records(snapshot), more }, binary);
+      return encodeSnapshot(log, { id, seq: null, time: null, entries: records(snapshot), more }, binary);
     }
     case "view": {
       const { id, entered, left, reset = false } = message;
