@@ -107,6 +107,12 @@ const stream = z
     maxInflightPublishes: whole(1, 65_536)
       .default(defaultStreamOptions.maxInflightPublishes)
       .describe("Publishes of one connection that wait for the commit; more are refused"),
+    maxStreamingReplies: whole(1, 65_536)
+      .default(defaultStreamOptions.maxStreamingReplies)
+      .describe("Long HTTP replies, such as exports, at once; more are refused with status 503"),
+    stalledReplyMs: whole(1_000, 24 * hourMs)
+      .default(defaultStreamOptions.stalledReplyMs)
+      .describe("A long HTTP reply whose client takes nothing for this long is broken off"),
     allowedOrigins: z
       .array(
         z.string().superRefine((origin, context) => {

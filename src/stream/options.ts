@@ -18,6 +18,10 @@ export interface StreamOptions {
   readonly maxSubscriptions: number;
   /** Publishes of one connection that wait for their commit; more are answered with `too-many-publishes`. */
   readonly maxInflightPublishes: number;
+  /** HTTP replies that are made while they are sent, at once; more are refused with HTTP status 503. */
+  readonly maxStreamingReplies: number;
+  /** Such a reply is broken off when its client takes nothing for this long, since others wait for its place. Milliseconds. */
+  readonly stalledReplyMs: number;
   /** Largest message taken from a client; a larger one closes the connection. */
   readonly maxMessageBytes: number;
   /** Browser origins that may connect besides the page's own; `*` lets every page connect. */
@@ -33,6 +37,8 @@ export const defaultStreamOptions: StreamOptions = {
   maxConnections: 20_000,
   maxSubscriptions: 1_000,
   maxInflightPublishes: 64,
+  maxStreamingReplies: 32,
+  stalledReplyMs: 300_000,
   maxMessageBytes: maxRequestBytes,
   allowedOrigins: [],
 };

@@ -9,6 +9,7 @@ import { subprotocols } from "../wire/messages.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
+import { limitReplies } from "./reply-limit.ts";
 import { Session } from "./session.ts";
 import {
   type Admission,
@@ -70,7 +71,7 @@ export async function startStream(
     host,
     port,
     logger,
-    http: dependencies.http,
+    http: limitReplies(dependencies.http, options),
     endpoints: {
       "/stream": options.maxMessageBytes,
       ...(mqtt && { "/mqtt": mqtt.maxMessageBytes }),

@@ -2,8 +2,10 @@ import type * as Uws from "uWebSockets.js";
 import { createRequire } from "node:module";
 import { type AddressInfo, createServer } from "node:net";
 import type { HttpReply, HttpRequest } from "../../model/http.ts";
+import { internalError, isPieces } from "../reply-writer.ts";
 import type { Socket, SocketHandler, Transport, TransportOptions } from "../transport.ts";
-import { internalError, splitList } from "./ws.ts";
+import { type Client, endHead, UwsReplies, writeHead } from "./uws-reply.ts";
+import { logFailure, splitList } from "./ws.ts";
 
 /** The package's types lack the flag. */
 type Library = typeof Uws & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
@@ -36,7 +38,8 @@ export async function startUws(options: TransportOptions): Promise<Transport> {
   for (const [path, maxMessageBytes] of endpoints) {
     app.ws<UserData>(path, webSocketBehavior(uws, options, maxMessageBytes));
   }
-  app.any("/*", (response, request) => answer(options, response, request));
+  const replies = new UwsReplies();
+  app.any("/*", (response, request) => answer(options, replies, response, request));
   const port = await listen(
     uws,
     app,
@@ -48,6 +51,7 @@ export async function startUws(options: TransportOptions): Promise<Transport> {
     port,
     close: async () => {
       app.close();
+      replies.close();
     },
   };
 }
@@ -196,21 +200,38 @@ function handshakeProblem(request: Uws.HttpRequest): string | null {
   return null;
 }
 
-function answer(options: TransportOptions, response: Uws.HttpResponse, native: Uws.HttpRequest): void {
-  let aborted = false;
+function answer(
+  options: TransportOptions,
+  replies: UwsReplies,
+  response: Uws.HttpResponse,
+  native: Uws.HttpRequest,
+): void {
+  const client: Client = { response, left: false, onLeft: () => {} };
   response.onAborted(() => {
-    aborted = true;
+    client.left = true;
+    client.onLeft();
   });
   const request = copyRequest(native);
-  const respond = (reply: HttpReply) => {
-    // Touching the response of an aborted request ends the process.
-    if (!aborted) response.cork(() => write(response, request.method, reply));
+  const onError = (error: unknown) => logFailure(options, request.path, error);
+  const respond = async (reply: HttpReply) => {
+    if (isPieces(reply.body)) await replies.write(client, request, reply, reply.body, onError);
+    else writeWhole(client, request.method, reply, reply.body ?? "");
   };
-  options.http(request).then(respond, (error: unknown) => {
-    options.logger.error({ err: error, path: request.path }, "an HTTP handler failed");
-    respond({ status: 500, headers: { "content-type": "text/plain; charset=utf-8" }, body: internalError });
-  });
+  options
+    .http(request)
+    .catch((error: unknown) => {
+      onError(error);
+      return failure;
+    })
+    .then(respond)
+    .catch(onError);
 }
+
+const failure: HttpReply = {
+  status: 500,
+  headers: { "content-type": "text/plain; charset=utf-8" },
+  body: internalError,
+};
 
 // The native request is gone when its handler returns.
 function copyRequest(native: Uws.HttpRequest): HttpRequest {
@@ -226,12 +247,17 @@ function copyRequest(native: Uws.HttpRequest): HttpRequest {
   };
 }
 
-function write(response: Uws.HttpResponse, method: string, reply: HttpReply): void {
-  response.writeStatus(String(reply.status));
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.writeHeader(name, value);
-  if (method === "HEAD") {
-    // The library closes after an answer without a body, whatever it is told; so the client must know.
-    response.writeHeader("connection", "close");
-    response.endWithoutBody(Buffer.byteLength(reply.body ?? ""), true);
-  } else response.end(reply.body ?? "");
+function writeWhole(
+  { response, left }: Client,
+  method: string,
+  reply: HttpReply,
+  body: string | Uint8Array,
+): void {
+  // Touching the response of an aborted request ends the process.
+  if (left) return;
+  response.cork(() => {
+    if (method === "HEAD") return endHead(response, reply, Buffer.byteLength(body));
+    writeHead(response, reply);
+    response.end(body);
+  });
 }

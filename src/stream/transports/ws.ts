@@ -2,13 +2,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import type { HttpReply, HttpRequest } from "../../model/http.ts";
+import type { BodyPieces, HttpReply, HttpRequest } from "../../model/http.ts";
+import { internalError, isPieces, type ReplySink, ReplyWriter, releaseBody } from "../reply-writer.ts";
 import type { Socket, Transport, TransportOptions, UpgradeRequest } from "../transport.ts";
 
 /** HTTP and WebSocket over node:http and the `ws` package: runs wherever Node.js runs. */
 export async function startWs(options: TransportOptions): Promise<Transport> {
   const server = createServer((request, response) => {
-    answer(options, request, response).catch((error: unknown) => fail(options, request, response, error));
+    answer(options, request, response).catch((error: unknown) => {
+      logFailure(options, pathOf(request.url), error);
+      failed(response);
+    });
   });
   const chosen = new WeakMap<IncomingMessage, Socket["subprotocol"]>();
   const endpoints = new Map(
@@ -66,9 +70,6 @@ function upgradeRequest(request: IncomingMessage): UpgradeRequest {
   };
 }
 
-/** What a client is told when a handler failed; the log knows more. */
-export const internalError = "internal error, see the gateway's log\n";
-
 /** Splits a comma-separated header value. */
 export function splitList(value: string): string[] {
   return value
@@ -81,13 +82,12 @@ function pathOf(url = "/"): string {
   return url.split("?", 1)[0] as string;
 }
 
-function fail(
-  { logger }: TransportOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-  error: unknown,
-): void {
-  logger.error({ err: error, path: pathOf(request.url) }, "an HTTP handler failed");
+/** A handler failed, or what it began to send. */
+export function logFailure({ logger }: TransportOptions, path: string, error: unknown): void {
+  logger.error({ err: error, path }, "an HTTP handler failed");
+}
+
+function failed(response: ServerResponse): void {
   if (response.headersSent) response.destroy();
   else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end(internalError);
 }
@@ -152,7 +152,37 @@ async function answer(
     header: (name) => String(incoming.headers[name] ?? ""),
   };
   const reply: HttpReply = await options.http(request);
+  if (isPieces(reply.body)) return answerInPieces(options, request, response, reply, reply.body);
   const body = reply.body ?? "";
   response.writeHead(reply.status, { ...reply.headers, "content-length": Buffer.byteLength(body) });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+async function answerInPieces(
+  options: TransportOptions,
+  request: HttpRequest,
+  response: ServerResponse,
+  { status, headers, maxStallMs }: HttpReply,
+  body: BodyPieces,
+): Promise<void> {
+  const isHead = request.method === "HEAD";
+  if (isHead) response.writeHead(status, headers).end();
+  if (isHead || response.destroyed) return releaseBody(body);
+  const sink: ReplySink = {
+    write: (piece) => {
+      if (!response.headersSent) response.writeHead(status, headers);
+      return response.write(piece);
+    },
+    end: () => {
+      if (!response.headersSent) response.writeHead(status, headers);
+      response.end();
+    },
+    fail: () => failed(response),
+    drop: () => response.destroy(),
+  };
+  const onError = (error: unknown) => logFailure(options, request.path, error);
+  const writer = new ReplyWriter(body, sink, { maxStallMs, onError });
+  response.on("drain", () => writer.onRoom());
+  response.on("close", () => writer.onLeft());
+  await writer.run();
 }

@@ -1,0 +1,4 @@
+import { startUws } from "../../src/stream/transports/uws.ts";
+import { repliesSuite } from "./replies-suite.ts";
+
+repliesSuite("uws", startUws);
