@@ -40,6 +40,12 @@ const mqtt = z
       .describe(
         "Serve MQTT over WebSocket at `/mqtt` on the HTTP port. `stream.allowedOrigins` holds there too",
       ),
+    normalized: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Send readings to MQTT subscribers of their topics (`gps/#`) as JSON. What clients publish to these topics then reaches the gateway only",
+      ),
   })
   .prefault({});
 

@@ -51,6 +51,11 @@ export function gatewayFigures({ log, pipeline, notices, broker, sources, stream
     gauge("fieldcast_log_oldest", "Sequence number of the oldest reading kept", () => log.oldest),
     gauge("fieldcast_log_ok", "1 if the log takes readings", () => (log.health().ok ? 1 : 0)),
     gauge("fieldcast_mqtt_connections", "Open MQTT connections", () => broker.connections()),
+    counter(
+      "fieldcast_mqtt_readings_total",
+      "Readings sent to MQTT subscribers",
+      () => broker.stats().readingsSent,
+    ),
     {
       ...counter("fieldcast_mqtt_refused_total", "Refused by the broker", () => ({
         ...broker.stats().refused,
@@ -76,12 +81,19 @@ export function gatewayFigures({ log, pipeline, notices, broker, sources, stream
 
 /** What is lost to somebody when a limit of the broker is reached, by what it is. */
 function droppedBy(broker: MqttBroker): Record<string, number> {
-  const { queueDropped, retainRefused, sessionsForgotten, unreleasedForgotten, unreleasedRefused } =
-    broker.stats();
+  const {
+    queueDropped,
+    readingsSkipped,
+    retainRefused,
+    sessionsForgotten,
+    unreleasedForgotten,
+    unreleasedRefused,
+  } = broker.stats();
   return {
     queuedMessage: queueDropped,
     retainedMessage: retainRefused,
     session: sessionsForgotten,
+    slowReading: readingsSkipped,
     unreleasedForgotten,
     unreleasedRefused,
   };

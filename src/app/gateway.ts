@@ -14,11 +14,12 @@ import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { createRetry } from "../pipeline/retry.ts";
 import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
-import { type MqttEndpoint, type StreamServer, startStream } from "../stream/stream.ts";
+import { type StreamServer, startStream } from "../stream/stream.ts";
 import { formatAddress } from "./address.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
 import { gatewayFigures } from "./figures.ts";
+import { mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
 import { listenAs, openAs, StartError } from "./start-error.ts";
@@ -57,7 +58,14 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const listenAt = { host: config.host, port: config.mqtt.port };
     const limits = { ...defaultMqttLimits, ...config.mqtt };
     const broker = await listenAs("mqtt.port", listenAt, () =>
-      startBroker({ ...listenAt, limits, clock, logger, onPacket: pipeline.ingest }),
+      startBroker({
+        ...listenAt,
+        limits,
+        clock,
+        logger,
+        onPacket: pipeline.ingest,
+        ...(config.mqtt.normalized && { readings: readingSource(log) }),
+      }),
     );
     running.broker = broker;
     undo.push(() => broker.close(0));
@@ -137,14 +145,6 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
   );
   logger.debug({ mqttPort: broker.port, httpPort: running.stream.port }, "listening");
   return running.stream;
-}
-
-/** A WebSocket is one more stream to the broker. A frame may hold the largest packet and a little of the next. */
-function mqttEndpoint(config: Config, broker: MqttBroker): MqttEndpoint {
-  return {
-    maxMessageBytes: config.mqtt.maxPacketBytes + defaultStreamOptions.maxMessageBytes,
-    accept: (stream, remote) => broker.handle(stream, remote),
-  };
 }
 
 async function closeAll(

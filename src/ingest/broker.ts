@@ -3,11 +3,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Aedes, type AuthenticateError, type Client, type Subscription } from "aedes";
 import type { Clock } from "../model/clock.ts";
+import { isReadingTopic } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
 import { Connection, Connections } from "./connection.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Intake, type OnPacket } from "./intake.ts";
 import type { MqttLimits } from "./limits.ts";
+import { NormalizedTopics, type ReadingSource } from "./normalized.ts";
 import { Sessions, type SubscriptionStore } from "./sessions.ts";
 import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
 import { WireGuard } from "./wire-guard.ts";
@@ -31,6 +33,11 @@ export interface BrokerOptions {
   readonly onPacket: OnPacket;
   /** False turns the login down (CONNACK 4), a failure means "try later" (CONNACK 3). Absent: everyone may connect. */
   readonly authenticate?: (login: Login) => Promise<boolean> | boolean;
+  /**
+   * Readings for the subscribers of their topics. These topics are then the gateway's own: what a client publishes there is
+   * taken in like anything else, but not routed, so that no device can pass off its packets as readings. Absent: none are sent.
+   */
+  readonly readings?: ReadingSource;
 }
 
 export interface MqttBroker {
@@ -77,19 +84,24 @@ class Broker implements MqttBroker {
   readonly #intake: Intake;
   readonly #aedes: Aedes;
   readonly #server: Server;
+  readonly #normalized: NormalizedTopics | null;
   #sessions: Sessions | undefined;
   #closed: Promise<void> | null = null;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    const { clock, limits, logger, onPacket } = options;
+    const { clock, limits, logger, onPacket, readings } = options;
     this.#exchanges = new Exchanges(limits, this.#stats);
     const { connections, exchanges, stats } = {
       connections: this.#connections,
       exchanges: this.#exchanges,
       stats: this.#stats,
     };
-    this.#intake = new Intake({ onPacket, clock, logger, stats, connections, exchanges });
+    // Half of what gets a client refused: readings alone never do.
+    const maxLiveBytes = limits.maxClientBufferBytes / 2;
+    this.#normalized = readings ? new NormalizedTopics(readings, stats, maxLiveBytes) : null;
+    const isReserved = readings ? isReadingTopic : () => false;
+    this.#intake = new Intake({ onPacket, clock, logger, stats, connections, exchanges, isReserved });
     this.#aedes = new Aedes({
       // 0 = no common queue: with one, a reader of one topic could hold up all topics.
       concurrency: 0,
@@ -144,9 +156,20 @@ class Broker implements MqttBroker {
       this.#connections.claim(client)?.guard.destroy();
       sessions.enter(client);
     });
-    this.#aedes.on("clientReady", (client) => this.#connections.of(client)?.guard.open());
+    this.#aedes.on("clientReady", (client) => this.#ready(client));
+    // After the SUBACK has been written. Aedes sets the granted QoS, 0x80 for those that were refused.
+    this.#aedes.on("subscribe", (subscriptions, client) => {
+      const connection = this.#connections.of(client);
+      for (const { topic, qos } of subscriptions as readonly { topic: string; qos: number }[]) {
+        if (connection && qos <= 2) this.#normalized?.subscribe(connection, topic);
+      }
+    });
     this.#aedes.on("unsubscribe", (filters, client) => {
-      for (const filter of filters) this.#connections.of(client)?.filters.delete(filter);
+      const connection = this.#connections.of(client);
+      for (const filter of filters) {
+        connection?.filters.delete(filter);
+        if (connection) this.#normalized?.unsubscribe(connection, filter);
+      }
     });
     const note = (client: Client, err: Error) =>
       logger.debug({ client: client.id, err: err.message }, "connection failed");
@@ -155,6 +178,13 @@ class Broker implements MqttBroker {
     // Without a listener this event would end the process.
     const emitter: EventEmitter = this.#aedes;
     emitter.on("error", (err: unknown) => logger.error({ err }, "the MQTT broker reported an error"));
+  }
+
+  #ready(client: Client): void {
+    const connection = this.#connections.of(client);
+    if (connection === undefined) return;
+    for (const filter of connection.filters) this.#normalized?.restore(connection, filter);
+    connection.guard.open();
   }
 
   get address(): string {
@@ -186,6 +216,7 @@ class Broker implements MqttBroker {
     const connection = new Connection(guard, this.#aedes.handle(guard), peer);
     this.#connections.add(connection);
     guard.once("close", () => {
+      this.#normalized?.leave(connection);
       const last = this.#connections.remove(connection);
       if (connection.client.id) this.#sessions?.leave(connection.client, last);
     });
@@ -247,6 +278,7 @@ class Broker implements MqttBroker {
   async #close(graceMs: number): Promise<void> {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#intake.close();
+    this.#normalized?.close();
     for (const { guard } of this.#connections.all()) guard.drain();
     await this.#answered(graceMs);
     // Aedes' acknowledgements of QoS 2 take a few turns of the loop after the commit.

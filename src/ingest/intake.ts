@@ -15,7 +15,7 @@ export type OnPacket = (packet: Packet) => Promise<void> | null;
 /** One warning at most in this time while the log takes nothing. */
 const warningIntervalMs = 10_000;
 
-/** Where a dropped packet is sent: nobody may subscribe to `$SYS`, so nobody gets it. */
+/** Where a packet goes that nobody shall get: nobody may subscribe to `$SYS`. */
 const droppedTopic = "$SYS/dropped";
 
 export interface IntakeParts {
@@ -25,6 +25,8 @@ export interface IntakeParts {
   readonly stats: MqttStats;
   readonly connections: Connections;
   readonly exchanges: Exchanges;
+  /** Topics that clients may publish to, but that other clients get from the gateway alone. */
+  readonly isReserved: (topic: string) => boolean;
 }
 
 type Done = (error?: Error | null) => void;
@@ -57,6 +59,7 @@ export class Intake {
     connection.answers.push(answer, (failure) => {
       if (failure === undefined) {
         if (packet.qos > 0) this.#parts.stats.acks++;
+        if (this.#parts.isReserved(packet.topic)) drop(packet);
         done(null);
       } else this.#reject(client, packet, failure, done);
       connection.guard.answered();
@@ -96,11 +99,12 @@ export class Intake {
   #acceptWill(packet: PublishPacket, done: Done): void {
     if (this.#closing) return done(new Error("the broker is closing"));
     const answer = this.#take(null, packet);
-    if (answer === null) return done(null);
-    answer.then(
-      () => done(null),
-      (failure: unknown) => this.#reject(null, packet, failure, done),
-    );
+    const route = () => {
+      if (this.#parts.isReserved(packet.topic)) drop(packet);
+      done(null);
+    };
+    if (answer === null) return route();
+    answer.then(route, (failure: unknown) => this.#reject(null, packet, failure, done));
   }
 
   #reject(client: Client | null, packet: PublishPacket, failure: unknown, done: Done): void {
@@ -109,10 +113,7 @@ export class Intake {
       done(failure instanceof Error ? failure : new Error(String(failure)));
       return;
     }
-    // Aedes knows no way to end a publish that neither routes it nor closes the connection.
-    packet.topic = droppedTopic;
-    packet.retain = false;
-    packet.payload = Buffer.alloc(0);
+    drop(packet);
     done(null);
   }
 
@@ -138,6 +139,13 @@ export class Intake {
       "the log takes nothing now: QoS 0 is dropped, QoS 1 and 2 are closed without acknowledgement",
     );
   }
+}
+
+/** Aedes knows no way to end a publish that neither routes it nor closes the connection. */
+function drop(packet: PublishPacket): void {
+  packet.topic = droppedTopic;
+  packet.retain = false;
+  packet.payload = Buffer.alloc(0);
 }
 
 class TooManyUnreleased extends Error {}

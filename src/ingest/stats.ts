@@ -52,6 +52,10 @@ export interface MqttStats {
   retainRefused: number;
   /** Sessions of absent clients that were forgotten. */
   sessionsForgotten: number;
+  /** Readings sent to subscribers of their topics, what the topics showed at first included. */
+  readingsSent: number;
+  /** Readings that subscribers who did not read got only as part of what their topics show. */
+  readingsSkipped: number;
   /** Connections closed by us, by reason. */
   readonly refused: Record<RefusalReason, number>;
 }
@@ -73,6 +77,8 @@ export function createStats(): MqttStats {
     queueDropped: 0,
     retainRefused: 0,
     sessionsForgotten: 0,
+    readingsSent: 0,
+    readingsSkipped: 0,
     refused: Object.fromEntries(refusalReasons.map((reason) => [reason, 0])) as Record<RefusalReason, number>,
   };
 }

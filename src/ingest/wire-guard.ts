@@ -295,6 +295,17 @@ export class WireGuard extends Duplex {
     return !this.#writesRetained || this.#lower.writableLength < retainedPaceBytes;
   }
 
+  /** Bytes that the client has not taken yet. */
+  get bufferedBytes(): number {
+    return this.#lower.writableLength;
+  }
+
+  /** Sends one whole packet that Aedes does not know of. Never waits; a client at its limit is refused as in `write`. */
+  send(packet: Buffer): void {
+    this.#atPacketStart = true;
+    this.write(packet);
+  }
+
   /** mqtt-packet corks once before each packet that it writes. */
   override cork(): void {
     this.#atPacketStart = true;

@@ -1,4 +1,4 @@
-import type { Reading } from "./reading.ts";
+import { derivedDomains, domains, type Reading } from "./reading.ts";
 
 /** Longest topic in UTF-8 bytes, the limit that MQTT's two-byte length prefix sets (MQTT 3.1.1, 1.5.3). */
 export const maxTopicBytes = 65_535;
@@ -35,6 +35,14 @@ export function topicParts(topic: string, channelAt = topic.length): TopicParts 
 /** Characters of the reading's topic ahead of the slash before `channel`, which the topic alone cannot tell. */
 export function channelStart(topic: string, channel: string): number {
   return topic.length - escapeId(channel).length - 1;
+}
+
+const readingLevels: ReadonlySet<string> = new Set([...domains, ...derivedDomains]);
+
+/** True if the first level of `topic` (or of a filter) is one under which readings stand. */
+export function isReadingTopic(topic: string): boolean {
+  const slashAt = topic.indexOf("/");
+  return readingLevels.has(slashAt < 0 ? topic : topic.slice(0, slashAt));
 }
 
 function escapeId(id: string): string {

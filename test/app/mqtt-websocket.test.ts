@@ -1,13 +1,20 @@
 import { once } from "node:events";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
-import { generate } from "mqtt-packet";
+import { generate, type IPublishPacket } from "mqtt-packet";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createWebSocketStream, WebSocket } from "ws";
 import { type Gateway, startGateway } from "../../src/app/gateway.ts";
 import { loadConfig } from "../../src/app/load-config.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import { silentLogger } from "../../src/observe/log.ts";
-import { connectPacket, publishPacket, RawClient, roundTrip, until } from "../ingest/harness.ts";
+import {
+  connectPacket,
+  publishPacket,
+  RawClient,
+  roundTrip,
+  subscribePacket,
+  until,
+} from "../ingest/harness.ts";
 
 describe.each(["uws", "ws"])("MQTT over WebSocket, %s", (transport) => {
   async function gateway(flags: Record<string, string> = {}): Promise<Gateway> {
@@ -176,5 +183,69 @@ describe.each(["uws", "ws"])("MQTT over WebSocket, %s", (transport) => {
     const client = await mqttClient(to);
     await to.close();
     await until(() => !client.connected);
+  });
+
+  it("gives an MQTT.js page what the topics show, then what is new, and no device can speak for another", async () => {
+    const to = await gateway();
+    const device = await mqttClient(to);
+    await device.publishAsync("telemetry/gps/van-7", '{"lat":60.17,"lon":24.94}', { qos: 1 });
+    const page = await mqttClient(to);
+    const received: unknown[] = [];
+    page.on("message", (topic, payload, { retain }) => {
+      const { values } = JSON.parse(String(payload));
+      received.push([topic, retain, values.lat]);
+    });
+    await page.subscribeAsync("gps/#");
+    await until(() => received.length === 1);
+    await device.publishAsync("gps/van-7", '{"values":{"lat":1}}', { qos: 1, retain: true });
+    await device.publishAsync("telemetry/gps/van-7", '{"lat":60.18,"lon":24.94}', { qos: 1 });
+    await until(() => received.length === 2);
+    expect(received).toEqual([
+      ["gps/van-7", true, 60.17],
+      ["gps/van-7", false, 60.18],
+    ]);
+  });
+
+  it("sends no readings and routes every packet when that is what the operator wants", async () => {
+    const to = await gateway({ "mqtt.normalized": "false" });
+    const client = await mqttClient(to);
+    const received: string[] = [];
+    client.on("message", (topic, payload) => received.push(`${topic} ${payload}`));
+    await client.subscribeAsync("gps/#");
+    await client.publishAsync("telemetry/gps/van-7", '{"lat":60.17,"lon":24.94}', { qos: 1 });
+    await client.publishAsync("gps/van-7", "mine", { qos: 1 });
+    await until(() => received.length === 1);
+    expect(received).toEqual(["gps/van-7 mine"]);
+  });
+
+  it("acknowledges 1,000 publishes while a subscriber is frozen, which then sees what is", async () => {
+    const to = await gateway();
+    const { client, socket } = await raw(to);
+    client.send(subscribePacket(["gps/#"]));
+    await until(() => client.of("suback").length === 1);
+    const healthy = await mqttClient(to);
+    let seen = 0;
+    healthy.on("message", () => seen++);
+    await healthy.subscribeAsync("gps/#");
+    socket.pause();
+    const device = await mqttClient(to);
+    // More than the kernel takes for a reader that does not read.
+    const padding = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`note${i}`, "x".repeat(250)]));
+    for (let n = 1; n <= 1_000; n++) {
+      const payload = JSON.stringify({ lat: 60, lon: 24, n, ...padding });
+      await device.publishAsync(`telemetry/gps/van-${n % 10}`, payload, { qos: 1 });
+    }
+    await until(() => seen === 1_000);
+    const metrics = await (await fetch(`http://127.0.0.1:${to.httpPort}/metrics`)).text();
+    expect(metrics).toMatch(/fieldcast_mqtt_dropped_total\{what="slowReading"\} [1-9]/);
+    expect(metrics).toMatch(/fieldcast_mqtt_refused_total\{reason="slowReader"\} 0/);
+    socket.resume();
+    const shown = new Map<string, number>();
+    await until(() => {
+      for (const { topic, payload } of client.of("publish") as IPublishPacket[]) {
+        shown.set(topic, JSON.parse(String(payload)).values.n);
+      }
+      return shown.size === 10 && Math.min(...shown.values()) > 990;
+    });
   });
 });
