@@ -107,7 +107,7 @@ export class History {
   }
 
   async #ask(ask: ObservedAsk): Promise<ObservedPage> {
-    if (ask.topicIds.length > 0) return this.#reader.observed(ask, this.#ends);
+    if (ask.topicIds.length > 0) return this.#reader.observed(ask);
     await nextTurn();
     return { records: [], next: null };
   }

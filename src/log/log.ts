@@ -112,7 +112,7 @@ class SequencedLog implements Log {
     this.#progress = state.progress;
     this.#nextSeq = state.head + 1;
     this.#encoder = new RecordEncoder(memory.topics, memory.shapes, options.maxReadingBytes);
-    this.#reader = new StoreReader(engine, memory, options.maxStoreReads);
+    this.#reader = new StoreReader(engine, memory, options, this);
     this.#history = new History(memory.topics, this.#reader, options.lookBackMs, this);
     this.#tail = new MemoryTail(options.tailRecords, options.tailBytes);
     this.#lastCommitAt = clock.now();
@@ -163,7 +163,7 @@ class SequencedLog implements Log {
     if (after >= this.#head) return { kind: "records", records: [], through: after };
     if (after + 1 < this.#oldest) return { kind: "evicted", oldest: this.#oldest };
     const records = this.#tail.read(after, maxBytes);
-    if (!records) return this.#reader.read(after, maxBytes, this);
+    if (!records) return this.#reader.read(after, maxBytes);
     return { kind: "records", records, through: records.at(-1)?.seq ?? after };
   }
 

@@ -28,6 +28,8 @@ export interface LogOptions {
   readonly lookBackMs: number;
   /** Reads of the store under way or waiting; beyond it reads are refused with LogUnavailable. */
   readonly maxStoreReads: number;
+  /** Memory for pages of the store that several readers want, as after a restart. */
+  readonly maxSharedBytes: number;
 }
 
 const mebibyte = 1024 * 1024;
@@ -47,6 +49,7 @@ export const defaultLogOptions: LogOptions = {
   housekeepingMs: 60_000,
   lookBackMs: 24 * 3_600_000,
   maxStoreReads: 10_000,
+  maxSharedBytes: 16 * mebibyte,
 };
 
 /** Limits of what an engine keeps. */

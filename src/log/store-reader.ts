@@ -1,7 +1,9 @@
 import { type LogRecord, LogUnavailable, type ObservedPage, type Page } from "./contract.ts";
 import type { EnginePage, LogEngine, ObservedAsk } from "./engine.ts";
 import type { LogMemory } from "./memory.ts";
+import type { LogOptions } from "./options.ts";
 import { readBodyHead, recordFromBody, type StoredRecord } from "./record.ts";
+import { SharedPages } from "./shared-pages.ts";
 
 /** Where the log's ends are; they move while a read is under way. */
 export interface Ends {
@@ -16,30 +18,37 @@ export class StoreReader {
   readonly #engine: LogEngine;
   readonly #memory: LogMemory;
   readonly #maxReads: number;
+  readonly #ends: Ends;
+  readonly #pages: SharedPages;
   #reads = 0;
 
-  constructor(engine: LogEngine, memory: LogMemory, maxReads: number) {
+  /** @param maxSharedBytes memory for pages that several readers want */
+  constructor(
+    engine: LogEngine,
+    memory: LogMemory,
+    { maxStoreReads, maxSharedBytes }: Pick<LogOptions, "maxStoreReads" | "maxSharedBytes">,
+    ends: Ends,
+  ) {
     this.#engine = engine;
     this.#memory = memory;
-    this.#maxReads = maxReads;
+    this.#maxReads = maxStoreReads;
+    this.#ends = ends;
+    this.#pages = new SharedPages((after, maxBytes) => this.#load(after, maxBytes), maxSharedBytes);
   }
 
   /** @throws LogUnavailable when the store cannot be read, or too many reads wait */
-  read(after: number, maxBytes: number, ends: Ends): Promise<Page> {
+  read(after: number, maxBytes: number): Promise<Page> {
     return this.#inTurn(async () => {
-      const page = await this.#engine.read(after, maxBytes);
-      // The ring may have moved on meanwhile, and the dictionary with it.
-      const oldest = page.kind === "evicted" ? Math.max(page.oldest, ends.oldest) : ends.oldest;
-      if (page.kind === "evicted" || after + 1 < oldest) return { kind: "evicted", oldest };
-      return this.#page(after, page, ends.head);
+      const page = await this.#pages.read(after, maxBytes);
+      return page.kind === "records" && after + 1 < this.#ends.oldest ? this.#evicted(0) : page;
     });
   }
 
   /** @throws LogUnavailable likewise */
-  observed(ask: ObservedAsk, ends: Ends): Promise<ObservedPage> {
+  observed(ask: ObservedAsk): Promise<ObservedPage> {
     return this.#inTurn(async () => {
       const { bodies, next } = await this.#engine.observed(ask);
-      return { records: bodies.flatMap((body) => this.#shown(body, ends)), next };
+      return { records: bodies.flatMap((body) => this.#shown(body)), next };
     });
   }
 
@@ -63,9 +72,9 @@ export class StoreReader {
   }
 
   /** Nothing if it has been evicted meanwhile (its topic may be forgotten), or the listeners have not had it yet. */
-  #shown(body: Uint8Array, ends: Ends): LogRecord[] {
+  #shown(body: Uint8Array): LogRecord[] {
     const { seq } = readBodyHead(body);
-    return seq < ends.oldest || seq > ends.head ? [] : [this.#record(null, body)];
+    return seq < this.#ends.oldest || seq > this.#ends.head ? [] : [this.#record(null, body)];
   }
 
   #record(seq: number | null, body: Uint8Array): StoredRecord {
@@ -78,7 +87,20 @@ export class StoreReader {
     );
   }
 
-  #page(after: number, { bodies, committedAt }: EngineBodies, head: number): Page {
+  async #load(after: number, maxBytes: number): Promise<Page> {
+    const page = await this.#engine.read(after, maxBytes);
+    if (page.kind === "evicted") return this.#evicted(page.oldest);
+    // The ring may have moved on meanwhile, and the dictionary with it.
+    if (after + 1 < this.#ends.oldest) return this.#evicted(0);
+    return this.#page(after, page);
+  }
+
+  #evicted(oldest: number): Page {
+    return { kind: "evicted", oldest: Math.max(oldest, this.#ends.oldest) };
+  }
+
+  #page(after: number, { bodies, committedAt }: EngineBodies): Page {
+    const { head } = this.#ends;
     if (bodies.length === 0) throw new Error(`it has no record ${after + 1}, though the newest is ${head}`);
     // Nothing is shown before the listeners have had it.
     const records = bodies.slice(0, head - after).map((body, index) => {

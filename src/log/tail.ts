@@ -1,7 +1,7 @@
 import type { StoredRecord } from "./record.ts";
 
 /** What a record costs in memory besides its body's bytes: objects, views and decoded values (measured on Node 20). */
-const recordOverheadBytes = 512;
+export const recordOverheadBytes = 512;
 
 /** The newest records, contiguous, bounded by count and by bytes. */
 export class MemoryTail {

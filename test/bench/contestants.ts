@@ -12,6 +12,8 @@ export interface Server {
   readonly webSocketPort: number;
   /** Readings it has taken in so far, by its own count. */
   ingested(): Promise<number>;
+  /** Kills it and starts it again, with the same ports and the same data. */
+  restart(): Promise<Server>;
   stop(): Promise<void>;
 }
 
@@ -23,7 +25,8 @@ export interface Contestant {
   start(): Promise<Server>;
 }
 
-export type ContestantName = "fieldcast" | Baseline;
+/** `fieldcast-ws` is Fieldcast on its second transport. */
+export type ContestantName = "fieldcast" | "fieldcast-ws" | Baseline;
 
 /** Folders of the gateways' logs, removed at the latest when the bench ends. */
 const dataDirs = new Set<string>();
@@ -35,18 +38,26 @@ const program = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 
 /** The contestant of that name. `profileDir`: where V8's CPU profiles of Fieldcast go, null for none. */
 export function contestant(name: ContestantName, profileDir: string | null): Contestant {
-  if (name === "fieldcast") {
-    return { name, feed: "mqtt", dashboards: "fieldcast", start: () => startFieldcast(profileDir) };
+  if (name === "fieldcast" || name === "fieldcast-ws") {
+    const settings = name === "fieldcast" ? [] : ["transport=ws"];
+    const start = () => {
+      const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-bench-"));
+      dataDirs.add(dataDir);
+      return startFieldcast(profileDir, dataDir, ["mqtt.port=0", "http.port=0", ...settings]);
+    };
+    return { name, feed: "mqtt", dashboards: "fieldcast", start };
   }
   const feed = name.startsWith("aedes") ? "mqtt" : "websocket";
-  return { name, feed, dashboards: "topics", start: () => startBaseline(name) };
+  return { name, feed, dashboards: "topics", start: () => startBaseline(name, 0) };
 }
 
-async function startFieldcast(profileDir: string | null): Promise<Server> {
-  const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-bench-"));
-  dataDirs.add(dataDir);
+async function startFieldcast(
+  profileDir: string | null,
+  dataDir: string,
+  own: readonly string[],
+): Promise<Server> {
   const profile = profileDir === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
-  const settings = [`dataDir=${dataDir}`, "mqtt.port=0", "http.port=0"];
+  const settings = [`dataDir=${dataDir}`, ...own];
   const child = new Child([
     ...profile,
     program,
@@ -58,6 +69,12 @@ async function startFieldcast(profileDir: string | null): Promise<Server> {
     pid: child.pid,
     ...ports,
     ingested: () => readMetric(ports.webSocketPort, "fieldcast_readings_total"),
+    restart: async () => {
+      await child.end("SIGKILL");
+      const { mqttPort, webSocketPort } = ports;
+      const same = [...own, `mqtt.port=${mqttPort}`, `http.port=${webSocketPort}`];
+      return startFieldcast(profileDir, dataDir, same);
+    },
     stop: async () => {
       // A profile is only written at an orderly end.
       await child.end(profileDir === null ? "SIGKILL" : "SIGTERM");
@@ -81,13 +98,17 @@ async function readMetric(port: number, name: string): Promise<number> {
   return Number(value);
 }
 
-async function startBaseline(name: Baseline): Promise<Server> {
-  const child = new Child(roleArgs(name));
+async function startBaseline(name: Baseline, port: number): Promise<Server> {
+  const child = new Child([...roleArgs(name), String(port)]);
   const ports = await child.firstLine((line) => JSON.parse(line) as BaselineReady);
   return {
     pid: child.pid,
     ...ports,
     ingested: async () => (await child.request({ question: "ingested" })) as number,
+    restart: async () => {
+      await child.end("SIGKILL");
+      return startBaseline(name, ports.webSocketPort);
+    },
     stop: () => child.end("SIGKILL"),
   };
 }

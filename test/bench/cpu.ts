@@ -40,6 +40,12 @@ export function residentKb(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
 }
 
+/** The most resident memory that a process has had, in KB (`VmHWM`). */
+export function peakResidentKb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
 /** How many files a process of this user may have open. Node.js has raised the soft limit to the hard one at its start. */
 export function openFilesLimit(): number {
   const limits = readFileSync("/proc/self/limits", "utf8");

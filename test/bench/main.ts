@@ -8,7 +8,7 @@ const [flag, role, ...rest] = process.argv.slice(2);
 if (flag !== "--role") process.exitCode = await runBench(process.argv.slice(2));
 else if (role === "load") runLoadWorker();
 else if (role === "formats") runFormatsWorker();
-else if (rest.length === 0 && isBaseline(role)) await runBaseline(role);
+else if (rest.length === 1 && isBaseline(role)) await runBaseline(role, Number(rest[0]));
 else throw new Error(`there is no role ${role}`);
 
 function isBaseline(name: string | undefined): name is Baseline {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess } from "./child.ts";
 import type { Contestant, Server } from "./contestants.ts";
 import { cpuSeconds, residentKb } from "./cpu.ts";
+import { measureResume } from "./resume.ts";
 import type { FanoutScenario, IdleScenario, IngestScenario, Scenario } from "./scenarios.ts";
 
 /** How long a run takes. */
@@ -21,6 +22,10 @@ export type Figures = Readonly<Record<string, number>>;
 export const units: Readonly<Record<string, { readonly column: string; readonly unit: string }>> = {
   cpuPerReading: { column: "µs CPU/reading", unit: "µs CPU/reading" },
   cpuPerDelivery: { column: "µs CPU/delivery", unit: "µs CPU/delivery" },
+  caughtUp: { column: "s to catch up", unit: "s until all have caught up" },
+  subscribed: { column: "s to subscribe", unit: "s until all are subscribed again" },
+  cpuSeconds: { column: "CPU s", unit: "s CPU for the return" },
+  peakRss: { column: "peak MB", unit: "MB peak resident memory" },
   idle: { column: "KB/dashboard", unit: "KB/idle dashboard" },
   bytesPerDelivery: { column: "bytes", unit: "bytes on the wire/delivery" },
   framesPerDelivery: { column: "frames", unit: "frames/delivery" },
@@ -49,16 +54,18 @@ export async function measure(
   try {
     if (scenario.kind === "ingest") return await measureIngest(scenario, run);
     if (scenario.kind === "fanout") return await measureFanout(scenario, run);
+    if (scenario.kind === "resume") return await measureResume(scenario, run);
     return await measureIdle(scenario, run);
   } finally {
     // The load first: it takes a server that hangs up for a failure.
     await Promise.all([devices.child.end("SIGKILL"), dashboards.child.end("SIGKILL")]);
-    await server.stop();
+    await run.server.stop();
   }
 }
 
-interface Run {
-  readonly server: Server;
+export interface Run {
+  /** The one that runs now: a scenario may restart it. */
+  server: Server;
   readonly contestant: Contestant;
   readonly windows: Windows;
   readonly devices: LoadProcess;

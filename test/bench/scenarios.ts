@@ -34,7 +34,16 @@ export interface IdleScenario extends Common {
   readonly dashboards: number;
 }
 
-export type Scenario = IngestScenario | FanoutScenario | IdleScenario;
+/** Dashboards that a restart drops at once come back at once. */
+export interface ResumeScenario extends Common {
+  readonly kind: "resume";
+  readonly dashboards: number;
+  readonly devices: number;
+  /** Readings that the dashboards missed. */
+  readonly missed: number;
+}
+
+export type Scenario = IngestScenario | FanoutScenario | IdleScenario | ResumeScenario;
 
 const ingesters = ["fieldcast", "aedes"] as const;
 const servers = ["fieldcast", "aedes-uws", "uws", "uws-batched", "ws", "ws-batched"] as const;
@@ -94,6 +103,16 @@ export const scenarios: readonly Scenario[] = [
     contestants: ["fieldcast", "uws", "ws"],
     dashboards: 1_000,
   },
+  {
+    kind: "resume",
+    name: "resume-5000",
+    title:
+      "5,000 dashboards come back at once to a gateway that was killed, each from its cursor, 4,000 readings later",
+    contestants: ["fieldcast", "ws-echo", "fieldcast-ws"],
+    dashboards: 5_000,
+    devices: 200,
+    missed: 4_000,
+  },
 ];
 
 function ingest(
@@ -123,13 +142,14 @@ const spareFiles = 200;
  * shrink alike, and the title says so.
  */
 export function fitToOpenFiles(scenario: Scenario, openFiles: number): Scenario {
-  const devices = scenario.kind === "idle" ? 0 : scenario.devices;
+  const devices = scenario.kind === "idle" || scenario.kind === "resume" ? 0 : scenario.devices;
   const dashboards = scenario.kind === "ingest" ? 0 : scenario.dashboards;
   const share = (openFiles - spareFiles) / (devices + dashboards);
   if (share >= 1) return scenario;
   const scaled = (count: number) => Math.max(1, Math.floor(count * share));
   const title = `${scenario.title} (SCALED to ${Math.floor(share * 100)} %: ulimit -n is ${openFiles})`;
-  if (scenario.kind === "idle") return { ...scenario, title, dashboards: scaled(dashboards) };
+  if (scenario.kind === "idle" || scenario.kind === "resume")
+    return { ...scenario, title, dashboards: scaled(dashboards) };
   const fewer = { title, devices: scaled(devices), readingsPerSecond: scaled(scenario.readingsPerSecond) };
   if (scenario.kind === "ingest") return { ...scenario, ...fewer };
   return { ...scenario, ...fewer, dashboards: scaled(dashboards) };

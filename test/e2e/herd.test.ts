@@ -10,7 +10,7 @@ import { StreamClient } from "../support/stream-client.ts";
 
 const members = Number(process.env["FIELDCAST_HERD_SIZE"] ?? 5_000);
 const lines = 10;
-const devicesPerLine = 20;
+const devices = 200;
 const readingsPerSecond = 200;
 const opened: { dispose(): unknown }[] = [];
 
@@ -61,7 +61,7 @@ class Fleet {
 
   private publishOne(n: number): void {
     const line = n % lines;
-    const topic = `telemetry/${herdTopic(line, Math.floor(n / lines) % devicesPerLine)}`;
+    const topic = `telemetry/${herdTopic(n % devices, lines)}`;
     const payload = JSON.stringify({ lat: 60.17 + (n % 1_000) / 1e5, lon: 24.94, speedKmh: n % 80, n });
     const publishing = (this.clients[line] as MqttClient)
       .publishAsync(topic, payload, { qos: 1 })
@@ -79,7 +79,7 @@ async function newcomer(port: number): Promise<{ snapshotMs: number; liveMs: num
   const client = await StreamClient.open(port);
   client.send({ type: "subscribe", id: 1, filter: "gps/line-3/+", from: "latest" });
   const { snapshot } = await client.next("subscribed");
-  expect(snapshot).toHaveLength(devicesPerLine);
+  expect(snapshot).toHaveLength(devices / lines);
   const snapshotMs = performance.now() - from;
   await client.untilReadings(1, 1);
   client.close();
@@ -128,9 +128,9 @@ it(`${members} subscribers that a restart drops at once all resume, each reading
   const herd = new LoadProcess();
   opened.push(herd);
   const { httpPort: port } = gateway;
-  await herd.ask("openHerd", { port, members, lines, devicesPerLine });
+  await herd.ask("openHerd", { port, members, devices, lines });
   fleet.start();
-  await expect.poll(() => fleet.acknowledged, { timeout: 10_000 }).toBeGreaterThan(lines * devicesPerLine);
+  await expect.poll(() => fleet.acknowledged, { timeout: 10_000 }).toBeGreaterThan(devices);
   const rounds = [
     { name: "kill -9, uws", transport: "uws", end: () => gateway.kill() },
     { name: "SIGTERM, uws to ws", transport: "ws", end: () => gateway.stop() },

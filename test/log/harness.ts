@@ -56,6 +56,8 @@ export function plain({ seq, topic, time, values }: LogRecord) {
 export class TestedEngine implements LogEngine {
   readonly #engine: LogEngine;
   readonly batches: EngineBatch[] = [];
+  /** Pages that were read. */
+  reads = 0;
   #failure: string | null = null;
   #failures = 0;
   #held: (() => void)[] | null = null;
@@ -93,6 +95,7 @@ export class TestedEngine implements LogEngine {
   }
 
   read(after: number, maxBytes: number) {
+    this.reads++;
     return this.#engine.read(after, maxBytes);
   }
 

@@ -279,4 +279,31 @@ describe("read", () => {
     await again.close();
     await rm(folder, { recursive: true });
   });
+
+  it("shares the store's pages among readers that come at once, each going on from its own place", async () => {
+    const counted = new TestedEngine(memoryEngine());
+    const stored = await open(counted, { tailRecords: 0 });
+    await append(stored, ...Array.from({ length: 300 }, (_, index) => reading("bus", { n: index })));
+    counted.reads = 0;
+    const starts = Array.from({ length: 200 }, (_, index) => (index * 7) % 150);
+    const read = await Promise.all(starts.map((start) => readAll(stored, start, 1_000)));
+    for (const [index, records] of read.entries()) {
+      expect(records.length).toBe(300 - (starts[index] as number));
+      expect(records.every(({ seq }, at) => seq === (starts[index] as number) + at + 1)).toBe(true);
+    }
+    const pages = Math.ceil((300 * 20) / 1_000);
+    expect(counted.reads).toBeLessThan(pages * 10);
+    await stored.close();
+  });
+
+  it("reads evicted for a page that it still has in memory, once the ring has dropped it", async () => {
+    const stored = await open(memoryEngine({ maxBytes: 4_000 }), { tailRecords: 0, latestCheckpointMs: 5 });
+    await append(stored, ...Array.from({ length: 20 }, () => reading("bus")));
+    expect(await stored.read(0, 1_000)).toMatchObject({ kind: "records" });
+    await until(async () => {
+      await append(stored, ...Array.from({ length: 20 }, () => reading("bus")));
+      return stored.oldest > 1;
+    });
+    expect(await stored.read(0, 1_000)).toEqual({ kind: "evicted", oldest: stored.oldest });
+  });
 });

@@ -40,10 +40,13 @@ export async function startWs(options: TransportOptions): Promise<Transport> {
   };
 }
 
+/** After a restart all dashboards come back at once; who finds no place waits a second and more. The kernel's limit holds too. */
+const acceptBacklog = 4_096;
+
 function listen(server: Server, options: TransportOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(options.port, options.host, () => {
+    server.listen({ port: options.port, host: options.host, backlog: acceptBacklog }, () => {
       server.off("error", reject);
       server.on("error", (error) =>
         options.logger.error({ err: error }, "the HTTP server reported an error"),

@@ -1,14 +1,18 @@
 import { connect } from "node:net";
 import { matchesFilter } from "../../../src/model/filter.ts";
 import { type LoggedReading, readWholeLog } from "./log-reader.ts";
+import { deviceTopic } from "./payload.ts";
 import { addToChecksum, type Interest, Subscriber } from "./subscriber.ts";
 
 /** A herd of dashboards that follow different things and come back by themselves, all at once. */
 export interface HerdJob {
   readonly port: number;
+  /** `echo`: members only want back what they send. */
+  readonly kind?: "fieldcast" | "echo";
   readonly members: number;
+  readonly devices: number;
+  /** The lines that the devices belong to, as in `deviceTopic`. */
   readonly lines: number;
-  readonly devicesPerLine: number;
 }
 
 /** How the herd stands. */
@@ -35,9 +39,9 @@ export interface HerdVerdict {
   readonly faults: readonly string[];
 }
 
-/** The topic of a device, without the `telemetry/` of MQTT. */
-export function herdTopic(line: number, device: number): string {
-  return `gps/line-${line}/bus-${device}`;
+/** The topic of a device's readings: that of MQTT without its first level. */
+export function herdTopic(device: number, lines: number): string {
+  return deviceTopic(device, lines).slice("telemetry/".length);
 }
 
 /** How often a herd without a gateway looks for it. */
@@ -52,7 +56,9 @@ export class Herd {
   readonly #losses = new Map<string, number>();
   readonly #waiting = new Set<Subscriber>();
   #probing = false;
+  #isHeld = false;
   #openedAt = 0;
+  #judge = new Judge([]);
   #onSubscribed: (() => void) | null = null;
 
   constructor(job: HerdJob) {
@@ -63,7 +69,7 @@ export class Herd {
     };
     this.#members = Array.from(
       { length: job.members },
-      (_, index) => new Subscriber(interestOf(index, job), events),
+      (_, index) => new Subscriber(job.kind === "echo" ? null : interestOf(index, job), events),
     );
   }
 
@@ -96,11 +102,10 @@ export class Herd {
 
   /** Compares what every member got with the log as it is now. Nothing may be published meanwhile. */
   async verdict(): Promise<HerdVerdict> {
-    const log = await readWholeLog(this.#job.port);
-    const judge = new Judge(log);
-    const problems = this.#members.flatMap((member) => judge.problem(member) ?? []);
+    const readingsInLog = await this.readLog();
+    const problems = this.#problems();
     return {
-      readingsInLog: log.length,
+      readingsInLog,
       deliveries: this.#members.reduce((sum, { count }) => sum + count, 0),
       wrong: problems.length,
       examples: problems.slice(0, 5),
@@ -108,10 +113,41 @@ export class Herd {
     };
   }
 
+  /** Reads the log, for `incomplete` to go by; resolves to the number of its readings. */
+  async readLog(): Promise<number> {
+    const log = await readWholeLog(this.#job.port);
+    this.#judge = new Judge(log);
+    return log.length;
+  }
+
+  /** Members that do not have exactly what was in the log when it was read. */
+  incomplete(): number {
+    return this.#problems().length;
+  }
+
+  /** From now on nobody comes back. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** All come back, at once. */
+  release(): void {
+    this.#isHeld = false;
+    this.#look();
+  }
+
+  #problems(): string[] {
+    return this.#members.flatMap((member) => this.#judge.problem(member) ?? []);
+  }
+
   #lost(member: Subscriber, reason: string): void {
     this.#losses.set(reason, (this.#losses.get(reason) ?? 0) + 1);
     this.#waiting.add(member);
-    if (this.#probing) return;
+    this.#look();
+  }
+
+  #look(): void {
+    if (this.#probing || this.#isHeld || this.#waiting.size === 0) return;
     this.#probing = true;
     this.#probe();
   }
@@ -132,13 +168,11 @@ export class Herd {
 }
 
 /** Of twenty members: twelve follow a device, four a line, three a line once a second, one everything. */
-function interestOf(index: number, { lines, devicesPerLine }: HerdJob): Interest {
+function interestOf(index: number, { devices, lines }: HerdJob): Interest {
   const kind = index % 20;
-  const number = Math.floor(index / 20) * 20 + kind;
-  const line = number % lines;
-  if (kind < 12) return { filter: herdTopic(line, Math.floor(number / lines) % devicesPerLine), rate: null };
-  if (kind < 16) return { filter: `gps/line-${line}/+`, rate: null };
-  if (kind < 19) return { filter: `gps/line-${line}/#`, rate: 1 };
+  if (kind < 12) return { filter: herdTopic(index % devices, lines), rate: null };
+  if (kind < 16) return { filter: `gps/line-${index % lines}/+`, rate: null };
+  if (kind < 19) return { filter: `gps/line-${index % lines}/#`, rate: 1 };
   return { filter: "gps/#", rate: null };
 }
 
@@ -157,7 +191,11 @@ class Judge {
     this.#log = log;
   }
 
-  problem({ interest: { filter, rate }, startSeq, count, checksum, lastByTopic }: Subscriber): string | null {
+  problem({ interest, isSubscribed, startSeq, ...got }: Subscriber): string | null {
+    if (!isSubscribed) return `${interest?.filter} is not connected`;
+    if (interest === null) return null;
+    const { filter, rate } = interest;
+    const { count, checksum, lastByTopic } = got;
     const expected = this.#expect(filter, startSeq ?? 0);
     if (rate === null) {
       if (count === expected.count && checksum === expected.checksum) return null;

@@ -1,8 +1,9 @@
 import { markerText, nowMicros } from "./marker.ts";
 
-/** The topic of device number `index`. */
-export function deviceTopic(index: number): string {
-  return `telemetry/gps/dev-${index}`;
+/** The topic of device number `index`; with `lines`, of a fleet whose devices belong to so many lines. */
+export function deviceTopic(index: number, lines?: number): string {
+  if (lines === undefined) return `telemetry/gps/dev-${index}`;
+  return `telemetry/gps/line-${index % lines}/dev-${Math.floor(index / lines)}`;
 }
 
 /** A native GPS reading of about 156 bytes; every field but the accuracy changes with `count`. */

@@ -10,6 +10,8 @@ export interface PublishJob {
   readonly kind: "mqtt" | "websocket";
   readonly qos: 0 | 1;
   readonly devices: number;
+  /** The lines they belong to, which then are a level of their topics. */
+  readonly lines?: number;
   /** Of all devices together, in turn. */
   readonly readingsPerSecond: number;
   /** Readings that a device sends in one write. */
@@ -86,10 +88,10 @@ function openDevice(index: number, job: PublishJob): Promise<Device> {
   return job.kind === "mqtt" ? openMqttDevice(index, job) : openWebSocketDevice(index, job);
 }
 
-function openMqttDevice(index: number, { port, qos }: PublishJob): Promise<Device> {
+function openMqttDevice(index: number, { port, qos, lines }: PublishJob): Promise<Device> {
   return new Promise((resolve) => {
     const scanner = new PacketScanner();
-    const topic = deviceTopic(index);
+    const topic = deviceTopic(index, lines);
     const device = {
       sent: 0,
       get acked() {

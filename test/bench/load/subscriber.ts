@@ -27,7 +27,8 @@ const subscriptionId = 1;
  * order, so that thousands of them fit into one process.
  */
 export class Subscriber {
-  readonly interest: Interest;
+  /** Null: it only wants back what it sends. */
+  readonly interest: Interest | null;
   /** Seq of the cursor that the first subscription began with; null before. */
   startSeq: number | null = null;
   /** The newest cursor's seq. */
@@ -50,7 +51,7 @@ export class Subscriber {
   #lastSeq = 0;
   #socket: Socket | null = null;
 
-  constructor(interest: Interest, events: SubscriberEvents) {
+  constructor(interest: Interest | null, events: SubscriberEvents) {
     this.interest = interest;
     this.#events = events;
   }
@@ -67,7 +68,7 @@ export class Subscriber {
         try {
           const start = isOpen ? 0 : handshake.push(chunk, end);
           if (start < 0) return;
-          if (!isOpen) socket.write(this.#subscribeFrame());
+          if (!isOpen) socket.write(this.#request());
           isOpen = true;
           frames.push(chunk, start, end);
         } catch (error) {
@@ -93,7 +94,8 @@ export class Subscriber {
     socket?.destroy();
   }
 
-  #subscribeFrame(): Buffer {
+  #request(): Buffer {
+    if (this.interest === null) return clientFrame(opcodes.text, Buffer.from("back, please"));
     const { filter, rate } = this.interest;
     const from = this.startSeq === null ? "now" : { cursor: `${this.#epoch}:${this.position}` };
     const request = {
@@ -115,6 +117,7 @@ export class Subscriber {
   #take(opcode: number, payload: Buffer): void {
     if (opcode === opcodes.ping) this.#socket?.write(clientFrame(opcodes.pong, new Uint8Array(0)));
     else if (opcode === opcodes.close) throw new Error(`closed with code ${payload.readUInt16BE(0)}`);
+    else if (this.interest === null) this.#subscribed(0);
     else if (opcode === opcodes.binary) this.#takeFrame(payload);
   }
 
@@ -147,7 +150,7 @@ export class Subscriber {
       this.#lastSeq = seq;
       this.count++;
       this.checksum = addToChecksum(this.checksum, seq);
-      if (this.interest.rate !== null) this.#noteLast(pairs[i + 1] as number, seq);
+      if (this.interest?.rate !== null) this.#noteLast(pairs[i + 1] as number, seq);
     }
     if (through < this.#lastSeq)
       this.#fault(`the cursor ${through} lies before its reading ${this.#lastSeq}`);
@@ -161,7 +164,7 @@ export class Subscriber {
   }
 
   #fault(what: string): void {
-    if (this.faults.length < 10) this.faults.push(`${this.interest.filter}: ${what}`);
+    if (this.faults.length < 10) this.faults.push(`${this.interest?.filter}: ${what}`);
   }
 }
 

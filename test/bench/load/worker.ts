@@ -19,6 +19,13 @@ export interface Questions {
   /** Asks with the seq that `reached` is counted by. */
   herdState: { ask: number; answer: HerdState };
   herdVerdict: { ask: null; answer: HerdVerdict };
+  /** Whom the gateway drops stays away until `releaseHerd`. */
+  holdHerd: { ask: null; answer: null };
+  releaseHerd: { ask: null; answer: null };
+  /** Members that do not have exactly what the herd has read in the log. */
+  incompleteHerd: { ask: null; answer: number };
+  /** The herd reads the log, for `incompleteHerd` to go by. */
+  readLog: { ask: null; answer: number };
 }
 
 type Handlers = {
@@ -42,7 +49,8 @@ function createHandlers(): Handlers {
   let reader: Reader | null = null;
   const devices = () => publisher ?? missing();
   const dashboards = () => reader ?? missing();
-  let herd: Herd | null = null;
+  let theHerd: Herd | null = null;
+  const herd = () => theHerd ?? missing();
   return {
     openDevices: async (job) => {
       publisher = new Publisher(job);
@@ -75,12 +83,22 @@ function createHandlers(): Handlers {
     readCounts: () => dashboards().counts(),
     verdict: (sentByDevice) => dashboards().verdict(sentByDevice),
     openHerd: async (job) => {
-      herd = new Herd(job);
-      await herd.open();
+      theHerd = new Herd(job);
+      await theHerd.open();
       return null;
     },
-    herdState: (seq) => (herd ?? missing()).state(seq),
-    herdVerdict: () => (herd ?? missing()).verdict(),
+    herdState: (seq) => herd().state(seq),
+    herdVerdict: () => herd().verdict(),
+    holdHerd: () => {
+      herd().hold();
+      return null;
+    },
+    releaseHerd: () => {
+      herd().release();
+      return null;
+    },
+    incompleteHerd: () => herd().incomplete(),
+    readLog: () => herd().readLog(),
   };
 }
 
