@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { filterProblem } from "../model/filter.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
+import { maxCommandTimeoutMs } from "../wire/messages.ts";
 import { contexts, isTimezone } from "./context-config.ts";
 import { sources } from "./source-config.ts";
 
@@ -119,6 +121,9 @@ const stream = z
     stalledReplyMs: whole(1_000, 24 * hourMs)
       .default(defaultStreamOptions.stalledReplyMs)
       .describe("A long HTTP reply whose client takes nothing for this long is broken off"),
+    maxInflightCommands: whole(1, 65_536)
+      .default(defaultStreamOptions.maxInflightCommands)
+      .describe("Commands of one connection that wait for the device's answer; more are refused"),
     allowedOrigins: z
       .array(
         z.string().superRefine((origin, context) => {
@@ -130,6 +135,28 @@ const stream = z
       .describe(
         "Origins of other web pages that may connect, as `https://example.org`; `*` allows every page",
       ),
+  })
+  .prefault({});
+
+const commands = z
+  .strictObject({
+    allow: z
+      .array(
+        z.string().superRefine((filter, context) => {
+          const problem = filterProblem(filter);
+          if (problem) context.addIssue({ code: "custom", message: problem });
+        }),
+      )
+      .default([])
+      .describe(
+        "Devices that whoever reads the stream may send commands to, as filters of their topics: `gps/#`. Empty: none",
+      ),
+    timeoutMs: whole(1, maxCommandTimeoutMs)
+      .default(5_000)
+      .describe("How long a device may take to answer where the request says nothing"),
+    maxInflight: whole(1, 1_000_000)
+      .default(1_000)
+      .describe("Commands of all connections that wait for the device's answer; more are refused"),
   })
   .prefault({});
 
@@ -172,6 +199,7 @@ export const configSchema = z.strictObject({
   http,
   ring,
   stream,
+  commands,
   contexts,
   sources,
 });

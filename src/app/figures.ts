@@ -1,6 +1,7 @@
 import { forgottenByLimit } from "../formats/bounded.ts";
 import type { Bridge } from "../ingest/bridge.ts";
 import type { MqttBroker } from "../ingest/broker.ts";
+import type { Commands } from "../ingest/commands.ts";
 import type { Log } from "../log/contract.ts";
 import type { Figure } from "../observe/metrics.ts";
 import type { Notices } from "../pipeline/notices.ts";
@@ -13,13 +14,22 @@ interface Parts {
   readonly pipeline: Pipeline;
   readonly notices: Notices;
   readonly broker: MqttBroker;
+  readonly commands: Commands;
   readonly sources: Sources;
   /** Null until it listens. */
   readonly stream: () => StreamServer | null;
 }
 
 /** What `/metrics` tells about the gateway, beside the process's own figures. */
-export function gatewayFigures({ log, pipeline, notices, broker, sources, stream }: Parts): Figure[] {
+export function gatewayFigures({
+  log,
+  pipeline,
+  notices,
+  broker,
+  commands,
+  sources,
+  stream,
+}: Parts): Figure[] {
   const { counts } = pipeline;
   return [
     counter("fieldcast_packets_total", "Packets that devices published", () => counts.packets),
@@ -75,7 +85,31 @@ export function gatewayFigures({ log, pipeline, notices, broker, sources, stream
       })),
       label: "transport",
     },
+    ...commandFigures(commands),
     ...sourceFigures(sources),
+  ];
+}
+
+function commandFigures({ counts }: Commands): Figure[] {
+  const outcomes = () => {
+    const { answered, failed, unanswered, notConnected, notAllowed, tooMany } = counts;
+    return { answered, failed, unanswered, notConnected, notAllowed, tooMany };
+  };
+  return [
+    counter("fieldcast_commands_sent_total", "Commands handed to a device", () => counts.sent),
+    {
+      ...counter(
+        "fieldcast_commands_total",
+        "Commands that dashboards asked for, by what came of them",
+        outcomes,
+      ),
+      label: "outcome",
+    },
+    counter(
+      "fieldcast_command_answers_ignored_total",
+      "Answers that nobody waited for: late, repeated, from another device",
+      () => counts.ignoredAnswers,
+    ),
   ];
 }
 

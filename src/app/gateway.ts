@@ -3,6 +3,7 @@ import { createRouter } from "../formats/registry.ts";
 import { createHttpHandler } from "../http/routes.ts";
 import { loadStaticFiles } from "../http/static.ts";
 import { type MqttBroker, startBroker } from "../ingest/broker.ts";
+import type { Commands } from "../ingest/commands.ts";
 import { defaultMqttLimits } from "../ingest/limits.ts";
 import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
@@ -16,6 +17,7 @@ import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { type StreamServer, startStream } from "../stream/stream.ts";
 import { formatAddress } from "./address.ts";
+import { joinCommands } from "./commands.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
 import { gatewayFigures } from "./figures.ts";
@@ -55,6 +57,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     );
     const packets = pipeline.recall();
     if (packets > 0) logger.info({ packets }, "the formats know again what they knew before the restart");
+    const { commands, onPacket } = joinCommands(config.commands, pipeline, running, clock);
     const listenAt = { host: config.host, port: config.mqtt.port };
     const limits = { ...defaultMqttLimits, ...config.mqtt };
     const broker = await listenAs("mqtt.port", listenAt, () =>
@@ -63,7 +66,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
         limits,
         clock,
         logger,
-        onPacket: pipeline.ingest,
+        onPacket,
         ...(config.mqtt.normalized && { readings: readingSource(log) }),
       }),
     );
@@ -71,7 +74,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     undo.push(() => broker.close(0));
     const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
     undo.push(() => sources.close(0));
-    const stream = await serve(config, { log, pipeline, notices, broker, sources, clock, logger });
+    const stream = await serve(config, { log, pipeline, notices, broker, commands, sources, clock, logger });
     logger.info(
       {
         mqtt: formatAddress("mqtt", config.host, broker.port),
@@ -85,7 +88,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       mqttPort: broker.port,
       httpPort: stream.port,
       transport: stream.transport,
-      close: () => closeAll(config, { log, broker, sources, stream }),
+      close: () => closeAll(config, { log, broker, commands, sources, stream }),
     };
   } catch (error) {
     for (const step of undo.reverse()) await step();
@@ -105,6 +108,7 @@ interface Parts {
   readonly pipeline: Pipeline;
   readonly notices: Notices;
   readonly broker: MqttBroker;
+  readonly commands: Commands;
   readonly sources: Sources;
 }
 
@@ -139,6 +143,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
       logger,
       http,
       onPublish: pipeline.publish,
+      onCommand: parts.commands.send,
       options,
       ...(config.mqtt.websocket && { mqtt: mqttEndpoint(config, broker) }),
     }),
@@ -149,11 +154,18 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
 
 async function closeAll(
   config: Config,
-  { log, broker, sources, stream }: Pick<Parts, "log" | "broker" | "sources"> & { stream: StreamServer },
+  {
+    log,
+    broker,
+    commands,
+    sources,
+    stream,
+  }: Pick<Parts, "log" | "broker" | "commands" | "sources"> & { stream: StreamServer },
 ): Promise<void> {
   // Devices first: what they were promised is committed before the last readings and the goodbyes go out.
   const graceMs = config.shutdownGraceMs / 2;
   await Promise.all([broker.close(graceMs), sources.close(graceMs)]);
+  commands.close();
   await stream.close(Math.min(1_000, config.shutdownGraceMs / 2));
   await log.close();
 }

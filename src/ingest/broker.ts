@@ -5,6 +5,8 @@ import { Aedes, type AuthenticateError, type Client, type Subscription } from "a
 import type { Clock } from "../model/clock.ts";
 import { isReadingTopic } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
+import { CommandDeliveries } from "./command-deliveries.ts";
+import { isCommandTopic } from "./commands.ts";
 import { Connection, Connections } from "./connection.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Intake, type OnPacket } from "./intake.ts";
@@ -52,6 +54,11 @@ export interface MqttBroker {
   /** Sends a message to MQTT subscribers only; it does not go to the pipeline. Resolves when it is handed to them. */
   publish(topic: string, payload: string | Buffer, qos: 0 | 1 | 2, retain: boolean): Promise<void>;
   /**
+   * Sends a command (COMMANDS.md) with QoS 1 to the clients that are connected and listen to `topic`; nobody gets it
+   * later. Resolves to how many those are.
+   */
+  deliver(topic: string, payload: string): Promise<number>;
+  /**
    * Stops accepting and reading, waits up to `graceMs` for the commits under way and their acknowledgements, then
    * disconnects everyone. Last wills are not sent: it is not the clients that failed.
    */
@@ -78,6 +85,7 @@ class Broker implements MqttBroker {
   readonly #options: BrokerOptions;
   readonly #stats = createStats();
   readonly #connections = new Connections();
+  readonly #deliveries = new CommandDeliveries(this.#connections);
   /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
   readonly #streams = new Set<Duplex>();
   readonly #exchanges: Exchanges;
@@ -100,7 +108,8 @@ class Broker implements MqttBroker {
     // Half of what gets a client refused: readings alone never do.
     const maxLiveBytes = limits.maxClientBufferBytes / 2;
     this.#normalized = readings ? new NormalizedTopics(readings, stats, maxLiveBytes) : null;
-    const isReserved = readings ? isReadingTopic : () => false;
+    const isReserved = (topic: string) =>
+      isCommandTopic(topic) || (readings !== undefined && isReadingTopic(topic));
     this.#intake = new Intake({ onPacket, clock, logger, stats, connections, exchanges, isReserved });
     this.#aedes = new Aedes({
       // 0 = no common queue: with one, a reader of one topic could hold up all topics.
@@ -115,6 +124,7 @@ class Broker implements MqttBroker {
       },
       authorizePublish: this.#intake.accept,
       authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
+      authorizeForward: (client, packet) => this.#deliveries.forward(client, packet),
     });
     // Half-open, so that what a client sent before its FIN is still taken.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) =>
@@ -268,6 +278,12 @@ class Broker implements MqttBroker {
         error ? reject(error) : resolve(),
       );
     });
+  }
+
+  async deliver(topic: string, payload: string): Promise<number> {
+    const bytes = Buffer.from(payload);
+    await this.publish(topic, bytes, 1, false);
+    return this.#deliveries.listeners(bytes);
   }
 
   close(graceMs: number): Promise<void> {

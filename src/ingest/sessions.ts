@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { isCommandTopic } from "./commands.ts";
 import type { Exchanges, Owner } from "./exchanges.ts";
 import type { MqttLimits } from "./limits.ts";
 import { OfflineQueues, type StoredRelease } from "./offline-queue.ts";
@@ -125,7 +126,8 @@ export class Sessions {
     subscribers: readonly { readonly clientId: string }[],
     packet: StoredPublish,
   ): Promise<void> {
-    if (subscribers.length === 0) return;
+    // A command that comes hours late does harm.
+    if (subscribers.length === 0 || isCommandTopic(packet.topic)) return;
     this.#queues.enqueue(new Set(subscribers.map(({ clientId }) => clientId)), packet);
   }
 

@@ -29,6 +29,24 @@ export const streamErrors = {
     help: "what was wrong with it is in the gateway's quarantine; what could be read of it was stored",
   },
   "too-many-publishes": { again: true, help: "wait for the answers to earlier ones" },
+  "bad-command": {
+    again: false,
+    help: "name the topic of one device, such as `gps/van-7`, a command, and its params as an object",
+  },
+  "not-allowed": {
+    again: false,
+    help: "add a filter that matches it to `commands.allow` in the gateway's configuration",
+  },
+  "not-connected": {
+    again: true,
+    help: "nothing was sent; try again when the device is connected and listens to its command topic",
+  },
+  "no-answer": {
+    again: false,
+    help: "the device may have done it: see what it does before you send it again",
+  },
+  "command-failed": { again: false, help: "this is the device's own answer" },
+  "too-many-commands": { again: true, help: "wait for the answers to earlier ones" },
   "too-many-subscriptions": { again: false, help: "unsubscribe from something, or use a wildcard" },
   "too-many-replays": {
     again: true,

@@ -34,6 +34,8 @@ export interface Pipeline {
    * @throws LogUnavailable (as rejection) as `ingest`
    */
   publish(packet: Packet): Promise<string | null>;
+  /** Keeps a packet that is for no format in the quarantine; the promise is that of `ingest`. */
+  readonly quarantine: (packet: Packet, reason: string) => Promise<void> | null;
   /**
    * Gives the formats what they knew before the restart: decodes what the log remembers, without storing or answering
    * anything. Call it once, before the first packet. Returns how many packets that were.
@@ -101,6 +103,11 @@ class PacketPipeline implements Pipeline {
     const reason = this.#reasonAtHand;
     await committed;
     return reason;
+  };
+
+  readonly quarantine = (packet: Packet, reason: string): Promise<void> | null => {
+    this.counts.packets++;
+    return this.#store([], quarantined(packet, null, reason), nothing);
   };
 
   recall(): number {

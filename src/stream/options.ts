@@ -22,6 +22,8 @@ export interface StreamOptions {
   readonly maxStreamingReplies: number;
   /** Such a reply is broken off when its client takes nothing for this long, since others wait for its place. Milliseconds. */
   readonly stalledReplyMs: number;
+  /** Commands of one connection that wait for their answer; more are answered with `too-many-commands`. */
+  readonly maxInflightCommands: number;
   /** Largest message taken from a client; a larger one closes the connection. */
   readonly maxMessageBytes: number;
   /** Browser origins that may connect besides the page's own; `*` lets every page connect. */
@@ -39,6 +41,7 @@ export const defaultStreamOptions: StreamOptions = {
   maxInflightPublishes: 64,
   maxStreamingReplies: 32,
   stalledReplyMs: 300_000,
+  maxInflightCommands: 16,
   maxMessageBytes: maxRequestBytes,
   allowedOrigins: [],
 };

@@ -1,8 +1,9 @@
 import type { Log, Topic } from "../log/contract.ts";
+import type { Command, CommandOutcome } from "../model/command.ts";
 import { closeCodes, type StreamErrorCode } from "../model/errors.ts";
 import type { Shape } from "../wire/body.ts";
 import { encodeControl } from "../wire/frames.ts";
-import type { ServerMessage } from "../wire/messages.ts";
+import type { CommandMessage, ServerMessage } from "../wire/messages.ts";
 import { type PublishRequest, parseRequest, type Refusal, type Request, refuse } from "../wire/requests.ts";
 import { encodeHeartbeat, encodeShapes, encodeTopics } from "./encode.ts";
 import type { Hub } from "./hub.ts";
@@ -21,6 +22,8 @@ export interface SessionEvents {
   onEnd(session: Session): void;
   /** Resolves after the commit, to the reason if the packet was rejected. */
   publish(topic: string, payload: Uint8Array): Promise<string | null>;
+  /** Resolves to what came of it; never rejects. */
+  command(command: Command): Promise<CommandOutcome>;
 }
 
 /** One connection: its subscriptions, and what it has been told. */
@@ -35,6 +38,8 @@ export class Session implements SocketHandler {
   private readonly events: SessionEvents;
   /** Ids of publishes that wait for their commit. */
   private readonly publishing = new Set<number>();
+  /** Ids of commands that wait for their answer. */
+  private readonly commanding = new Set<number>();
   private refusals = 0;
   private requestsWhileFull = 0;
   /** The client gave a sign of life since the last beat. */
@@ -167,6 +172,8 @@ export class Session implements SocketHandler {
         return this.subscribe(request);
       case "publish":
         return this.publish(request);
+      case "command":
+        return this.command(request);
       case "update": {
         const subscription = this.subscriptions.get(request.id);
         if (subscription) return subscription.update(request);
@@ -194,7 +201,7 @@ export class Session implements SocketHandler {
   }
 
   private isInUse(id: number): boolean {
-    return this.subscriptions.has(id) || this.publishing.has(id);
+    return this.subscriptions.has(id) || this.publishing.has(id) || this.commanding.has(id);
   }
 
   private publish({ id, topic, payload }: PublishRequest): void {
@@ -221,6 +228,26 @@ export class Session implements SocketHandler {
         this.answer(refuse(id, "log-unavailable", `not stored: ${problem}`));
       },
     );
+  }
+
+  private command(request: CommandMessage): void {
+    const { id } = request;
+    const { maxInflightCommands } = this.hub.options;
+    if (this.isInUse(id)) {
+      this.answerRefusal(refuse(id, "bad-id", `id ${id} is in use on this connection`));
+      return;
+    }
+    if (this.commanding.size >= maxInflightCommands) {
+      const problem = `${maxInflightCommands} commands of this connection wait for their answers`;
+      this.answer(refuse(id, "too-many-commands", problem));
+      return;
+    }
+    this.commanding.add(id);
+    void this.events.command(request).then((outcome) => {
+      this.commanding.delete(id);
+      if ("result" in outcome) this.control({ type: "answer", id, result: outcome.result });
+      else this.answer(refuse(id, outcome.code, outcome.problem));
+    });
   }
 
   private end(id: number): boolean {

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
+import type { Command, CommandOutcome } from "../model/command.ts";
 import { closeCodes } from "../model/errors.ts";
 import type { HttpHandler } from "../model/http.ts";
 import type { Packet } from "../model/packet.ts";
@@ -43,6 +44,9 @@ export interface MqttEndpoint {
   accept(stream: Duplex, remote: string): void;
 }
 
+/** Never rejects. */
+export type OnCommand = (command: Command) => Promise<CommandOutcome>;
+
 export interface StreamDependencies {
   readonly log: Log;
   readonly clock: Clock;
@@ -52,6 +56,8 @@ export interface StreamDependencies {
   readonly onPublish: OnPublish;
   /** Absent: there is no `/mqtt`. */
   readonly mqtt?: MqttEndpoint;
+  /** Sends a command to a device. Absent: commands are answered with `not-supported`. */
+  readonly onCommand?: OnCommand;
   readonly options: StreamOptions;
   readonly host: string;
   readonly port: number;
@@ -98,6 +104,7 @@ export async function startStream(
         onEnd: (ended) => sessions.delete(ended),
         publish: async (topic, payload) =>
           dependencies.onPublish({ topic, payload, receivedAt: clock.now(), client }),
+        command: dependencies.onCommand ?? noCommands,
       });
       sessions.set(session, accepted++ % beatSlots);
       return contained(session, socket, logger);
@@ -126,6 +133,11 @@ export async function startStream(
 function isMqtt({ subprotocol }: Socket): boolean {
   return mqttSubprotocols.some((known) => known === subprotocol);
 }
+
+const noCommands: OnCommand = async () => ({
+  code: "not-supported",
+  problem: "nobody takes commands here",
+});
 
 /** An exception in a handler would end the process; a fault of ours costs one connection, which comes back and resumes. */
 function contained(session: SocketHandler, socket: Socket, logger: Logger): SocketHandler {

@@ -1,3 +1,4 @@
+import type { Command } from "../model/command.ts";
 import type { StreamErrorCode } from "../model/errors.ts";
 import type { Values } from "../model/reading.ts";
 
@@ -13,6 +14,12 @@ export const maxLastPerTopic = 10_000;
 
 /** Lowest and highest speed of a replay, as a multiple of real time; 0 is as fast as it goes. */
 export const speedLimits = { min: 0.01, max: 1_000 } as const;
+
+/** Largest `params` of a command, in bytes of their JSON. */
+export const maxParamsBytes = 16_384;
+
+/** Longest a command may wait for its answer. */
+export const maxCommandTimeoutMs = 60_000;
 
 /** Where a subscription starts. */
 export type From =
@@ -89,6 +96,12 @@ export interface PublishMessage {
   readonly payload: string | Uint8Array | object;
 }
 
+/** What a device is to do; answered with what it answers. */
+export interface CommandMessage extends Command {
+  readonly type: "command";
+  readonly id: number;
+}
+
 export interface HelloMessage {
   readonly type: "hello";
   readonly token?: string;
@@ -99,7 +112,8 @@ export type ClientMessage =
   | SubscribeMessage
   | UpdateMessage
   | UnsubscribeMessage
-  | PublishMessage;
+  | PublishMessage
+  | CommandMessage;
 
 /** A reading as clients see it. In JSON `time` and `times` are ISO 8601 text, in this type epoch milliseconds. */
 export interface WireReading {
@@ -176,6 +190,12 @@ export type ServerMessage =
       readonly reset?: boolean;
     }
   | { readonly type: "ack"; readonly id: number }
+  | {
+      readonly type: "answer";
+      readonly id: number;
+      /** What the device answered to a command: any JSON, null if it had nothing to say. */
+      readonly result: unknown;
+    }
   | {
       /** With a cursor: every subscription of this connection has been sent all up to there. */
       readonly type: "heartbeat";

@@ -3,6 +3,7 @@ import { type StreamErrorCode, streamErrors } from "../model/errors.ts";
 import { filterProblem } from "../model/filter.ts";
 import { readInstant } from "../model/instant.ts";
 import { maxTopicBytes } from "../model/topic.ts";
+import { readCommand } from "./command.ts";
 import {
   type ClientMessage,
   type From,
@@ -71,18 +72,19 @@ function checkRequest(message: Record<string, unknown>): Request | Refusal {
   const type = message["type"];
   if (type === "hello") return checkHello(message);
   const id = message["id"];
-  const isKnown = type === "subscribe" || type === "update" || type === "unsubscribe" || type === "publish";
-  if (!isKnown) {
-    if (type === "command") {
-      return refuse(usableId(id), "not-supported", `\`${type}\` is not available`);
-    }
-    return refuse(usableId(id), "unknown-type", `unknown type ${describe(type)}`);
-  }
+  if (!isRequestType(type)) return refuse(usableId(id), "unknown-type", `unknown type ${describe(type)}`);
   const usable = usableId(id);
   if (usable === null) return refuse(null, "bad-id", `id ${describe(id)} cannot be used`);
   if (type === "publish") return checkPublish(usable, message);
+  if (type === "command") return checkCommand(usable, message);
   if (type === "update") return checkUpdate(usable, message);
   return type === "subscribe" ? checkSubscribe(usable, message) : { type, id: usable };
+}
+
+const requestTypes = ["subscribe", "update", "unsubscribe", "publish", "command"] as const;
+
+function isRequestType(type: unknown): type is (typeof requestTypes)[number] {
+  return requestTypes.some((known) => known === type);
 }
 
 function checkHello(message: Record<string, unknown>): Request | Refusal {
@@ -148,6 +150,13 @@ function checkPublish(id: number, { topic, payload }: Record<string, unknown>): 
   } catch {
     return refuse(id, "bad-payload", "`payload` is nested too deep");
   }
+}
+
+function checkCommand(id: number, message: Record<string, unknown>): Request | Refusal {
+  const command = readCommand(message);
+  return typeof command === "string"
+    ? refuse(id, "bad-command", command)
+    : { type: "command", id, ...command };
 }
 
 /** Why nobody can publish to `topic` (MQTT 3.1.1, 4.7), null if it is good. */

@@ -31,7 +31,11 @@ export class ModelSocket implements Socket {
     this.subprotocol = subprotocol;
     this.onSend = onSend;
     this.onMessage = onMessage;
-    this.session = new Session(this, hub, { onEnd: () => {}, publish: async () => null });
+    this.session = new Session(this, hub, {
+      onEnd: () => {},
+      publish: async () => null,
+      command: async () => ({ result: null }),
+    });
   }
 
   bufferedBytes(): number {

@@ -33,7 +33,7 @@ describeStream((served) => {
       ],
       [{ type: "subscribe", id: 1, filter: "#", fields: [] }, "bad-option", /fields/],
       [{ type: "update", id: 3, rate: 1 }, "unknown-id", /no subscription 3/],
-      [{ type: "command", id: 4 }, "not-supported", /command/],
+      [{ type: "command", id: 4 }, "bad-command", /`topic` is missing/],
       [{ type: "publish", id: 4, payload: "x" }, "bad-topic", /missing/],
       [{ type: "publish", id: 4, topic: "", payload: "x" }, "bad-topic", /empty/],
       [{ type: "publish", id: 4, topic: "a/#", payload: "x" }, "bad-topic", /wildcard/],

@@ -32,6 +32,7 @@ const serverTypes: Readonly<Record<ServerMessage["type"], true>> = {
   replay: true,
   view: true,
   ack: true,
+  answer: true,
   heartbeat: true,
   error: true,
 };
@@ -41,6 +42,7 @@ const clientTypes: Readonly<Record<ClientMessage["type"], true>> = {
   update: true,
   unsubscribe: true,
   publish: true,
+  command: true,
 };
 
 let log: Log;
