@@ -8,6 +8,7 @@ import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { subprotocols } from "../wire/messages.ts";
 import { ByteStream } from "./byte-stream.ts";
+import { createEventsHandler, eventsPath } from "./events.ts";
 import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
 import { limitReplies } from "./reply-limit.ts";
@@ -73,24 +74,44 @@ export async function startStream(
   const sessions = new Map<Session, number>();
   let accepted = 0;
   let closing = false;
+  const full = () => {
+    if (closing) return { ok: false as const, status: 503, message: "the gateway is shutting down" };
+    if (sessions.size < options.maxConnections) return null;
+    const message = `the gateway has ${options.maxConnections} connections, its limit`;
+    return { ok: false as const, status: 503, message };
+  };
+  const openSession = (socket: Socket, client: string): SocketHandler => {
+    const session = new Session(socket, hub, {
+      onEnd: (ended) => sessions.delete(ended),
+      publish: async (topic, payload) =>
+        dependencies.onPublish({ topic, payload, receivedAt: clock.now(), client }),
+      command: dependencies.onCommand ?? noCommands,
+    });
+    sessions.set(session, accepted++ % beatSlots);
+    return contained(session, socket, logger);
+  };
+  const events = createEventsHandler({
+    refusal: (request) =>
+      full() ??
+      foreignOrigin(
+        { origin: request.header("origin"), host: request.header("host") },
+        options.allowedOrigins,
+      ),
+    accept: (socket) => openSession(socket, "events"),
+  });
+  const http = limitReplies(dependencies.http, options);
   const transport = await start({
     host,
     port,
     logger,
-    http: limitReplies(dependencies.http, options),
+    http: (request) => (request.path === eventsPath ? events(request) : http(request)),
     endpoints: {
       "/stream": options.maxMessageBytes,
       ...(mqtt && { "/mqtt": mqtt.maxMessageBytes }),
     },
     admit: (request) => {
-      if (closing) return { ok: false, status: 503, message: "the gateway is shutting down" };
-      if (request.path !== "/mqtt" && sessions.size >= options.maxConnections) {
-        return {
-          ok: false,
-          status: 503,
-          message: `the gateway has ${options.maxConnections} connections, its limit`,
-        };
-      }
+      const refused = closing || request.path !== "/mqtt" ? full() : null;
+      if (refused) return refused;
       return admit(request, options.allowedOrigins, mqtt !== undefined);
     },
     accept: (socket) => {
@@ -99,15 +120,7 @@ export async function startStream(
         mqtt.accept(stream, socket.remote);
         return contained(stream, socket, logger);
       }
-      const client = `ws:${socket.remote}`;
-      const session = new Session(socket, hub, {
-        onEnd: (ended) => sessions.delete(ended),
-        publish: async (topic, payload) =>
-          dependencies.onPublish({ topic, payload, receivedAt: clock.now(), client }),
-        command: dependencies.onCommand ?? noCommands,
-      });
-      sessions.set(session, accepted++ % beatSlots);
-      return contained(session, socket, logger);
+      return openSession(socket, `ws:${socket.remote}`);
     },
   }).catch((error: unknown) => {
     hub.close();
@@ -171,10 +184,8 @@ export function admit(
     const paths = hasMqtt ? "/stream and /mqtt" : "/stream";
     return { ok: false, status: 404, message: `WebSockets are served at ${paths}` };
   }
-  if (!isAllowedOrigin(request, allowedOrigins)) {
-    const message = `origin ${request.origin} may not connect; add it to stream.allowedOrigins in the config`;
-    return { ok: false, status: 403, message };
-  }
+  const foreign = foreignOrigin(request, allowedOrigins);
+  if (foreign) return foreign;
   const { subprotocols: offered } = request;
   const known = isMqttPath ? mqttSubprotocols : subprotocols;
   // A client of MQTT must offer (MQTT-6.0.0-3); one of the stream need not.
@@ -185,9 +196,14 @@ export function admit(
 }
 
 // Browsers send an Origin and let any page open a WebSocket to any host, so a foreign page must be refused here.
-function isAllowedOrigin({ origin, host }: UpgradeRequest, allowed: readonly string[]): boolean {
-  if (origin === "" || allowed.includes("*") || allowed.includes(origin)) return true;
-  return origin.replace(/^https?:\/\//, "") === host;
+function foreignOrigin(
+  { origin, host }: Pick<UpgradeRequest, "origin" | "host">,
+  allowed: readonly string[],
+): Extract<Admission, { ok: false }> | null {
+  if (origin === "" || allowed.includes("*") || allowed.includes(origin)) return null;
+  if (origin.replace(/^https?:\/\//, "") === host) return null;
+  const message = `origin ${origin} may not connect; add it to stream.allowedOrigins in the config`;
+  return { ok: false, status: 403, message };
 }
 
 function startBeating(

@@ -1,0 +1,4 @@
+import { startUws } from "../../src/stream/transports/uws.ts";
+import { eventsSuite } from "./events-suite.ts";
+
+eventsSuite("uws", startUws);
