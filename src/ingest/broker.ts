@@ -294,9 +294,9 @@ class Broker implements MqttBroker {
   async #close(graceMs: number): Promise<void> {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#intake.close();
-    this.#normalized?.close();
     for (const { guard } of this.#connections.all()) guard.drain();
     await this.#answered(graceMs);
+    this.#normalized?.close();
     // Aedes' acknowledgements of QoS 2 take a few turns of the loop after the commit.
     await new Promise((resolve) => setTimeout(resolve, closeCheckMs));
     for (const { guard } of this.#connections.all()) guard.destroy();

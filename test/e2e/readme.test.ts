@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -37,4 +38,26 @@ it("the README's page follows the stream from an origin of its own, as written",
   await page.goto(`${origin}/live.html`);
   await expect.poll(() => lines.join("\n"), { timeout: 20_000 }).toMatch(/^gps\/van-7 .*60\.1699 24\.9384$/m);
   await page.close();
+});
+
+it("the README's MQTT client follows the readings, as written", async () => {
+  const code = /```js\n(import mqtt from[\s\S]*?)```/.exec(readme)?.[1] as string;
+  const gateway = new GatewayProcess();
+  onTestFinished(() => gateway.dispose());
+  await gateway.start();
+  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
+  onTestFinished(() => device.endAsync(true));
+  await device.publishAsync("telemetry/gps/van-7", '{"lat":60.1699,"lon":24.9384}', { qos: 1 });
+  const here = code.replaceAll("localhost:8080", `127.0.0.1:${gateway.httpPort}`);
+  const client = spawn(process.execPath, ["--input-type=module", "--eval", here], {
+    cwd: join(import.meta.dirname, "../.."),
+  });
+  onTestFinished(() => void client.kill("SIGKILL"));
+  let output = "";
+  for (const stream of [client.stdout, client.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  }
+  await expect.poll(() => output, { timeout: 20_000 }).toMatch(/^gps\/van-7 .*60\.1699 24\.9384$/m);
 });

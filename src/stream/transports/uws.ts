@@ -81,7 +81,12 @@ function webSocketBehavior(
       );
     },
     pong: (ws) => ws.getUserData().connection?.handler?.onPong(),
-    drain: (ws) => ws.getUserData().connection?.handler?.onDrain(),
+    drain: (ws) => {
+      const { connection } = ws.getUserData();
+      // Later, because the library stops watching the socket when this returns: what was sent in here and the kernel did not
+      // take would never leave.
+      setImmediate(() => connection?.handler?.onDrain());
+    },
     close: (ws) => ws.getUserData().connection?.closed(),
   };
 }
