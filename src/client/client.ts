@@ -1,3 +1,4 @@
+import type { CommandOptions } from "./commander.ts";
 import { followLatest, type LatestMap, type LatestOptions } from "./latest.ts";
 import type { PublishOptions } from "./publisher.ts";
 import type { ReadingListener } from "./reading.ts";
@@ -7,6 +8,7 @@ import type { SomeValuesOf, ValuesOf } from "./values.ts";
 
 export type { BackoffLimits } from "../model/backoff.ts";
 export type { Bbox, Condition, ViewOptions } from "../wire/messages.ts";
+export type { CommandOptions } from "./commander.ts";
 export { type ErrorCode, type ErrorListener, FieldcastError } from "./errors.ts";
 export type { Latest, LatestMap, LatestOptions } from "./latest.ts";
 export type { PublishOptions } from "./publisher.ts";
@@ -77,6 +79,17 @@ export interface Fieldcast {
    * `too-many-publishes` or `closed`.
    */
   publish(topic: string, payload: string | Uint8Array | object, options?: PublishOptions): Promise<void>;
+  /**
+   * Asks the device behind a topic to do something; resolves to what it answers, null if it has nothing to say. Which
+   * devices take commands is for the gateway to say (`commands.allow`). It is sent once or not at all, never again.
+   * ```ts
+   * await fieldcast.command("gps/van-7", "set-interval", { seconds: 30 });
+   * ```
+   * Rejects with FieldcastError `command-failed` (with the device's reason), `not-connected`, `not-allowed`, `bad-command`,
+   * `too-many-commands` or `lost` (not sent: there was no connection); `no-answer` and `command-lost` say that the device
+   * may have done it.
+   */
+  command(topic: string, command: string, params?: object, options?: CommandOptions): Promise<unknown>;
   /** Ends every subscription, gives up what waits to be published, and closes the socket. */
   close(): void;
 }
@@ -107,6 +120,7 @@ export function connect(url: string, options: ConnectOptions = {}): Fieldcast {
     latest: (filter, options = {}) =>
       followLatest(options, session.timers, (listeners) => session.subscribe(filter, listeners)),
     publish: (topic, payload, options = {}) => session.publish(topic, payload, options),
+    command: (topic, command, params, options = {}) => session.command(topic, command, params, options),
     close: () => session.close(),
   };
 }

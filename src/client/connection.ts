@@ -1,7 +1,7 @@
-import { encode } from "@msgpack/msgpack";
 import type { BackoffLimits } from "../model/backoff.ts";
 import type { Clock } from "../model/clock.ts";
 import { mayReconnect } from "../model/errors.ts";
+import { encodeMsgpackRequest } from "../wire/encode-request.ts";
 import { Dictionary, decodeBinaryFrame, decodeJsonFrame } from "../wire/frames.ts";
 import type { ClientMessage, ServerMessage, Subprotocol } from "../wire/messages.ts";
 import { type ErrorListener, FieldcastError } from "./errors.ts";
@@ -55,7 +55,7 @@ export function encodeRequest(
   subprotocol: Subprotocol,
 ): string | Uint8Array<ArrayBuffer> {
   const isBinary = subprotocol === "fieldcast.v1.msgpack";
-  return isBinary ? encode(message, { ignoreUndefined: true }) : JSON.stringify(message);
+  return isBinary ? encodeMsgpackRequest(message) : JSON.stringify(message);
 }
 
 /** One WebSocket from opening to its end. A connection that falls silent is over too. */

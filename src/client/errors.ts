@@ -20,6 +20,10 @@ const clientErrors = {
     help: "the same attempt would fail again: mend what the message says, then connect()",
   },
   lost: { again: true, help: "the SDK connects again by itself" },
+  "command-lost": {
+    again: false,
+    help: "the device may have done it: see what it does before you send it again",
+  },
   "bad-frame": {
     again: true,
     help: "client and gateway are of versions that do not fit, or a proxy alters frames",

@@ -2,9 +2,10 @@ import { Backoff, type BackoffLimits, defaultBackoffLimits } from "../model/back
 import { type Clock, systemClock } from "../model/clock.ts";
 import { filterProblem } from "../model/filter.ts";
 import type { ServerMessage, Subprotocol } from "../wire/messages.ts";
+import { Commander, type CommandOptions } from "./commander.ts";
 import { type Connection, type ConnectionEvents, SocketConnection } from "./connection.ts";
 import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
-import { Publisher, type PublishOptions } from "./publisher.ts";
+import { Publisher, type PublisherWire, type PublishOptions } from "./publisher.ts";
 import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";
 import {
   readCursor,
@@ -66,6 +67,7 @@ export class Session implements Wire {
   private readonly subscribers = new Set<Subscriber>();
   private readonly routes = new Map<number, Subscriber>();
   private readonly publisher: Publisher;
+  private readonly commander: Commander;
   private lastId = 0;
   private readonly stateListeners = new Set<StateListener>();
   private readonly stopListening: () => void;
@@ -91,13 +93,15 @@ export class Session implements Wire {
     } catch (thrown) {
       throw new FieldcastError("bad-url", `cannot connect to ${url}: ${String(thrown)}`, thrown);
     }
-    this.publisher = new Publisher({
+    const wire: PublisherWire = {
       timers,
       subprotocol,
       isOnline: () => this.state === "online",
       freshId: () => this.freshId(),
       send: (message) => this.connection.send(message),
-    });
+    };
+    this.publisher = new Publisher(wire);
+    this.commander = new Commander(wire);
     this.stopListening = onWake(() => this.wake());
   }
 
@@ -109,6 +113,17 @@ export class Session implements Wire {
   ): Promise<void> {
     if (this.state === "closed") throw new FieldcastError("closed", "this client is closed");
     return this.publisher.publish(topic, payload, options);
+  }
+
+  /** Rejects with a FieldcastError. */
+  async command(
+    topic: string,
+    command: string,
+    params: object | undefined,
+    options: CommandOptions,
+  ): Promise<unknown> {
+    if (this.state === "closed") throw new FieldcastError("closed", "this client is closed");
+    return this.commander.send(topic, command, params, options);
   }
 
   /** @throws FieldcastError `closed`, `bad-filter`, `too-many-subscriptions` */
@@ -178,6 +193,7 @@ export class Session implements Wire {
     this.setState("online", null);
     for (const subscriber of this.subscribers) this.open(subscriber);
     this.publisher.sendSome();
+    this.commander.sendAll();
   }
 
   private dispatch(message: ServerMessage): void {
@@ -187,7 +203,8 @@ export class Session implements Wire {
     }
     if (message.type === "welcome") return;
     if ((message.type === "ack" || message.type === "error") && this.publisher.receive(message)) return;
-    if (message.type === "ack") return;
+    if ((message.type === "answer" || message.type === "error") && this.commander.receive(message)) return;
+    if (message.type === "ack" || message.type === "answer") return;
     const subscriber = message.id === null ? undefined : this.routes.get(message.id);
     if (subscriber) subscriber.receive(message);
     else this.stats.ignored++;
@@ -206,6 +223,7 @@ export class Session implements Wire {
     this.routes.clear();
     for (const subscriber of this.subscribers) subscriber.leaveWire();
     this.publisher.offline();
+    this.commander.offline();
     if (error.code === "bad-frame") report(error, this.onError);
     if (this.state === "closed") return;
     if (!isFinal) this.retryLater(error);
@@ -241,7 +259,9 @@ export class Session implements Wire {
     this.connection.close();
     this.setState("closed", reason);
     if (reason) for (const subscriber of [...this.subscribers]) subscriber.fail(reason);
-    this.publisher.close(reason ?? new FieldcastError("closed", "the client was closed"));
+    const error = reason ?? new FieldcastError("closed", "the client was closed");
+    this.publisher.close(error);
+    this.commander.close(error);
   }
 
   private setState(state: State, reason: FieldcastError | null): void {
@@ -251,9 +271,13 @@ export class Session implements Wire {
     }
   }
 
+  private isInUse(id: number): boolean {
+    return this.routes.has(id) || this.publisher.has(id) || this.commander.has(id);
+  }
+
   private freshId(): number {
     do this.lastId = (this.lastId % lastWireId) + 1;
-    while (this.routes.has(this.lastId) || this.publisher.has(this.lastId));
+    while (this.isInUse(this.lastId));
     return this.lastId;
   }
 }

@@ -8,7 +8,13 @@ import { matchesFilter } from "../../src/model/filter.ts";
 import type { Values } from "../../src/model/reading.ts";
 import { decimalsOf, freeShape, type Shape, writeBody } from "../../src/wire/body.ts";
 import { encodeControl, frameKinds, readingJson } from "../../src/wire/frames.ts";
-import type { From, ServerMessage, SubscribeMessage, WireReading } from "../../src/wire/messages.ts";
+import type {
+  CommandMessage,
+  From,
+  ServerMessage,
+  SubscribeMessage,
+  WireReading,
+} from "../../src/wire/messages.ts";
 import { type PublishRequest, parseRequest, type Request } from "../../src/wire/requests.ts";
 import { MsgpackWriter } from "../../src/wire/writer.ts";
 
@@ -32,6 +38,10 @@ export class Peer {
 
   get publishes(): PublishRequest[] {
     return this.requests.filter((request) => request.type === "publish");
+  }
+
+  get commands(): CommandMessage[] {
+    return this.requests.filter((request) => request.type === "command");
   }
 
   get subscribes(): SubscribeMessage[] {
@@ -123,6 +133,8 @@ export class Gateway {
   refusal: StreamErrorCode | null = null;
   /** Answers publishes with this error instead, as long as it is set. */
   publishRefusal: StreamErrorCode | null = null;
+  /** Answers commands with this error instead, as long as it is set. */
+  commandRefusal: StreamErrorCode | null = null;
   /** While true requests get no answer. */
   isDeaf = false;
   /** While true new connections get no welcome. */
@@ -234,6 +246,11 @@ export class Gateway {
       const { id } = request;
       if (this.publishRefusal === null) peer.send({ type: "ack", id });
       else peer.send({ type: "error", id, code: this.publishRefusal, message: "lat: 95 is outside -90..90" });
+    }
+    if (request.type === "command") {
+      const { id, command, params } = request;
+      if (this.commandRefusal === null) peer.send({ type: "answer", id, result: { command, params } });
+      else peer.send({ type: "error", id, code: this.commandRefusal, message: "battery too low" });
     }
     if (request.type === "unsubscribe") {
       peer.filters.delete(request.id);

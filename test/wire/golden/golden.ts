@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { encode } from "@msgpack/msgpack";
 import type { Log } from "../../../src/log/contract.ts";
 import { parseCursor } from "../../../src/model/cursor.ts";
 import {
@@ -14,6 +13,7 @@ import {
 } from "../../../src/stream/encode.ts";
 import type { SentRecord } from "../../../src/stream/selection.ts";
 import { freeShape, type Shape, writeBody } from "../../../src/wire/body.ts";
+import { encodeMsgpackRequest } from "../../../src/wire/encode-request.ts";
 import { type Dictionary, encodeControl } from "../../../src/wire/frames.ts";
 import type { ClientMessage, ServerMessage, WireReading } from "../../../src/wire/messages.ts";
 import { MsgpackWriter } from "../../../src/wire/writer.ts";
@@ -80,8 +80,8 @@ export function encodeRequest(golden: Golden): Frames {
   const { message } = golden;
   const payload = publishedBytes(golden);
   // JSON has no bytes.
-  if (payload !== null) return { json: null, msgpack: hex(encode({ ...message, payload })) };
-  return { json: JSON.stringify(message), msgpack: hex(encode(message)) };
+  if (payload !== null) return { json: null, msgpack: hex(encodeMsgpackRequest({ ...message, payload })) };
+  return { json: JSON.stringify(message), msgpack: hex(encodeMsgpackRequest(message ?? {})) };
 }
 
 /** The bytes that a publish carries, null if its payload is text or an object. */
