@@ -23,6 +23,7 @@ export class EventClient {
   private id: string;
   private type = "";
   private data: string[] = [];
+  private readonly received: WireReading[] = [];
   private readonly wake = new Set<() => void>();
 
   private constructor(request: ClientRequest, response: IncomingMessage, lastEventId: string) {
@@ -76,14 +77,14 @@ export class EventClient {
     return this.until(() => this.events.filter((event) => event.type === type)[nth], `${type} #${nth}`);
   }
 
-  readings(): WireReading[] {
-    return this.events.flatMap(({ message }) => (message.type === "readings" ? message.readings : []));
+  /** All of them, in the order they came. */
+  readings(): readonly WireReading[] {
+    return this.received;
   }
 
-  untilReadings(count: number): Promise<WireReading[]> {
+  untilReadings(count: number): Promise<readonly WireReading[]> {
     return this.until(() => {
-      const readings = this.readings();
-      return readings.length >= count && readings;
+      return this.received.length >= count && this.received;
     }, `${count} readings`);
   }
 
@@ -123,7 +124,9 @@ export class EventClient {
     this.type = "";
     this.data = [];
     if (data.length === 0) return;
-    this.events.push({ type, message: decodeJsonFrame(data.join("\n")), lastEventId: this.lastEventId });
+    const message = decodeJsonFrame(data.join("\n"));
+    this.events.push({ type, message, lastEventId: this.lastEventId });
+    if (message.type === "readings") this.received.push(...message.readings);
   }
 
   private check(): void {
