@@ -16,6 +16,7 @@ export type { Gap, Reading, ReadingListener, ViewChange } from "./reading.ts";
 export type { ConnectOptions, State, StateListener } from "./session.ts";
 export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
 export type { StreamStats, SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
+export type { TabChannel, TabLocks, TabPlatform } from "./tab-platform.ts";
 export type { Token } from "./token.ts";
 export type * from "./values.ts";
 

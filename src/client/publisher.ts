@@ -17,8 +17,6 @@ export interface PublishOptions {
 const defaultTimeoutMs = 30_000;
 /** Most publishes that wait for an answer or for the connection. */
 const maxWaiting = 1_000;
-/** Sent and not yet answered; the gateway takes 64 of one connection. */
-const maxUnanswered = 32;
 
 interface Waiting {
   readonly message: Omit<PublishMessage, "id">;
@@ -31,6 +29,8 @@ interface Waiting {
 export interface PublisherWire {
   readonly timers: Timers;
   readonly subprotocol: Subprotocol;
+  /** Most publishes sent and not yet answered. */
+  readonly maxUnanswered: number;
   readonly isOnline: () => boolean;
   freshId(): number;
   send(message: ClientMessage): void;
@@ -79,7 +79,7 @@ export class Publisher {
 
   /** Sends what waits, as far as the gateway takes it at once. */
   sendSome(): void {
-    while (this.wire.isOnline() && this.sent.size < maxUnanswered) {
+    while (this.wire.isOnline() && this.sent.size < this.wire.maxUnanswered) {
       const next = this.queue.shift();
       if (!next) return;
       const id = this.wire.freshId();

@@ -16,6 +16,8 @@ import {
   type ViewChanges,
   type Wire,
 } from "./subscription.ts";
+import { browserTabs, type TabPlatform } from "./tab-platform.ts";
+import { Tabs } from "./tabs.ts";
 import type { Token } from "./token.ts";
 import { onWake } from "./wake.ts";
 
@@ -27,6 +29,15 @@ export interface ConnectOptions {
    * JSON Web Token) does, and when the gateway answers `unauthorized`; the connection lives on meanwhile.
    */
   readonly token?: Token;
+  /**
+   * One connection for all tabs of the page's origin that give the same address: one of them has the socket, the others
+   * reach the gateway through it, and when it goes the next takes over. A text instead of true keeps apart what must not
+   * share, such as tabs of different users. Where the browser lacks Web Locks or BroadcastChannel (also: over plain HTTP,
+   * and in Node), each has a socket of its own.
+   */
+  readonly shareTabs?: boolean | string;
+  /** What tabs share; the browser's own by default. */
+  readonly tabs?: TabPlatform;
   /** Errors, except of subscriptions that have an `onError` of their own; without it they go to the console. */
   readonly onError?: ErrorListener;
   /** The WebSocket to use; by default the runtime's own, or in Node before 22 the `ws` package's. */
@@ -46,6 +57,9 @@ export type StateListener = (state: State, reason: FieldcastError | null) => voi
 
 // Wire ids are whole numbers up to 65535 (the error `bad-id` says so).
 const lastWireId = 65_535;
+/** Publishes sent and not yet answered; the gateway takes 64 of one connection, which eight tabs may share. */
+const maxUnanswered = 32;
+const maxUnansweredOfTab = 8;
 /** Most subscriptions at a time; the gateway may allow fewer. */
 const maxSubscriptions = lastWireId;
 
@@ -59,6 +73,7 @@ export class Session implements Wire {
   private readonly onError: ErrorListener | undefined;
   private readonly calls: SafeCalls;
   private readonly clock: Clock;
+  private readonly tabs: Tabs | null;
   private readonly openConnection: (events: ConnectionEvents) => Connection;
   private readonly attempts: Backoff;
   private connection: Connection;
@@ -87,7 +102,11 @@ export class Session implements Wire {
     const { timers, clock, random, backoff, onError } = this;
     const { token } = options;
     const shared = { url, subprotocol, token, webSocket, clock, timers, random, backoff, onError };
-    this.openConnection = (events) => new SocketConnection(shared, events);
+    const openSocket = (events: ConnectionEvents) => new SocketConnection(shared, events);
+    const platform = options.shareTabs ? (options.tabs ?? browserTabs()) : null;
+    const name = `fieldcast.tabs.1 ${subprotocol} ${url} ${String(options.shareTabs)}`;
+    this.tabs = platform && new Tabs({ platform, name, clock, timers, random, openSocket });
+    this.openConnection = (events) => (this.tabs ? this.tabs.open(events) : openSocket(events));
     try {
       this.connection = this.newConnection();
     } catch (thrown) {
@@ -96,6 +115,7 @@ export class Session implements Wire {
     const wire: PublisherWire = {
       timers,
       subprotocol,
+      maxUnanswered: this.tabs ? maxUnansweredOfTab : maxUnanswered,
       isOnline: () => this.state === "online",
       freshId: () => this.freshId(),
       send: (message) => this.connection.send(message),
@@ -257,6 +277,7 @@ export class Session implements Wire {
     this.stopListening();
     this.timers.clear(this.retryTimer);
     this.connection.close();
+    this.tabs?.stop();
     this.setState("closed", reason);
     if (reason) for (const subscriber of [...this.subscribers]) subscriber.fail(reason);
     const error = reason ?? new FieldcastError("closed", "the client was closed");

@@ -47,7 +47,8 @@ export class Silence {
     // A clock that was set back would otherwise stretch the silence by as much.
     if (now < this.heardAt) this.heardAt = now;
     const silentMs = now - this.heardAt;
-    if (silentMs < this.limitMs) return this.watch(this.limitMs - silentMs);
+    // Whole milliseconds: a smaller rest can be too small to move the time.
+    if (silentMs < this.limitMs) return this.watch(Math.ceil(this.limitMs - silentMs));
     if (!this.gotLastChance && now - this.timerDueAt > lateTimerMs) {
       this.gotLastChance = true;
       return this.watch(lateTimerMs);

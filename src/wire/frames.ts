@@ -1,7 +1,8 @@
-import { decodeMulti, encode } from "@msgpack/msgpack";
+import { encode } from "@msgpack/msgpack";
 import { formatCursor } from "../model/cursor.ts";
 import { isoTime, isoTimes } from "../model/reading.ts";
-import { type Body, bodyExtras, bodyValues, decodeLimits, freeShape, type Shape, splitBody } from "./body.ts";
+import { type Body, bodyExtras, bodyValues, freeShape, type Shape, splitBody } from "./body.ts";
+import { decodeItems } from "./decode-items.ts";
 import type { ServerMessage, WireReading } from "./messages.ts";
 
 /**
@@ -55,7 +56,7 @@ export function readingJson(reading: WireReading): string {
  * @throws Error if the bytes are not a frame, or use numbers that were never announced
  */
 export function decodeBinaryFrame(bytes: Uint8Array, dictionary: Dictionary): ServerMessage | null {
-  const items = decodeMulti(bytes, decodeLimits);
+  const items = decodeItems(bytes);
   const first = items.next();
   if (first.done) throw new Error("an empty frame");
   const header: unknown = first.value;
