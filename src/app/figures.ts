@@ -66,6 +66,11 @@ export function gatewayFigures({
       "Readings sent to MQTT subscribers",
       () => broker.stats().readingsSent,
     ),
+    counter(
+      "fieldcast_mqtt_unrouted_total",
+      "Packets at topics of the gateway's own: taken in, not routed to MQTT subscribers",
+      () => broker.stats().unrouted,
+    ),
     {
       ...counter("fieldcast_mqtt_refused_total", "Refused by the broker", () => ({
         ...broker.stats().refused,

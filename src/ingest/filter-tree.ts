@@ -65,9 +65,9 @@ function collect<Member>(
   found: Member[],
 ): void {
   const rest = node.children.get("#");
-  if (rest) found.push(...rest.members);
+  if (rest) for (const member of rest.members) found.push(member);
   if (depth === levels.length) {
-    found.push(...node.members);
+    for (const member of node.members) found.push(member);
     return;
   }
   const same = node.children.get(levels[depth] as string);

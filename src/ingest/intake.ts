@@ -59,7 +59,7 @@ export class Intake {
     connection.answers.push(answer, (failure) => {
       if (failure === undefined) {
         if (packet.qos > 0) this.#parts.stats.acks++;
-        if (this.#parts.isReserved(packet.topic)) drop(packet);
+        this.#keepFromOthers(packet);
         done(null);
       } else this.#reject(client, packet, failure, done);
       connection.guard.answered();
@@ -100,11 +100,22 @@ export class Intake {
     if (this.#closing) return done(new Error("the broker is closing"));
     const answer = this.#take(null, packet);
     const route = () => {
-      if (this.#parts.isReserved(packet.topic)) drop(packet);
+      this.#keepFromOthers(packet);
       done(null);
     };
     if (answer === null) return route();
     answer.then(route, (failure: unknown) => this.#reject(null, packet, failure, done));
+  }
+
+  #keepFromOthers(packet: PublishPacket): void {
+    const { isReserved, logger, stats } = this.#parts;
+    if (!isReserved(packet.topic)) return;
+    stats.unrouted++;
+    logger.debug(
+      { topic: packet.topic },
+      "the topic is the gateway's own: subscribers do not get the packet",
+    );
+    drop(packet);
   }
 
   #reject(client: Client | null, packet: PublishPacket, failure: unknown, done: Done): void {

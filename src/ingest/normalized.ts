@@ -123,7 +123,7 @@ export class NormalizedTopics {
       return true;
     }
     if (isPassed) subscription.miss(seq);
-    if (!subscription.retain) this.#stats.readingsSkipped++;
+    if (isPassed || !subscription.retain) this.#stats.readingsSkipped++;
     return false;
   }
 

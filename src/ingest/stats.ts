@@ -38,6 +38,8 @@ export interface MqttStats {
   unavailable: number;
   /** Packets on which the pipeline failed in any other way. */
   failed: number;
+  /** Packets at topics of the gateway's own (readings, commands): taken in, and not routed to subscribers. */
+  unrouted: number;
   /** Logins that were turned down. */
   loginsRefused: number;
   /** Filters answered with SUBACK 0x80. */
@@ -70,6 +72,7 @@ export function createStats(): MqttStats {
     duplicates: 0,
     unavailable: 0,
     failed: 0,
+    unrouted: 0,
     loginsRefused: 0,
     subscriptionsRefused: 0,
     unreleasedRefused: 0,

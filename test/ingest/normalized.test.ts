@@ -215,6 +215,7 @@ test.each([0, 1, 2] as const)(
     expect(subscriber.of("publish")).toMatchObject([{ topic: "tele/van-7" }]);
     expect(back.of("publish")).toMatchObject(qos > 0 ? [{ topic: "tele/van-7" }] : []);
     expect(late.of("publish")).toEqual([]);
+    expect(to.stats().unrouted).toBe(1);
   },
 );
 
