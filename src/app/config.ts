@@ -105,7 +105,9 @@ const stream = z
       .describe("A connection that answers no ping for this long, with nothing left to send, is dropped"),
     maxBufferBytes: whole(1, 1024 * mebibyte)
       .default(defaultStreamOptions.maxBufferBytes)
-      .describe("Unsent bytes of one connection; beyond, it catches up from the log at its own pace"),
+      .describe(
+        "Bytes sent to one connection that its client has not read, in the kernel's buffers or here; beyond, it catches up from the log at its own pace",
+      ),
     maxConnections: whole(1, 1_000_000)
       .default(defaultStreamOptions.maxConnections)
       .describe("More are refused with status 503"),

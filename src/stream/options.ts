@@ -8,7 +8,7 @@ export interface StreamOptions {
   readonly heartbeatMs: number;
   /** A connection that answers no ping for this long, with nothing left to send, is dropped. Milliseconds. */
   readonly silentMs: number;
-  /** Above this many unsent bytes a connection gets no more and is left to catch up from the log later. */
+  /** Above this many bytes that its client has not read, a connection gets no more and is left to catch up from the log. */
   readonly maxBufferBytes: number;
   /** About the size of the largest `readings` frame, and of a page read from the log. */
   readonly maxFrameBytes: number;

@@ -11,6 +11,7 @@ import { ByteStream } from "./byte-stream.ts";
 import { createEventsHandler, eventsPath } from "./events.ts";
 import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
+import { PacedSocket } from "./paced-socket.ts";
 import { limitReplies } from "./reply-limit.ts";
 import { Session } from "./session.ts";
 import {
@@ -120,7 +121,8 @@ export async function startStream(
         mqtt.accept(stream, socket.remote);
         return contained(stream, socket, logger);
       }
-      return openSession(socket, `ws:${socket.remote}`);
+      const paced = new PacedSocket(socket, options.maxBufferBytes);
+      return paced.telling(openSession(paced, `ws:${socket.remote}`));
     },
   }).catch((error: unknown) => {
     hub.close();

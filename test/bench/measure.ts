@@ -5,6 +5,7 @@ import type { Contestant, Server } from "./contestants.ts";
 import { cpuSeconds, residentKb } from "./cpu.ts";
 import { measureResume } from "./resume.ts";
 import type { FanoutScenario, IdleScenario, IngestScenario, Scenario } from "./scenarios.ts";
+import { measureStalled } from "./stalled.ts";
 
 /** How long a run takes. */
 export interface Windows {
@@ -26,6 +27,12 @@ export const units: Readonly<Record<string, { readonly column: string; readonly 
   subscribed: { column: "s to subscribe", unit: "s until all are subscribed again" },
   cpuSeconds: { column: "CPU s", unit: "s CPU for the return" },
   peakRss: { column: "peak MB", unit: "MB peak resident memory" },
+  ratioTen: { column: "p99 × with 10", unit: "p99 with ten stalled / p99 without" },
+  ratioOne: { column: "with 1", unit: "p99 with one stalled / p99 without" },
+  p50Ten: { column: "p50, 10", unit: "ms latency p50 with ten stalled" },
+  p99Ten: { column: "p99, 10", unit: "ms latency p99 with ten stalled" },
+  residentPerStalled: { column: "KB/stalled", unit: "KB resident memory/stalled dashboard" },
+  kernelPerStalled: { column: "kernel KB", unit: "KB in the kernel's send buffer/stalled dashboard" },
   idle: { column: "KB/dashboard", unit: "KB/idle dashboard" },
   bytesPerDelivery: { column: "bytes", unit: "bytes on the wire/delivery" },
   framesPerDelivery: { column: "frames", unit: "frames/delivery" },
@@ -54,6 +61,7 @@ export async function measure(
   try {
     if (scenario.kind === "ingest") return await measureIngest(scenario, run);
     if (scenario.kind === "fanout") return await measureFanout(scenario, run);
+    if (scenario.kind === "stalled") return await measureStalled(scenario, run);
     if (scenario.kind === "resume") return await measureResume(scenario, run);
     return await measureIdle(scenario, run);
   } finally {

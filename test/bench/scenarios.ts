@@ -43,7 +43,15 @@ export interface ResumeScenario extends Common {
   readonly missed: number;
 }
 
-export type Scenario = IngestScenario | FanoutScenario | IdleScenario | ResumeScenario;
+/** Dashboards that follow everything, beside some that read nothing. */
+export interface StalledScenario extends Common {
+  readonly kind: "stalled";
+  readonly dashboards: number;
+  readonly devices: number;
+  readonly readingsPerSecond: number;
+}
+
+export type Scenario = IngestScenario | FanoutScenario | IdleScenario | ResumeScenario | StalledScenario;
 
 const ingesters = ["fieldcast", "aedes"] as const;
 const servers = ["fieldcast", "aedes-uws", "uws", "uws-batched", "ws", "ws-batched"] as const;
@@ -112,6 +120,15 @@ export const scenarios: readonly Scenario[] = [
     dashboards: 5_000,
     devices: 200,
     missed: 4_000,
+  },
+  {
+    kind: "stalled",
+    name: "stalled-reader",
+    title: "200 dashboards on 300 readings/s, without and with one and ten beside them that read nothing",
+    contestants: ["fieldcast", "fieldcast-ws"],
+    dashboards: 200,
+    devices: 200,
+    readingsPerSecond: 300,
   },
 ];
 

@@ -21,8 +21,8 @@ import { StreamClient } from "../support/stream-client.ts";
 /** What a test of the stream stands on: servers on one transport and clients of one subprotocol, closed after each test. */
 export interface Served {
   readonly subprotocol: Subprotocol;
-  /** The server's side of every connection. */
-  readonly sockets: Socket[];
+  /** What the server has sent on every connection. */
+  readonly sent: { bytes: number }[];
   /** What clients published. */
   readonly published: Packet[];
   /** What comes of it. */
@@ -76,7 +76,7 @@ function serveOn(start: StartTransport, subprotocol: Subprotocol): Served {
   };
   const served: Served = {
     subprotocol,
-    sockets: [],
+    sent: [],
     published: [],
     onPublish: async () => null,
     http: async () => ({ status: 200 }),
@@ -84,7 +84,7 @@ function serveOn(start: StartTransport, subprotocol: Subprotocol): Served {
     serve: async (options = {}, log) => {
       const used = log ?? keep(await openTestLog());
       const all = dependencies(used, { ...defaultStreamOptions, batchMs: 5, ...options });
-      const server = await startStream(spied(start, served.sockets), {
+      const server = await startStream(spied(start, served.sent), {
         ...all,
         http: (request) => served.http(request),
         onPublish: (packet) => {
@@ -103,18 +103,28 @@ function serveOn(start: StartTransport, subprotocol: Subprotocol): Served {
   });
   afterEach(async () => {
     for (const thing of opened.splice(0).reverse()) await thing.close();
-    served.sockets.length = 0;
+    served.sent.length = 0;
   });
   return served;
 }
 
-function spied(start: StartTransport, sockets: Socket[]): StartTransport {
+function spied(start: StartTransport, sent: { bytes: number }[]): StartTransport {
   return (options) =>
     start({
       ...options,
       accept: (socket) => {
-        sockets.push(socket);
+        sent.push(counted(socket));
         return options.accept(socket);
       },
     });
+}
+
+function counted(socket: Socket): { bytes: number } {
+  const sent = { bytes: 0 };
+  const send = socket.send.bind(socket);
+  socket.send = (frame) => {
+    sent.bytes += Buffer.byteLength(frame);
+    send(frame);
+  };
+  return sent;
 }

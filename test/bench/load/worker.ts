@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import { Herd, type HerdJob, type HerdState, type HerdVerdict } from "./herd.ts";
 import { type PublishCounts, Publisher, type PublishJob } from "./publisher.ts";
 import { type ReadCounts, Reader, type ReadJob, type Verdict } from "./reader.ts";
+import { openStalled, type StalledJob } from "./stalled.ts";
 
 /** What a load process can be asked, and what it answers. One question at a time. */
 export interface Questions {
@@ -15,6 +17,8 @@ export interface Questions {
   stopAging: { ask: null; answer: { p50Ms: number; p99Ms: number } };
   readCounts: { ask: null; answer: ReadCounts };
   verdict: { ask: readonly number[]; answer: Verdict };
+  openStalled: { ask: StalledJob; answer: null };
+  dropStalled: { ask: null; answer: null };
   openHerd: { ask: HerdJob; answer: null };
   /** Asks with the seq that `reached` is counted by. */
   herdState: { ask: number; answer: HerdState };
@@ -49,6 +53,7 @@ function createHandlers(): Handlers {
   let reader: Reader | null = null;
   const devices = () => publisher ?? missing();
   const dashboards = () => reader ?? missing();
+  const stalled: Socket[] = [];
   let theHerd: Herd | null = null;
   const herd = () => theHerd ?? missing();
   return {
@@ -82,6 +87,14 @@ function createHandlers(): Handlers {
     stopAging: () => dashboards().stopAging(),
     readCounts: () => dashboards().counts(),
     verdict: (sentByDevice) => dashboards().verdict(sentByDevice),
+    openStalled: async (job) => {
+      stalled.push(...(await openStalled(job)));
+      return null;
+    },
+    dropStalled: () => {
+      for (const socket of stalled.splice(0)) socket.destroy();
+      return null;
+    },
     openHerd: async (job) => {
       theHerd = new Herd(job);
       await theHerd.open();
