@@ -9,7 +9,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ingest: ["log/contract", "observe", "model"],
   stream: ["log/contract", "wire", "observe", "model"],
   http: ["log/contract", "observe", "model"],
-  pipeline: ["formats", "log/contract", "wire", "observe", "model"],
+  pipeline: ["formats", "insights", "log/contract", "wire", "observe", "model"],
   insights: ["model"],
   log: ["wire", "observe", "model"],
   dashboard: ["client", "wire", "model"],

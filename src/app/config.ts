@@ -3,6 +3,7 @@ import { filterProblem } from "../model/filter.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { maxCommandTimeoutMs } from "../wire/messages.ts";
 import { contexts, isTimezone } from "./context-config.ts";
+import { insights } from "./insight-config.ts";
 import { sources } from "./source-config.ts";
 
 // Every number has an upper bound that no installation needs to pass: a timer of Node.js that is told to wait longer than
@@ -203,6 +204,7 @@ export const configSchema = z.strictObject({
   stream,
   commands,
   contexts,
+  insights,
   sources,
 });
 

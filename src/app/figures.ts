@@ -4,6 +4,7 @@ import type { MqttBroker } from "../ingest/broker.ts";
 import type { Commands } from "../ingest/commands.ts";
 import type { Log } from "../log/contract.ts";
 import type { Figure } from "../observe/metrics.ts";
+import type { InsightFigures, InsightRunner } from "../pipeline/insight-runner.ts";
 import type { Notices } from "../pipeline/notices.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { StreamServer } from "../stream/stream.ts";
@@ -16,6 +17,7 @@ interface Parts {
   readonly broker: MqttBroker;
   readonly commands: Commands;
   readonly sources: Sources;
+  readonly insights: InsightRunner;
   /** Null until it listens. */
   readonly stream: () => StreamServer | null;
 }
@@ -28,6 +30,7 @@ export function gatewayFigures({
   broker,
   commands,
   sources,
+  insights,
   stream,
 }: Parts): Figure[] {
   const { counts } = pipeline;
@@ -92,6 +95,7 @@ export function gatewayFigures({
     },
     ...commandFigures(commands),
     ...sourceFigures(sources),
+    ...insightFigures(insights),
   ];
 }
 
@@ -191,6 +195,38 @@ function sourceFigures({ bridges }: Sources): Figure[] {
       ),
       label,
     },
+  ];
+}
+
+function insightFigures({ figures }: InsightRunner): Figure[] {
+  const each = (read: (one: InsightFigures) => number) => () =>
+    Object.fromEntries(figures().map((one) => [one.name, read(one)]));
+  const label = "insight";
+  const total = (name: string, help: string, read: (one: InsightFigures) => number): Figure => ({
+    ...counter(`fieldcast_insight_${name}_total`, help, each(read)),
+    label,
+  });
+  return [
+    {
+      ...gauge(
+        "fieldcast_insight_up",
+        "1 unless it failed and was stopped",
+        each(({ runs }) => (runs ? 1 : 0)),
+      ),
+      label,
+    },
+    {
+      ...gauge(
+        "fieldcast_insight_lag",
+        "Readings in the log that it has not seen",
+        each(({ lag }) => lag),
+      ),
+      label,
+    },
+    total("read", "Readings that it read", ({ read }) => read),
+    total("made", "Readings that it made", ({ made }) => made),
+    total("refused", "Readings that it made and the log cannot take", ({ refused }) => refused),
+    total("missed", "Readings that the ring dropped before it had seen them", ({ missed }) => missed),
   ];
 }
 

@@ -10,6 +10,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Reply } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { type InsightRunner, startInsights } from "../pipeline/insight-runner.ts";
 import { createNotices, type Notices } from "../pipeline/notices.ts";
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { createRetry } from "../pipeline/retry.ts";
@@ -20,7 +21,9 @@ import { formatAddress } from "./address.ts";
 import { joinCommands } from "./commands.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
+import { type DeviceConnections, followDeviceConnections } from "./device-connections.ts";
 import { gatewayFigures } from "./figures.ts";
+import { configuredInsights } from "./insight-config.ts";
 import { mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
@@ -52,8 +55,16 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const route = createRouter(routerSettings(config));
     const notices = createNotices(log, clock);
     const running: { broker: MqttBroker | null } = { broker: null };
-    const pipeline = createPipeline(route, log, notices.announce, (message) =>
-      send(running.broker, message, logger),
+    const insights = startInsights(configuredInsights(config), log, logger);
+    undo.push(() => insights.close());
+    const connections = watchConnections(config, log, clock);
+    undo.push(async () => connections?.close());
+    const pipeline = createPipeline(
+      route,
+      log,
+      notices.announce,
+      (message) => send(running.broker, message, logger),
+      ({ client }, readings) => connections?.onReadings(client, readings),
     );
     const packets = pipeline.recall();
     if (packets > 0) logger.info({ packets }, "the formats know again what they knew before the restart");
@@ -67,6 +78,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
         clock,
         logger,
         onPacket,
+        onConnection: (client, isOpen) => connections?.onConnection(client, isOpen),
         ...(config.mqtt.normalized && { readings: readingSource(log) }),
       }),
     );
@@ -74,7 +86,8 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     undo.push(() => broker.close(0));
     const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
     undo.push(() => sources.close(0));
-    const stream = await serve(config, { log, pipeline, notices, broker, commands, sources, clock, logger });
+    const parts = { log, pipeline, notices, insights, broker, commands, sources };
+    const stream = await serve(config, { ...parts, clock, logger });
     logger.info(
       {
         mqtt: formatAddress("mqtt", config.host, broker.port),
@@ -88,7 +101,10 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       mqttPort: broker.port,
       httpPort: stream.port,
       transport: stream.transport,
-      close: () => closeAll(config, { log, broker, commands, sources, stream }),
+      close: () => {
+        connections?.close();
+        return closeAll(config, parts, stream);
+      },
     };
   } catch (error) {
     for (const step of undo.reverse()) await step();
@@ -103,10 +119,16 @@ function send(broker: MqttBroker | null, { topic, payload }: Reply, logger: Logg
     .catch((err) => logger.warn({ err, topic }, "a device could not be answered"));
 }
 
+/** Only presence wants to know. */
+function watchConnections(config: Config, log: Log, clock: Clock): DeviceConnections | null {
+  return config.insights["presence"]?.enabled ? followDeviceConnections(log, clock) : null;
+}
+
 interface Parts {
   readonly log: Log;
   readonly pipeline: Pipeline;
   readonly notices: Notices;
+  readonly insights: InsightRunner;
   readonly broker: MqttBroker;
   readonly commands: Commands;
   readonly sources: Sources;
@@ -128,7 +150,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     log,
     files,
     problems,
-    warnings: parts.sources.warnings,
+    warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings()],
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
     metrics,
   });
@@ -154,18 +176,14 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
 
 async function closeAll(
   config: Config,
-  {
-    log,
-    broker,
-    commands,
-    sources,
-    stream,
-  }: Pick<Parts, "log" | "broker" | "commands" | "sources"> & { stream: StreamServer },
+  { log, broker, commands, sources, insights }: Parts,
+  stream: StreamServer,
 ): Promise<void> {
   // Devices first: what they were promised is committed before the last readings and the goodbyes go out.
   const graceMs = config.shutdownGraceMs / 2;
   await Promise.all([broker.close(graceMs), sources.close(graceMs)]);
   commands.close();
+  await insights.close();
   await stream.close(Math.min(1_000, config.shutdownGraceMs / 2));
   await log.close();
 }

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { type Config, configSchema } from "./config.ts";
 import { type ConfigKey, configKeys } from "./config-keys.ts";
 import { contextsProblem, routerSettings } from "./context-config.ts";
+import { insightsProblem } from "./insight-config.ts";
 import { resolveCredentials } from "./secrets.ts";
 
 /** A configuration that cannot be used; the message is for the person who wrote it, one problem a line. */
@@ -46,7 +47,7 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
   if (!result.success)
     throw new ConfigError(result.error.issues.map((issue) => explain(issue, origins)).join("\n"));
   checkExposure(result.data);
-  const problem = contextsProblem(routerSettings(result.data));
+  const problem = contextsProblem(routerSettings(result.data)) ?? insightsProblem(result.data.insights);
   if (problem !== null)
     throw new ConfigError(`${originOf(problem.split(": ")[0] ?? "", origins)}: ${problem}`);
   return Object.freeze(withCredentials(result.data, env));
@@ -90,9 +91,15 @@ function withoutEmptySections(settings: Record<string, unknown>): Record<string,
       .filter(({ path, type }) => type === "list" || path.includes("."))
       .map(({ path }) => path.split(".")[0]),
   );
+  const found = Object.entries(settings).filter(([name, value]) => value !== null || !sections.has(name));
   return Object.fromEntries(
-    Object.entries(settings).filter(([name, value]) => value !== null || !sections.has(name)),
+    found.map(([name, value]) => [name, name === "insights" ? withoutNulls(value) : value]),
   );
+}
+
+function withoutNulls(section: unknown): unknown {
+  if (typeof section !== "object" || section === null || Array.isArray(section)) return section;
+  return Object.fromEntries(Object.entries(section).filter(([, value]) => value !== null));
 }
 
 /** Variables that are not keys of the configuration, and nothing to be surprised at. */

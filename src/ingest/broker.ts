@@ -33,6 +33,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onPacket: OnPacket;
+  /** Told when a client is accepted and when it is gone; a client that takes over from itself is accepted twice. */
+  readonly onConnection?: (clientId: string, isOpen: boolean) => void;
   /** False turns the login down (CONNACK 4), a failure means "try later" (CONNACK 3). Absent: everyone may connect. */
   readonly authenticate?: (login: Login) => Promise<boolean> | boolean;
   /**
@@ -165,6 +167,7 @@ class Broker implements MqttBroker {
     this.#aedes.on("client", (client) => {
       this.#connections.claim(client)?.guard.destroy();
       sessions.enter(client);
+      this.#options.onConnection?.(client.id, true);
     });
     this.#aedes.on("clientReady", (client) => this.#ready(client));
     // After the SUBACK has been written. Aedes sets the granted QoS, 0x80 for those that were refused.
@@ -229,6 +232,7 @@ class Broker implements MqttBroker {
       this.#normalized?.leave(connection);
       const last = this.#connections.remove(connection);
       if (connection.client.id) this.#sessions?.leave(connection.client, last);
+      if (last) this.#options.onConnection?.(connection.client.id, false);
     });
   }
 

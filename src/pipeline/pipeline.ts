@@ -8,6 +8,9 @@ export type Route = (
   topic: string,
 ) => { readonly name: string; readonly decode: (packet: Packet) => Decoded } | null;
 
+/** Hears of packets and what was read of them. */
+export type OnReadings = (packet: Packet, readings: readonly Reading[]) => void;
+
 /** What went through, for metrics. Only grows. */
 export interface PipelineCounts {
   packets: number;
@@ -48,14 +51,16 @@ export interface Pipeline {
  * The hot path: decode → check → sequence and commit (the log) → publish (the log's listeners).
  * @param onQuarantined told of each packet that was handed to the quarantine; must not throw
  * @param reply sends a format's answer to the devices; called after the commit, must not throw
+ * @param onReadings told of each packet that had readings, before they are committed; must not throw
  */
 export function createPipeline(
   route: Route,
   log: Log,
   onQuarantined: (packet: QuarantinedPacket) => void = () => {},
   reply: (message: Reply) => void = () => {},
+  onReadings: OnReadings = () => {},
 ): Pipeline {
-  return new PacketPipeline(route, log, onQuarantined, reply);
+  return new PacketPipeline(route, log, onQuarantined, reply, onReadings);
 }
 
 class PacketPipeline implements Pipeline {
@@ -71,6 +76,7 @@ class PacketPipeline implements Pipeline {
   readonly #log: Log;
   readonly #onQuarantined: (packet: QuarantinedPacket) => void;
   readonly #reply: (message: Reply) => void;
+  readonly #onReadings: OnReadings;
   /** Of the packet at hand; a packet is handed to the log in one go, so no other can come between. */
   #reasonAtHand: string | null = null;
 
@@ -79,7 +85,9 @@ class PacketPipeline implements Pipeline {
     log: Log,
     onQuarantined: (packet: QuarantinedPacket) => void,
     reply: (message: Reply) => void,
+    onReadings: OnReadings,
   ) {
+    this.#onReadings = onReadings;
     this.#route = route;
     this.#log = log;
     this.#onQuarantined = onQuarantined;
@@ -121,6 +129,7 @@ class PacketPipeline implements Pipeline {
     const reason = decoded.rejected ?? problem;
     const remember = decoded.remember ? [packet] : nothing;
     if (reason === null && good.length === 0) this.counts.silent++;
+    if (good.length > 0) this.#onReadings(packet, good);
     try {
       return this.#store(good, reason === null ? null : quarantined(packet, format, reason), remember);
     } catch (error) {

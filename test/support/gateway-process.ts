@@ -35,6 +35,8 @@ export class GatewayProcess {
   /** Starts it and waits until it is ready; after the first time on the same ports as before. */
   async start(): Promise<void> {
     const settings = [
+      // The log holds what a test publishes and nothing else, unless the test asks for more.
+      "insights.presence.enabled=false",
       ...this.settings,
       `dataDir=${this.dataDir}`,
       `mqtt.port=${this.mqttPort}`,

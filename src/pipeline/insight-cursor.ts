@@ -1,0 +1,329 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { CommittedReading, Reducer } from "../insights/insight.ts";
+import {
+  type Log,
+  type LogRecord,
+  LogUnavailable,
+  type Page,
+  type Progress,
+  type SavedProgress,
+  TooManyTopics,
+  UnstorableReading,
+} from "../log/contract.ts";
+import type { DerivedDomain, Domain, Reading } from "../model/reading.ts";
+import type { TopicParts } from "../model/topic.ts";
+import type { Logger } from "../observe/log.ts";
+import { checkReadings } from "./check.ts";
+import { InsightInputs } from "./insight-inputs.ts";
+import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
+import { decodeState, encodeState } from "./insight-state.ts";
+
+/** A point in the order in which things happen to an insight: records by seq, and time passing between them. */
+interface Point {
+  readonly seq: number;
+  readonly time: number;
+}
+
+/** One insight on its way through the log. */
+export class InsightCursor {
+  readonly #configured: ConfiguredInsight;
+  readonly #log: Log;
+  readonly #logger: Logger;
+  readonly #options: InsightOptions;
+  readonly #inputs: InsightInputs;
+  readonly #reducer: Reducer | null;
+  readonly #state: unknown;
+  #seq: number;
+  #time: number;
+  /** What was emitted up to here is in the log already; null once that is passed. */
+  #told: Point | null;
+  #emitted: Reading[] = [];
+  #drained: Promise<void> | null = null;
+  #isWoken = false;
+  #isClosing = false;
+  #stopWaiting = () => {};
+  /** Why it does not run, null if it does. */
+  #failure: string | null = null;
+  #isTooLarge = false;
+  #savedAt: number;
+  #readAtSave = 0;
+  #counts = { read: 0, made: 0, refused: 0, missed: 0 };
+
+  constructor(
+    configured: ConfiguredInsight,
+    saved: SavedProgress | null,
+    log: Log,
+    logger: Logger,
+    options: InsightOptions,
+  ) {
+    const { insight, settings, context } = configured;
+    this.#configured = configured;
+    this.#log = log;
+    this.#logger = logger;
+    this.#options = options;
+    const restored = this.#restore(saved);
+    this.#state = restored ? restored.state : insight.start();
+    this.#seq = restored?.seq ?? 0;
+    this.#time = restored?.time ?? Number.NEGATIVE_INFINITY;
+    this.#told = saved && { seq: saved.seq, time: saved.time };
+    this.#savedAt = log.time;
+    this.#inputs = new InsightInputs(insight.reads(settings), insight.writes);
+    let reducer: Reducer | null = null;
+    try {
+      reducer = insight.create(settings, this.#state, context);
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#reducer = reducer;
+  }
+
+  /** Goes on to the head of the log, unless it is on its way. */
+  wake(): void {
+    this.#isWoken = true;
+    if (this.#drained || this.#isClosing || this.#failure !== null) return;
+    this.#drained = this.#drain().finally(() => {
+      this.#drained = null;
+      // It may have been woken after it had looked for the last time.
+      if (this.#isWoken) this.wake();
+    });
+  }
+
+  figures(): InsightFigures {
+    const lag = Math.max(0, this.#log.head - this.#seq);
+    return { name: this.#name, runs: this.#failure === null, ...this.#counts, lag, seq: this.#seq };
+  }
+
+  warnings(): string[] {
+    const warnings: string[] = [];
+    if (this.#failure !== null) {
+      const what = `stopped after an error: ${this.#failure}`;
+      warnings.push(`insight ${this.#name}: ${what}; restart the gateway, and report it if it happens again`);
+    }
+    if (this.#isTooLarge) {
+      warnings.push(
+        `insight ${this.#name}: its state has outgrown ${this.#options.maxStateBytes} bytes and is not saved`,
+      );
+    }
+    return warnings;
+  }
+
+  /** Stops, and saves the state. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#stopWaiting();
+    await this.#drained;
+    if (this.#failure !== null || this.#told !== null || this.#emitted.length > 0) return;
+    if (this.#counts.read === this.#readAtSave) return;
+    const state = this.#encodeState();
+    if (state) await this.#log.append({ readings: [], progress: { ...this.#point, state } })?.catch(() => {});
+  }
+
+  get #name(): string {
+    return this.#configured.insight.name;
+  }
+
+  get #point(): Progress {
+    return { name: this.#name, seq: this.#seq, time: this.#time };
+  }
+
+  #restore(saved: SavedProgress | null): (Point & { readonly state: unknown }) | null {
+    if (!saved?.state) return null;
+    const { seq, time, bytes } = saved.state;
+    try {
+      const state = decodeState(bytes, this.#configured.insight.stateVersion);
+      if (state !== undefined) return { seq, time, state };
+      this.#logger.info(
+        { insight: this.#name },
+        "an insight's state has a new form: it is made anew from the log",
+      );
+    } catch (err) {
+      this.#logger.warn(
+        { err, insight: this.#name },
+        "an insight's state is not readable: it is made anew from the log",
+      );
+    }
+    return null;
+  }
+
+  /** Never rejects. */
+  async #drain(): Promise<void> {
+    try {
+      // What was just committed is acknowledged first.
+      await nextTurn();
+      this.#isWoken = false;
+      while (!this.#isClosing && (await this.#takePage())) await nextTurn();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Takes a page of the log and commits what follows from it. Returns whether there is more. */
+  async #takePage(): Promise<boolean> {
+    const page = await this.#read();
+    if (page === null) return false;
+    if (page.kind === "evicted") {
+      this.#skipTo(page.oldest);
+      return true;
+    }
+    for (const record of page.records) this.#take(record);
+    this.#seq = page.through;
+    // Asked now: the log went on while the page was awaited.
+    const isAtHead = this.#seq >= this.#log.head;
+    if (isAtHead) {
+      this.#passTold(this.#seq + 1);
+      this.#advance(this.#log.time);
+    }
+    await this.#commit();
+    return this.#log.head > this.#seq;
+  }
+
+  async #read(): Promise<Page | null> {
+    try {
+      return await this.#log.read(this.#seq, this.#options.pageBytes);
+    } catch (error) {
+      // The next tick tries again; health tells what is wrong with the log.
+      if (error instanceof LogUnavailable) return null;
+      throw error;
+    }
+  }
+
+  #skipTo(oldest: number): void {
+    // An insight that is new to the log misses nothing of what it never knew.
+    if (this.#seq > 0) {
+      this.#counts.missed += oldest - 1 - this.#seq;
+      this.#logger.warn(
+        { insight: this.#name, from: this.#seq + 1, to: oldest - 1 },
+        "the ring dropped readings before an insight had read them",
+      );
+    }
+    this.#passTold(oldest);
+    this.#seq = oldest - 1;
+  }
+
+  #take(record: LogRecord): void {
+    const parts = this.#inputs.find(record.topic);
+    if (parts === null) return;
+    this.#passTold(record.seq);
+    // Records always tell when they were committed; only history does not.
+    this.#advance(record.committedAt ?? this.#time);
+    this.#counts.read++;
+    this.#reducer?.reduce(this.#reading(record, parts), this.#emit);
+    this.#seq = record.seq;
+  }
+
+  #reading(record: LogRecord, parts: TopicParts): CommittedReading {
+    const { seq, topic, time, values, attrs } = record;
+    const { device, channel } = parts;
+    const domain = parts.domain as Domain | DerivedDomain;
+    return { seq, committedAt: this.#time, topic: topic.name, domain, device, channel, time, values, attrs };
+  }
+
+  #advance(now: number): void {
+    if (now <= this.#time) return;
+    this.#time = now;
+    this.#reducer?.advance?.(now, this.#emit);
+  }
+
+  /** Ahead of record `nextSeq`: from there on what is emitted is new, if all that was told before is behind. */
+  #passTold(nextSeq: number): void {
+    if (this.#told === null || nextSeq <= this.#told.seq) return;
+    this.#advance(this.#told.time);
+    this.#told = null;
+  }
+
+  readonly #emit = (reading: Reading): void => {
+    if (this.#told !== null) return;
+    if (!this.#configured.insight.writes.some((domain) => domain === reading.domain)) {
+      throw new Error(
+        `it wrote to ${reading.domain}/${reading.device}, and \`writes\` does not name ${reading.domain}`,
+      );
+    }
+    this.#emitted.push(reading);
+  };
+
+  /** Stores what was emitted, with the place it follows from; tries until the log takes it. */
+  async #commit(): Promise<void> {
+    const state = this.#isSaveDue() ? this.#encodeState() : null;
+    if (this.#emitted.length === 0 && !state) return;
+    const { good, problem } = checkReadings(this.#emitted);
+    if (problem !== null) this.#refuse(this.#emitted.length - good.length, problem);
+    const progress = state ? { ...this.#point, state } : this.#point;
+    const refusedBefore = this.#counts.refused;
+    while (!(await this.#append(good, progress))) {
+      // What was emitted stays, so that nothing is taken for saved that is not; after a restart it is made again.
+      if (this.#isClosing) return;
+      await this.#wait();
+    }
+    this.#counts.made += good.length - (this.#counts.refused - refusedBefore);
+    this.#emitted = [];
+  }
+
+  /** Returns false if the log takes nothing now. */
+  async #append(readings: readonly Reading[], progress: Progress): Promise<boolean> {
+    try {
+      await this.#log.append({ readings, progress });
+    } catch (error) {
+      if (error instanceof LogUnavailable) return false;
+      if (!(error instanceof TooManyTopics || error instanceof UnstorableReading)) throw error;
+      return this.#appendSingly(readings, progress);
+    }
+    return true;
+  }
+
+  // One reading that the log cannot keep does not take its neighbours with it.
+  async #appendSingly(readings: readonly Reading[], progress: Progress): Promise<boolean> {
+    for (const reading of readings) {
+      try {
+        // The log keeps the order; the last append is the one that counts.
+        this.#log.append({ readings: [reading] })?.catch(() => {});
+      } catch (error) {
+        this.#refuse(1, (error as Error).message);
+      }
+    }
+    return this.#append([], progress);
+  }
+
+  #refuse(count: number, problem: string): void {
+    if (this.#counts.refused === 0) {
+      this.#logger.warn(
+        { insight: this.#name, problem },
+        "an insight made a reading that the log cannot take",
+      );
+    }
+    this.#counts.refused += count;
+  }
+
+  #isSaveDue(): boolean {
+    if (this.#told !== null) return false;
+    const since = this.#counts.read - this.#readAtSave;
+    const { saveMs, saveReadings } = this.#options;
+    return since >= saveReadings || (since > 0 && this.#time - this.#savedAt >= saveMs);
+  }
+
+  #encodeState(): Uint8Array | null {
+    this.#savedAt = this.#time;
+    this.#readAtSave = this.#counts.read;
+    const state = encodeState(this.#configured.insight.stateVersion, this.#state);
+    this.#isTooLarge = state.length > this.#options.maxStateBytes;
+    return this.#isTooLarge ? null : state;
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#options.retryMs);
+      this.#stopWaiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error instanceof Error ? error.message : String(error);
+    this.#emitted = [];
+    this.#logger.error(
+      { err: error, insight: this.#name },
+      "an insight failed and is stopped; all else goes on",
+    );
+  }
+}
