@@ -95,6 +95,7 @@ function createPublisher(options: Options, fleet: Fleet): Publisher {
     qos: Number(options.qos) as Qos,
     devices: fleet.devices.map(({ id }) => id),
     isClientPerDevice: options.clientPerDevice,
+    commands: fleet,
     clientIdPrefix: `sim-${randomBytes(2).toString("hex")}`,
     onProblem: (sentence) => console.error(`! ${sentence} Trying again.`),
     ...(options.username === undefined ? {} : { username: options.username }),

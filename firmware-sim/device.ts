@@ -13,6 +13,10 @@ export interface Device {
   /** Unique in the fleet; becomes part of the MQTT client id. */
   readonly id: string;
   readonly domain: Domain;
+  /** What the gateway shows its readings under, without a channel: commands for it come to `command/` and this. */
+  readonly topic: string;
+  /** What it is, as it says when it is asked. */
+  readonly model: string;
   /** Moves on by `dtS` seconds, to the instant `time` (epoch ms); returns what it says at once (a door that opens). */
   step(time: number, dtS: number): Message[];
   /** What it says at its regular pace. */

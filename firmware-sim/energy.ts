@@ -62,6 +62,8 @@ export function createEnergyDevice(settings: DeviceSettings, index: number): Dev
   return {
     id: settings.id,
     domain: "energy",
+    topic: `energy/${name}`,
+    model: kind.isNative ? "two-way meter" : "Tasmota meter",
     step(time) {
       meter.advance(time);
       return [];

@@ -124,6 +124,8 @@ export function createFareDevice(settings: DeviceSettings, index: number): Devic
   return {
     id: settings.id,
     domain: "fare",
+    topic: `fare/${source}/${quoteId}`,
+    model: "quote feed",
     step(_time, dtS) {
       offer.step(dtS);
       return [];

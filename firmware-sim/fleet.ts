@@ -1,5 +1,6 @@
 import { type Domain, domains } from "../src/model/reading.ts";
 import { createCity } from "./city.ts";
+import type { Answer, CommandTakers, ReceivedCommand } from "./commands.ts";
 import type { Device, DeviceSettings, Message } from "./device.ts";
 import { createEnergyDevice, energyDeviceName } from "./energy.ts";
 import { createFareDevice, fareDeviceName } from "./fare.ts";
@@ -28,6 +29,7 @@ export const defaultIntervalMs: Readonly<Record<Domain, number>> = {
 };
 export const maxDevicesPerDomain = 1000;
 export const minIntervalMs = 50;
+const maxIntervalMs = 3_600_000;
 
 export interface FleetSettings {
   readonly seed: number;
@@ -40,7 +42,7 @@ export interface FleetSettings {
 }
 
 /** The simulated devices. The same settings and the same steps give the same messages. */
-export interface Fleet {
+export interface Fleet extends CommandTakers {
   readonly devices: readonly Device[];
   /** The fleet's clock, epoch ms. */
   readonly time: number;
@@ -50,17 +52,33 @@ export interface Fleet {
   step(): Message[];
 }
 
+interface Member {
+  readonly device: Device;
+  intervalMs: number;
+  /** Epoch milliseconds. */
+  nextReport: number;
+}
+
+/** What `identify` tells. */
+const firmware = "fieldcast-sim 1";
+
 /** The physics are stable up to about this step. */
 const maxTickMs = 500;
 
 export function createFleet(settings: FleetSettings): Fleet {
   const intervals = { ...defaultIntervalMs, ...settings.intervalMs };
-  const members = createDevices(settings).map((device) => {
+  const members = createDevices(settings).map((device): Member => {
     const intervalMs = intervals[device.domain];
     // Real devices do not report in step with each other.
     const nextReport = settings.startTime + noiseAt(seedFor(settings.seed, device.id), 0) * intervalMs;
     return { device, intervalMs, nextReport };
   });
+  const byId = new Map(members.map((member) => [member.device.id, member]));
+  const memberOf = (id: string): Member => {
+    const member = byId.get(id);
+    if (!member) throw new Error(`there is no device ${id}`);
+    return member;
+  };
   const tickMs = Math.min(maxTickMs, ...settings.domains.map((domain) => intervals[domain]));
   let time = settings.startTime;
   return {
@@ -69,6 +87,19 @@ export function createFleet(settings: FleetSettings): Fleet {
       return time;
     },
     tickMs,
+    topicOf: (id) => memberOf(id).device.topic,
+    carryOut(id, command) {
+      if (command.expiresAt < time) return null;
+      const member = memberOf(id);
+      if (command.command === "identify") {
+        return {
+          ok: true,
+          result: { model: member.device.model, firmware, uptimeS: (time - settings.startTime) / 1000 },
+        };
+      }
+      if (command.command === "set-interval") return changeInterval(member, command, time, tickMs);
+      return { ok: false, error: `${id} knows identify and set-interval, not ${command.command}` };
+    },
     step() {
       time += tickMs;
       const messages: Message[] = [];
@@ -81,6 +112,17 @@ export function createFleet(settings: FleetSettings): Fleet {
       return messages;
     },
   };
+}
+
+function changeInterval(member: Member, { params }: ReceivedCommand, time: number, tickMs: number): Answer {
+  const { seconds } = params;
+  const [low, high] = [tickMs / 1000, maxIntervalMs / 1000];
+  if (typeof seconds !== "number" || !(seconds >= low && seconds <= high)) {
+    return { ok: false, error: `seconds: a number from ${low} to ${high} is needed` };
+  }
+  member.intervalMs = seconds * 1000;
+  member.nextReport = time + member.intervalMs;
+  return { ok: true, result: { seconds } };
 }
 
 function createDevices(settings: FleetSettings): Device[] {

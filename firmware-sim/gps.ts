@@ -93,6 +93,8 @@ export function createGpsDevice(
   return {
     id: settings.id,
     domain: "gps",
+    topic: isNative ? `gps/${name}` : `gps/city/${name}`,
+    model: isNative ? "tracker" : `OwnTracks ${kind.name}`,
     step(time, dtS) {
       tracker.step(time, dtS);
       receiver.step(dtS, tracker.vehicle.speedMs);

@@ -31,6 +31,11 @@ export interface HfpState {
 /** The operating day ends at 04:30 local time. */
 const dayChangeMs = 4.5 * 3_600_000;
 
+/** `<operator>/<vehicle>`, as HFP writes them. */
+export function hfpVehicle(operator: number, vehicle: number): string {
+  return `${String(operator).padStart(4, "0")}/${String(vehicle).padStart(5, "0")}`;
+}
+
 /**
  * The topic of an event. `before` is the place of the vehicle's previous position: the geohash level says how much has
  * changed since.
@@ -39,8 +44,7 @@ export function hfpTopic(event: HfpEvent, state: HfpState, before: Coordinates |
   const { route, place } = state;
   const levels = [
     `/hfp/v2/journey/ongoing/${event}/${route.mode}`,
-    String(route.operator).padStart(4, "0"),
-    String(state.vehicle).padStart(5, "0"),
+    hfpVehicle(route.operator, state.vehicle),
     route.id,
     route.direction,
     route.headsign,

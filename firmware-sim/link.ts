@@ -1,4 +1,5 @@
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
+import { type CommandTakers, readCommand } from "./commands.ts";
 import type { Message } from "./device.ts";
 
 /** MQTT quality of service levels. */
@@ -27,12 +28,17 @@ export interface LinkSettings {
   readonly maxBufferedMessages: number;
   readonly reconnectMs: number;
   readonly counters: Counters;
+  /** The devices of this link that take commands, by the topic these come to. */
+  readonly takers?: ReadonlyMap<string, string>;
+  readonly commands?: CommandTakers;
   onProblem(error: Error): void;
 }
 
 /** Messages on the wire without acknowledgement, per connection; the rest waits in the buffer. */
 export const maxInFlightMessages = 32;
 const connectTimeoutMs = 10_000;
+/** Brokers bound what one SUBSCRIBE may hold. */
+const maxFiltersPerSubscribe = 100;
 
 /** One MQTT connection with the memory of a device: it keeps what it cannot send and uploads it later, in order. */
 export class Link {
@@ -49,8 +55,10 @@ export class Link {
     this.#client.on("connect", () => {
       if (this.#hasConnected) settings.counters.reconnects += 1;
       this.#hasConnected = true;
+      this.#listen();
       this.#drain();
     });
+    this.#client.on("message", (topic, payload) => this.#obey(topic, payload));
     this.#client.on("error", (error) => settings.onProblem(error));
   }
 
@@ -87,6 +95,29 @@ export class Link {
     this.#isClosed = true;
   }
 
+  #listen(): void {
+    const topics = [...(this.#settings.takers?.keys() ?? [])];
+    for (let at = 0; at < topics.length; at += maxFiltersPerSubscribe) {
+      // A refusal leaves the devices without commands; their messages go on.
+      this.#client.subscribe(topics.slice(at, at + maxFiltersPerSubscribe), { qos: 1 }, () => {});
+    }
+  }
+
+  #obey(topic: string, payload: Uint8Array): void {
+    const { takers, commands } = this.#settings;
+    const device = takers?.get(topic);
+    const command = readCommand(payload);
+    if (device === undefined || command === null) return;
+    const answer = commands?.carryOut(device, command);
+    if (!answer) return;
+    this.#client.publish(
+      command.answerTo,
+      JSON.stringify({ id: command.id, ...answer }),
+      { qos: 1 },
+      () => {},
+    );
+  }
+
   #drain(): void {
     while (this.isConnected && this.#inFlight < maxInFlightMessages) {
       const message = this.#buffer.shift();
@@ -114,6 +145,8 @@ function clientOptions(settings: LinkSettings): IClientOptions {
     clientId: settings.clientId,
     protocolVersion: 4,
     clean: true,
+    // At each connection the link subscribes itself, in parts.
+    resubscribe: false,
     reconnectPeriod: settings.reconnectMs,
     // A refused login is worth another try: someone may be adding the user just now.
     reconnectOnConnackError: true,

@@ -1,5 +1,6 @@
+import type { CommandTakers } from "./commands.ts";
 import type { Message } from "./device.ts";
-import { type Counters, Link, type Qos } from "./link.ts";
+import { type Counters, Link, type LinkSettings, type Qos } from "./link.ts";
 
 export interface PublisherSettings {
   readonly url: string;
@@ -15,6 +16,8 @@ export interface PublisherSettings {
   /** Kept per device while the gateway is away. */
   readonly maxBufferedPerDevice?: number;
   readonly reconnectMs?: number;
+  /** Lets the devices take commands. */
+  readonly commands?: CommandTakers;
   /** Called with a sentence for people when a problem is new, not each time it is met. */
   onProblem?(sentence: string): void;
 }
@@ -85,6 +88,7 @@ export class Publisher {
     const sharedBy = Math.ceil(settings.devices.length / count);
     const name = sharedBy === 1 ? (settings.devices[index] ?? "fleet") : `fleet-${index + 1}`;
     const reconnectMs = settings.reconnectMs ?? defaultReconnectMs;
+    const devices = settings.devices.filter((_, i) => i % count === index);
     return new Link({
       url: settings.url,
       qos: settings.qos,
@@ -93,6 +97,7 @@ export class Publisher {
       reconnectMs: Math.round(reconnectMs * (1 + (reconnectSpread * index) / count)),
       counters: this.#counters,
       onProblem: (error) => this.#report(settings, error),
+      ...(settings.commands && takingCommands(settings.commands, devices)),
       ...(settings.username === undefined ? {} : { username: settings.username }),
       ...(settings.password === undefined ? {} : { password: settings.password }),
     });
@@ -104,6 +109,16 @@ export class Publisher {
     this.#lastProblem = sentence;
     settings.onProblem?.(sentence);
   }
+}
+
+function takingCommands(
+  commands: CommandTakers,
+  devices: readonly string[],
+): Pick<LinkSettings, "takers" | "commands"> {
+  return {
+    commands,
+    takers: new Map(devices.map((device) => [`command/${commands.topicOf(device)}`, device])),
+  };
 }
 
 /** What went wrong and what to check, for the person at the terminal. */

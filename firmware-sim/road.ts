@@ -33,6 +33,8 @@ export function createRoadDevice(
   return {
     id: settings.id,
     domain: "road",
+    topic: `road/${station}`,
+    model: "traffic measurement station",
     step: () => [],
     report: (time) =>
       sensors.flatMap(({ isForward, flow, speed, freeFlowPct }) => {

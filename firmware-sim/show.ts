@@ -64,6 +64,7 @@ async function play({ http, mqtt }: Ready, env: NodeJS.ProcessEnv, ending: Promi
     qos: 1,
     devices: fleet.devices.map(({ id }) => id),
     isClientPerDevice: true,
+    commands: fleet,
     clientIdPrefix: `demo-${randomBytes(2).toString("hex")}`,
     onProblem: (sentence) => console.error(`! ${sentence} Trying again.`),
     ...credentialsFrom(env),

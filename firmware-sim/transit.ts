@@ -1,7 +1,7 @@
 import type { City } from "./city.ts";
 import type { Device, DeviceSettings, Message } from "./device.ts";
 import type { Coordinates } from "./geo.ts";
-import { describeHfp, type HfpEvent, hfpTopic } from "./hfp.ts";
+import { describeHfp, type HfpEvent, hfpTopic, hfpVehicle } from "./hfp.ts";
 import type { Route, Stop } from "./lines.ts";
 import { createRandom } from "./random.ts";
 import { Service } from "./service.ts";
@@ -17,12 +17,14 @@ export function createTransitDevice(
   settings: DeviceSettings,
   index: number,
 ): Device {
+  const route = routes[index % routes.length] as Route;
+  const vehicle = firstVehicleNumber + index;
   const service = new Service({
     city,
     traffic,
     routes,
-    route: routes[index % routes.length] as Route,
-    vehicle: firstVehicleNumber + index,
+    route,
+    vehicle,
     random: createRandom(settings.seed),
     startTime: settings.startTime,
   });
@@ -37,6 +39,8 @@ export function createTransitDevice(
   return {
     id: settings.id,
     domain: "transit",
+    topic: `transit/${hfpVehicle(route.operator, vehicle)}`,
+    model: `${route.mode} computer`,
     step: (time, dtS) => service.step(time, dtS).map(({ event, stop }) => say(time, event, stop)),
     report: (time) => [say(time, "vp", service.stopHere)],
   };

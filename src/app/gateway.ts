@@ -179,10 +179,10 @@ async function closeAll(
   { log, broker, commands, sources, insights }: Parts,
   stream: StreamServer,
 ): Promise<void> {
+  commands.close();
   // Devices first: what they were promised is committed before the last readings and the goodbyes go out.
   const graceMs = config.shutdownGraceMs / 2;
   await Promise.all([broker.close(graceMs), sources.close(graceMs)]);
-  commands.close();
   await insights.close();
   await stream.close(Math.min(1_000, config.shutdownGraceMs / 2));
   await log.close();

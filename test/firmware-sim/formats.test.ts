@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createFleet } from "../../firmware-sim/fleet.ts";
 import { createRouter } from "../../src/formats/registry.ts";
 import { domains, type Reading } from "../../src/model/reading.ts";
+import { topicOf } from "../../src/model/topic.ts";
 
 const startTime = Date.parse("2026-11-20T06:30:00Z");
 const simulatedMs = 5 * 60_000;
@@ -33,6 +34,17 @@ describe("every simulated message", () => {
       expect(readings.length, device).toBeGreaterThan(90);
       const [domain] = device.split("-");
       expect(new Set(readings.map((reading) => reading.domain)), device).toEqual(new Set([domain]));
+    }
+  });
+
+  it("goes to the topic that the device's commands are named after", () => {
+    const { devices } = createFleet({ seed: 11, startTime, domains });
+    for (const { id, topic } of devices) {
+      const readings = byDevice.get(id) ?? [];
+      expect(
+        readings.map(topicOf).filter((of) => !`${of}/`.startsWith(`${topic}/`)),
+        id,
+      ).toEqual([]);
     }
   });
 
