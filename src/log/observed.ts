@@ -16,6 +16,13 @@ export function compareObserved(
   return one.time - other.time || one.seq - other.seq;
 }
 
+/** The place before everything that `ask` can find of a topic. */
+export function startOfTopic({ from, to, newestFirst }: ObservedAsk, topicId: number): ObservedPlace {
+  return newestFirst
+    ? { topicId, time: to, seq: Number.MAX_SAFE_INTEGER, taken: 0 }
+    : { topicId, time: from, seq: 0, taken: 0 };
+}
+
 /** The place behind everything that `ask` can find of a topic. */
 export function endOfTopic(ask: ObservedAsk, topicId: number): ObservedPlace {
   const { from, to, newestFirst, perTopic: taken } = ask;
@@ -26,12 +33,14 @@ export function endOfTopic(ask: ObservedAsk, topicId: number): ObservedPlace {
 
 /**
  * The page that `ask` is for.
- * @param find the topic's observations between two places (inclusive), in the order asked for; those that do not fit into
- *   `maxBytes` may be left out, from the end
+ * @param find the topic's observations behind a place, in the order asked for; of those that do not fit into `maxBytes` all
+ *   but the first may be left out
+ * @param isLate whether the page shall end with the topic at hand
  */
 export function takeObserved<Found extends Observation>(
   ask: ObservedAsk,
   find: (topicId: number, after: ObservedPlace | null, maxBytes: number) => readonly Found[],
+  isLate: () => boolean = () => false,
 ): { found: Found[]; next: ObservedPlace | null } {
   const found: Found[] = [];
   let bytes = 0;
@@ -41,12 +50,13 @@ export function takeObserved<Found extends Observation>(
     let taken = after?.taken ?? 0;
     if (taken >= ask.perTopic) continue;
     for (const observation of find(topicId, after, ask.maxBytes - bytes)) {
-      if (bytes >= ask.maxBytes) return { found, next: last };
+      if (bytes >= ask.maxBytes) return { found, next: last ?? startOfTopic(ask, topicId) };
       found.push(observation);
       bytes += observation.body.length;
       last = { topicId, time: observation.time, seq: observation.seq, taken: ++taken };
       if (taken === ask.perTopic) break;
     }
+    if (isLate() && topicId !== ask.topicIds.at(-1)) return { found, next: endOfTopic(ask, topicId) };
   }
   return { found, next: null };
 }

@@ -52,12 +52,25 @@ export const defaultLogOptions: LogOptions = {
   maxSharedBytes: 16 * mebibyte,
 };
 
+/** Limits of one domain's history, within those of the ring. What is absent is not limited further. */
+export interface DomainLimits {
+  /** Readings that were observed longer ago are found no more, and leave the disk. */
+  readonly maxAgeMs?: number;
+  /** Bytes of readings found by topic; the oldest go first, some mebibytes at a time. */
+  readonly maxBytes?: number;
+}
+
 /** Limits of what an engine keeps. */
 export interface RingOptions {
   /** Bytes of readings kept; the oldest go first. */
   readonly maxBytes: number;
   /** Readings that were committed longer ago go. */
   readonly maxAgeMs: number;
+  /**
+   * By the first level of topics: what `observed` and `latestAt` find of a domain. The log in its order, from which subscribers
+   * resume, keeps all domains alike, since it must have no holes.
+   */
+  readonly domains: Readonly<Record<string, DomainLimits>>;
   readonly quarantineMaxPackets: number;
   readonly quarantineMaxBytes: number;
   /** Packets that formats need again after a restart; those remembered longest ago are forgotten first. */
@@ -68,6 +81,7 @@ export interface RingOptions {
 export const defaultRingOptions: RingOptions = {
   maxBytes: 1024 * mebibyte,
   maxAgeMs: 7 * 24 * 3_600_000,
+  domains: {},
   quarantineMaxPackets: 10_000,
   quarantineMaxBytes: 64 * mebibyte,
   maxRememberedPackets: 10_000,
@@ -83,6 +97,8 @@ export interface SqliteOptions extends RingOptions {
    * machine too, for one fsync per commit.
    */
   readonly durability: "process" | "power-loss";
+  /** Readings gathered in memory before they are written by topic; at most twice as much, and less if the ring is small. */
+  readonly maxGatheredBytes: number;
   /** Hard limit of the database file; commits fail beyond it. Null: as large as the ring and latest need. */
   readonly maxFileBytes: number | null;
 }
@@ -91,5 +107,6 @@ export interface SqliteOptions extends RingOptions {
 export const defaultSqliteOptions: Omit<SqliteOptions, "path"> = {
   ...defaultRingOptions,
   durability: "process",
+  maxGatheredBytes: 32 * mebibyte,
   maxFileBytes: null,
 };

@@ -3,11 +3,11 @@ import { bodyExtras, bodyValues, freeShape, readBody, type Shape } from "../wire
 import type { LogRecord, Topic } from "./contract.ts";
 
 /** What the head of a body says, read without decoding its values. */
-interface BodyHead {
-  readonly seq: number;
-  readonly topicId: number;
-  readonly shapeId: number;
-  readonly time: number;
+export interface BodyHead {
+  seq: number;
+  topicId: number;
+  shapeId: number;
+  time: number;
 }
 
 /** A committed record; its values are decoded from the body when they are first asked for. */
@@ -94,20 +94,26 @@ export function recordFromBody(
  * @throws Error if the bytes begin otherwise
  */
 export function readBodyHead(body: Uint8Array): BodyHead {
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  const tag = body[0] ?? 0;
-  let at: number;
-  if (tag >= 0x94 && tag <= 0x9f) at = 1;
-  else if (tag === 0xdc) at = 3;
-  else if (tag === 0xdd) at = 5;
+  const head = { seq: 0, topicId: 0, shapeId: 0, time: 0 };
+  readHeadAt(new DataView(body.buffer, body.byteOffset, body.byteLength), 0, head);
+  return head;
+}
+
+/** The same at a place in larger memory, into an object that the caller keeps: for reading very many. */
+export function readHeadAt(view: DataView, start: number, head: BodyHead): void {
+  const tag = view.getUint8(start);
+  let at = start;
+  if (tag >= 0x94 && tag <= 0x9f) at += 1;
+  else if (tag === 0xdc) at += 3;
+  else if (tag === 0xdd) at += 5;
   else throw new Error("not a body: it does not begin with an array of four or more");
-  const numbers: number[] = [];
-  for (let i = 0; i < 4; i++) {
-    numbers.push(readInteger(view, at));
-    at += integerBytes(view.getUint8(at));
-  }
-  const [seq, topicId, shapeId, time] = numbers as [number, number, number, number];
-  return { seq, topicId, shapeId, time };
+  head.seq = readInteger(view, at);
+  at += integerBytes(view.getUint8(at));
+  head.topicId = readInteger(view, at);
+  at += integerBytes(view.getUint8(at));
+  head.shapeId = readInteger(view, at);
+  at += integerBytes(view.getUint8(at));
+  head.time = readInteger(view, at);
 }
 
 const notAnInteger = "not a body: seq, topic, shape and time must be integers";
@@ -141,5 +147,5 @@ function readInteger(view: DataView, at: number): number {
 
 function integerBytes(tag: number): number {
   if (tag < 0x80 || tag >= 0xe0) return 1;
-  return 1 + 2 ** ((tag - 0xcc) % 4);
+  return 1 + (1 << ((tag - 0xcc) & 3));
 }

@@ -4,7 +4,7 @@ import type { Log, LogRecord, ObservedPlace, ObservedQuery } from "../../src/log
 import type { LogOptions, RingOptions } from "../../src/log/options.ts";
 import type { Values } from "../../src/model/reading.ts";
 import { append, open, readAll, reading, TestClock, t0 } from "./harness.ts";
-import { memoryKind, sqliteKind } from "./place.ts";
+import { memoryKind, sqliteKind, sqliteSegmentsKind } from "./place.ts";
 
 const hour = 3_600_000;
 
@@ -34,7 +34,7 @@ async function allLatestAt(log: Log, time: number, filter = "#", limit = 2) {
   return found;
 }
 
-describe.each([sqliteKind, memoryKind])("what was observed when: $name", (kind) => {
+describe.each([sqliteKind, sqliteSegmentsKind, memoryKind])("what was observed when: $name", (kind) => {
   let place: Awaited<ReturnType<typeof kind.place>>;
   const logs: Log[] = [];
   beforeEach(async () => {
@@ -201,7 +201,7 @@ describe.each([sqliteKind, memoryKind])("what was observed when: $name", (kind) 
       await log.close();
       await own.remove();
     });
-    await fc.assert(property, { numRuns: kind.name === "sqlite" ? 30 : 100 });
+    await fc.assert(property, { numRuns: kind.name.startsWith("sqlite") ? 30 : 100 });
   });
 });
 

@@ -4,8 +4,8 @@ import { SqliteEngine } from "../../dist/src/log/engines/sqlite.js";
 import { openLog } from "../../dist/src/log/log.js";
 import { silentLogger } from "../../dist/src/observe/log.js";
 
-const [path, durability] = process.argv.slice(2);
-const engine = new SqliteEngine({ path, durability });
+const [path, durability, maxGatheredBytes] = process.argv.slice(2);
+const engine = new SqliteEngine({ path, durability, maxGatheredBytes: Number(maxGatheredBytes) });
 const options = { latestCheckpointMs: 15 };
 const log = await openLog(engine, options, { now: () => Date.now() }, silentLogger);
 

@@ -3,17 +3,23 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Log } from "../../src/log/contract.ts";
+import type { Log, ObservedPage, ObservedPlace } from "../../src/log/contract.ts";
 import { open, readAll } from "./harness.ts";
 import { sqliteIn, temporaryFolder } from "./place.ts";
 
+/** So little that segments are being written whenever the child is killed. */
+const maxGatheredBytes = 3_000;
 const script = new URL("./kill-child.js", import.meta.url).pathname;
 
 /** Lets the child append until it has acknowledged `count`, kills it in the middle, returns what it acknowledged. */
 async function runAndKill(folder: string, durability: string, count: number): Promise<string[]> {
-  const child: ChildProcess = spawn(process.execPath, [script, join(folder, "log.db"), durability], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [script, join(folder, "log.db"), durability, String(maxGatheredBytes)],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   let output = "";
   child.stdout?.setEncoding("utf8");
   child.stdout?.on("data", (text: string) => {
@@ -38,6 +44,23 @@ async function expectedLatest(log: Log) {
   return topics;
 }
 
+/** Every seq as it is found by topic and time. */
+async function seqsByTopic(log: Log): Promise<number[]> {
+  const seqs: number[] = [];
+  for (let after: ObservedPlace | null | undefined; after !== null; ) {
+    const page: ObservedPage = await log.observed({ filter: "#", maxBytes: 100_000, after: after ?? null });
+    seqs.push(...page.records.map(({ seq }) => seq));
+    after = page.next;
+  }
+  return seqs;
+}
+
+async function expectedByTopic(log: Log): Promise<number[]> {
+  const records = await readAll(log, 0, 100_000);
+  records.sort((a, b) => a.topic.id - b.topic.id || a.time - b.time || a.seq - b.seq);
+  return records.map(({ seq }) => seq);
+}
+
 function seenLatest(log: Log) {
   const topics: Record<string, Record<string, { time: number; value: unknown }>> = {};
   for (const { topic, time, values, times } of log.latest("#")) {
@@ -60,7 +83,7 @@ describe("kill -9 in the middle of commits", () => {
       let epoch: string | null = null;
       for (const count of [1, 40, 333, 700]) {
         acknowledged.push(...(await runAndKill(folder, durability, count)));
-        const log = await open(sqliteIn(folder));
+        const log = await open(sqliteIn(folder, { maxGatheredBytes }));
         epoch ??= log.epoch;
         expect(log.epoch).toBe(epoch);
         const stored = new Set((await readAll(log, 0, 100_000)).map(({ values }) => values["id"]));
@@ -68,6 +91,7 @@ describe("kill -9 in the middle of commits", () => {
         // Two readings an append: a batch is there whole or not at all.
         expect(log.head % 2).toBe(0);
         expect(seenLatest(log)).toEqual(await expectedLatest(log));
+        expect(await seqsByTopic(log)).toEqual(await expectedByTopic(log));
         await log.close();
       }
       await rm(folder, { recursive: true });

@@ -48,6 +48,7 @@ describe("opening a SQLite log", () => {
     await first.close();
     const db = new Database(join(folder, "log.db"));
     db.exec("DROP TABLE remembered; DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
+    db.exec("DROP TABLE segment; DROP TABLE chunk");
     for (const name of ["count", "bytes", "position"]) {
       db.exec(`ALTER TABLE meta DROP COLUMN remembered_${name}`);
     }
@@ -64,6 +65,22 @@ describe("opening a SQLite log", () => {
     const third = await open(sqliteIn(folder));
     expect(third.remembered()).toMatchObject([{ topic: "t", receivedAt: 5, client: null }]);
     await third.close();
+  });
+
+  it("brings a file of schema version 2 to today's, with its history by topic", async () => {
+    const first = await open(sqliteIn(folder));
+    for (let n = 0; n < 30; n++) await append(first, reading("a", { n }), reading("b", { n }));
+    await first.close();
+    const db = new Database(join(folder, "log.db"));
+    db.exec("DROP TABLE segment; DROP TABLE chunk");
+    db.exec("DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
+    db.pragma("user_version = 2");
+    db.close();
+    const second = await open(sqliteIn(folder, { maxGatheredBytes: 500 }));
+    await append(second, reading("a", { n: 30 }));
+    const page = await second.observed({ filter: "gps/a", maxBytes: 100_000 });
+    expect(page.records.map(({ values }) => values["n"])).toEqual(Array.from({ length: 31 }, (_, n) => n));
+    await second.close();
   });
 
   it("refuses a file that another gateway holds, until that one is gone", async () => {

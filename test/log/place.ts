@@ -21,17 +21,26 @@ export function memoryEngine(ring: Partial<RingOptions> = {}): LogEngine {
   return new MemoryEngine({ ...defaultRingOptions, ...ring }, randomEpoch);
 }
 
-export const sqliteKind: EngineKind = {
-  name: "sqlite",
-  declines: {},
-  async place() {
-    const folder = await temporaryFolder();
-    return {
-      engine: (ring) => sqliteIn(folder, ring),
-      remove: () => rm(folder, { recursive: true, force: true }),
-    };
-  },
-};
+export const sqliteKind: EngineKind = sqliteKindWith("sqlite", {});
+
+/** SQLite that writes its copy by topic all the time. */
+export const sqliteSegmentsKind: EngineKind = sqliteKindWith("sqlite with small segments", {
+  maxGatheredBytes: 120,
+});
+
+function sqliteKindWith(name: string, options: Partial<SqliteOptions>): EngineKind {
+  return {
+    name,
+    declines: {},
+    async place() {
+      const folder = await temporaryFolder();
+      return {
+        engine: (ring) => sqliteIn(folder, { ...options, ...ring }),
+        remove: () => rm(folder, { recursive: true, force: true }),
+      };
+    },
+  };
+}
 
 const keepsNothing = "it keeps nothing beyond the engine's life";
 

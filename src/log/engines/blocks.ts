@@ -2,7 +2,7 @@ import type { EngineRecord } from "../engine.ts";
 
 /** A block takes no further record at this size: large enough to be few, small enough to page through. */
 const maxBlockBytes = 256 * 1024;
-const lengthBytes = 4;
+export const lengthBytes = 4;
 
 /** Consecutive bodies in one piece: `[u32 length, big-endian][body]…`. */
 export interface Block {
@@ -70,8 +70,11 @@ export function unpackBodies(bytes: Uint8Array): Uint8Array[] {
 
 /** The end of the body whose length stands at `at`. @throws Error if it is past the end of `bytes` */
 export function endOfBody(bytes: Uint8Array, at: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = at + lengthBytes + (at + lengthBytes <= bytes.length ? view.getUint32(at) : bytes.length);
-  if (end > bytes.length) throw new Error("a stored block is damaged: a length points past its end");
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  const end = at + lengthBytes + ((a << 24) | (b << 16) | (c << 8) | d);
+  // Beyond 2 GiB the sum is negative.
+  if (end > bytes.length || end < at + lengthBytes) {
+    throw new Error("a stored block is damaged: a length points past its end");
+  }
   return end;
 }

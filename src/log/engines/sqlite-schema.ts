@@ -5,7 +5,7 @@ import type { SqliteOptions } from "../options.ts";
 
 /** "FCLG": marks the file as a Fieldcast log (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x46434c47;
-const schemaVersion = 3;
+const schemaVersion = 4;
 /** How long another process's lock is waited for. It blocks only the worker thread. */
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
@@ -33,8 +33,27 @@ const rememberedTable = `
   );
 `;
 
-// One row per block, not per reading: ten times as many readings a second (measured). `meta` has one row, written with
-// every commit, so that head never goes back even if the ring is empty.
+// The second copy of the readings, grouped by topic (segments.ts). The directory stands last, so that the rest is read without it.
+const segmentTables = `
+  CREATE TABLE segment (
+    first_seq INTEGER NOT NULL,
+    domain TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL,
+    min_time INTEGER NOT NULL,
+    max_time INTEGER NOT NULL,
+    first_chunk INTEGER NOT NULL,
+    last_chunk INTEGER NOT NULL,
+    chunks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    directory BLOB NOT NULL,
+    PRIMARY KEY (first_seq, domain)
+  );
+  CREATE TABLE chunk (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+`;
+
+// One row per block, not per reading: ten times as many readings a second (measured). `meta` has one row; its head and
+// ring_bytes may be some mebibytes behind the newest block, which then tells, but never so when the ring is empty.
 const schema = `
   CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -71,10 +90,12 @@ const schema = `
   );
   ${rememberedTable}
   ${progressTable}
+  ${segmentTables}
 `;
 
 // Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back. Version 3:
-// how far insights have come, and where in a topic its channel begins.
+// how far insights have come, and where in a topic its channel begins. Version 4: readings grouped by topic, gathered from the
+// blocks while the log is in use.
 const migrations: Readonly<Record<number, string>> = {
   1: `
     ALTER TABLE meta ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
@@ -86,6 +107,7 @@ const migrations: Readonly<Record<number, string>> = {
     ALTER TABLE topic ADD COLUMN channel_at INTEGER;
     ${progressTable}
   `,
+  3: segmentTables,
 };
 
 /**

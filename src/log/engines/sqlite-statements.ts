@@ -34,11 +34,32 @@ export interface ProgressRow {
   readonly state: Uint8Array | null;
 }
 
-interface OldBlockRow {
+export interface OldBlockRow {
   readonly first_seq: number;
   readonly last_seq: number;
   readonly committed_at: number;
   readonly size: number;
+}
+
+/** What a block's row says besides its bodies, and the bodies. */
+export interface GatherRow extends BlockRow {
+  readonly committed_at: number;
+}
+
+/** A segment, or what is left of it while it is being dropped (segments.ts). */
+export interface SegmentRow {
+  readonly first_seq: number;
+  readonly domain: string;
+  readonly last_seq: number;
+  readonly committed_at: number;
+  readonly min_time: number;
+  readonly max_time: number;
+  readonly first_chunk: number;
+  readonly last_chunk: number;
+  /** How many chunks it had when it was written. */
+  readonly chunks: number;
+  /** Of those chunks. */
+  readonly bytes: number;
 }
 
 interface RememberedRow {
@@ -95,12 +116,22 @@ export function prepareStatements(db: Database.Database) {
     putBlock: prepare<[number, number, number, number, number, Uint8Array]>(
       "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)",
     ),
-    oldestBlock: prepare<[], { first_seq: number }>("SELECT first_seq FROM block ORDER BY first_seq LIMIT 1"),
     lastBlock: prepare<[], { last_seq: number }>(
       "SELECT last_seq FROM block ORDER BY first_seq DESC LIMIT 1",
     ),
-    oldestBlocks: prepare<[number], OldBlockRow>(
-      "SELECT first_seq, last_seq, committed_at, length(bytes) AS size FROM block ORDER BY first_seq LIMIT ?",
+    blocksAfter: prepare<[number, number], OldBlockRow>(
+      `SELECT first_seq, last_seq, committed_at, length(bytes) AS size FROM block
+       WHERE first_seq > ? ORDER BY first_seq LIMIT ?`,
+    ),
+    bytesAfter: prepare<[number], { count: number; size: number | null }>(
+      "SELECT count(*) AS count, sum(length(bytes)) AS size FROM block WHERE first_seq > ?",
+    ),
+    blocksToGather: prepare<[number], GatherRow>(
+      "SELECT first_seq, last_seq, committed_at, bytes FROM block WHERE first_seq >= ? ORDER BY first_seq",
+    ),
+    blocksLater: prepare<[number, number, number], BlockRow>(
+      `SELECT first_seq, last_seq, bytes FROM block
+       WHERE first_seq BETWEEN ? AND ? AND max_time > ? ORDER BY first_seq`,
     ),
     blocksFrom: prepare<[number], BlockRow>(
       `SELECT first_seq, last_seq, committed_at, bytes FROM block
@@ -109,11 +140,31 @@ export function prepareStatements(db: Database.Database) {
     blockAfter: prepare<[number], { first_seq: number }>(
       "SELECT first_seq FROM block WHERE first_seq > ? ORDER BY first_seq LIMIT 1",
     ),
-    blocksObserved: prepare<[number, number], BlockRow>(
-      `SELECT first_seq, last_seq, bytes FROM block WHERE max_time >= ? AND min_time <= ? ORDER BY first_seq`,
-    ),
     dropBlocks: prepare<[number]>("DELETE FROM block WHERE first_seq <= ?"),
     dropBlocksAfter: prepare<[number]>("DELETE FROM block WHERE first_seq > ?"),
+    segments: prepare<[], SegmentRow>(
+      `SELECT first_seq, domain, last_seq, committed_at, min_time, max_time, first_chunk, last_chunk, chunks, bytes
+       FROM segment ORDER BY first_seq`,
+    ),
+    // OR REPLACE: what a segment that was never finished left behind is written over.
+    putSegment: prepare<[SegmentRow & { readonly directory: Uint8Array }]>(
+      `INSERT OR REPLACE INTO segment VALUES (@first_seq, @domain, @last_seq, @committed_at, @min_time, @max_time,
+       @first_chunk, @last_chunk, @chunks, @bytes, @directory)`,
+    ),
+    directory: prepare<[number, string], { directory: Uint8Array }>(
+      "SELECT directory FROM segment WHERE first_seq = ? AND domain = ?",
+    ),
+    shrinkSegment: prepare<[number, number, string]>(
+      "UPDATE segment SET first_chunk = ? WHERE first_seq = ? AND domain = ?",
+    ),
+    dropSegment: prepare<[number, string]>("DELETE FROM segment WHERE first_seq = ? AND domain = ?"),
+    putChunk: prepare<[number, Uint8Array]>("INSERT OR REPLACE INTO chunk VALUES (?, ?)"),
+    chunk: prepare<[number], { bytes: Uint8Array }>("SELECT bytes FROM chunk WHERE id = ?"),
+    dropChunks: prepare<[number, number]>("DELETE FROM chunk WHERE id BETWEEN ? AND ?"),
+    begin: prepare<[]>("BEGIN IMMEDIATE"),
+    commit: prepare<[]>("COMMIT"),
+    pages: prepare<[], { page_count: number }>("PRAGMA page_count"),
+    freePages: prepare<[], { freelist_count: number }>("PRAGMA freelist_count"),
     // Without the payloads, which may be large, until it is known which are wanted.
     newestPackets: prepare<[number, number], PacketHead>(
       `SELECT ${packetHead} FROM quarantine WHERE id > ? AND id < ? ORDER BY id DESC`,

@@ -1,28 +1,30 @@
+import { performance } from "node:perf_hooks";
 import type Database from "better-sqlite3";
-import type { Packet, QuarantinedPacket } from "../../model/packet.ts";
-import type { QuarantineQuery, SavedProgress, StoredPacket, Topic } from "../contract.ts";
+import type { QuarantineQuery, StoredPacket } from "../contract.ts";
 import type { EngineState, ObservedAsk } from "../engine.ts";
-import { isAsked, type Observation, sortObserved, takeObserved } from "../observed.ts";
+import { startOfTopic, takeObserved } from "../observed.ts";
 import type { SqliteOptions } from "../options.ts";
-import { takePage } from "../quarantine.ts";
 import { readBodyHead } from "../record.ts";
 import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
+import { readDictionary, writeDictionary } from "./dictionary.ts";
+import { quarantinePackets, readQuarantine, releasePackets, rememberPacket } from "./packets.ts";
+import { Retention, rowBytes } from "./retention.ts";
+import { SegmentIndex } from "./segments.ts";
 import type { PackedBatch, PackedObserved, PackedPage } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
-import {
-  type BlockRow,
-  type MetaRow,
-  type ProgressRow,
-  prepareStatements,
-  type Statements,
-} from "./sqlite-statements.ts";
+import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
 
-/** Blocks dropped with one commit; only a limit that was lowered at a restart needs more commits than one. */
-const maxTrimBlocks = 4_096;
-/** What a row costs besides its bytes, roughly. */
-const rowBytes = 64;
 /** After these the handle may be of no use any more, so the next commit opens the file anew. */
 const reopenAfter = /^SQLITE_(IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN)/;
+/** What is stored before the meta row is written again, so that opening reads no more than this to know the ring's size. */
+const metaLagBytes = 4 * 1024 * 1024;
+/** Of a small ring only this share is gathered in memory: what is dropped is dropped a segment at a time. */
+const gatheredShare = 1 / 32;
+const minGatheredBytes = 64 * 1024;
+/** After a restart: gathered from the blocks with each commit, and with each question about what was observed. */
+const catchUpBytes = 1024 * 1024;
+/** A page of what was observed ends at the first topic that is done after this, so that commits wait no longer. */
+const maxObservingMs = 8;
 
 /** The database of one log. Everything is synchronous: it lives in the worker thread. */
 export class SqliteStore {
@@ -33,6 +35,12 @@ export class SqliteStore {
   /** As committed. */
   #meta: MetaRow;
   #oldest: number;
+  #metaLag = 0;
+  #lastCommittedAt = 0;
+  readonly #retention: Retention;
+  readonly #index: SegmentIndex;
+  /** First levels of topics, by topic id. */
+  readonly #domains: Map<number, string>;
   #mustReopen = false;
 
   /** @throws Error that names the file and says what to do */
@@ -43,7 +51,16 @@ export class SqliteStore {
     try {
       this.#sql = prepareStatements(this.#db);
       this.#meta = this.#readMeta();
-      this.#oldest = this.#oldestOf(this.#meta);
+      this.#retention = new Retention(this.#sql, options);
+      this.#oldest = this.#retention.oldestSeq() ?? this.#meta.head + 1;
+      this.#domains = new Map(this.#sql.topics.all().map(({ id, name }) => [id, domainOf(name)]));
+      const share = Math.max(minGatheredBytes, options.maxBytes * gatheredShare);
+      const segments = {
+        maxGatheredBytes: Math.min(options.maxGatheredBytes, share),
+        domains: options.domains,
+      };
+      const domainOfId = (id: number) => this.#domains.get(id) ?? "";
+      this.#index = new SegmentIndex(this.#sql, segments, this.#oldest, domainOfId);
     } catch (error) {
       this.#db.close();
       throw new Error(describeProblem(error, options.path), { cause: error });
@@ -52,43 +69,27 @@ export class SqliteStore {
 
   state(): EngineState {
     const { epoch, head, checkpoint, last_topic_id: lastTopicId } = this.#meta;
-    const shapes = this.#sql.shapes.all().map(({ id, names, decimals }) => ({
-      id,
-      names: JSON.parse(names) as string[],
-      decimals: JSON.parse(decimals) as number[],
-    }));
-    const latest = this.#sql.latest
-      .all()
-      .map((row) => ({ topicId: row.topic_id, lastSeq: row.last_seq, body: row.body }));
-    const topics = this.#sql.topics
-      .all()
-      .map(
-        ({ id, name, channel_at }): Topic =>
-          channel_at === null ? { id, name } : { id, name, channelAt: channel_at },
-      );
-    const progress = this.#sql.progress.all().map(savedProgress);
-    const remembered = this.#sql.remembered
-      .all()
-      .map(({ received_at: receivedAt, ...packet }) => ({ ...packet, receivedAt }));
-    const numbers = { epoch, head, oldest: this.#oldest, lastTopicId, checkpoint };
-    return { ...numbers, topics, shapes, latest, remembered, progress };
+    return { epoch, head, oldest: this.#oldest, lastTopicId, checkpoint, ...readDictionary(this.#sql) };
   }
 
   /** @throws Error when nothing of the batch was stored */
   commit(batch: PackedBatch): { oldest: number } {
-    try {
-      if (this.#mustReopen) this.#reopen();
-      this.#db.exec("BEGIN IMMEDIATE");
-      const meta = this.#write(batch);
-      const oldest = this.#oldestOf(meta);
-      this.#db.exec("COMMIT");
-      this.#meta = meta;
-      this.#oldest = oldest;
-      return { oldest };
-    } catch (error) {
-      this.#undo(error);
-      throw new Error(describeProblem(error, this.#options.path), { cause: error });
+    this.#transaction(() => {
+      const gathered = this.#catchUp(catchUpBytes);
+      const { meta, added } = this.#write(batch);
+      const oldest = this.#retention.oldestSeq() ?? meta.head + 1;
+      // Twice as fast as readings come, so that a segment is on disk long before the next one is due.
+      this.#index.work(2 * (added + gathered), oldest, batch.committedAt);
+      return { meta, oldest };
+    });
+    this.#lastCommittedAt = batch.committedAt;
+    const { committedAt } = batch;
+    for (const { firstSeq, lastSeq, bytes } of batch.blocks) {
+      if (this.#index.nextSeq === firstSeq) this.#index.add({ firstSeq, lastSeq, committedAt, bytes });
     }
+    for (const { id, name } of batch.topics) this.#domains.set(id, domainOf(name));
+    for (const id of batch.forgottenTopics) this.#domains.delete(id);
+    return { oldest: this.#oldest };
   }
 
   /** @throws Error if the store cannot be read or is damaged */
@@ -114,135 +115,126 @@ export class SqliteStore {
     return { kind: "packed", bytes: joined(parts), commits };
   }
 
-  /** @throws Error if the store cannot be read or is damaged */
+  /** See engine.ts. @throws Error if the store cannot be read or is damaged */
   observed(ask: ObservedAsk): PackedObserved {
-    const byTopic = new Map<number, Observation[]>(ask.topicIds.map((id) => [id, []]));
-    for (const { bytes } of this.#sql.blocksObserved.iterate(ask.from, ask.to)) {
-      for (const body of unpackBodies(bytes)) {
-        const { topicId, time, seq } = readBodyHead(body);
-        const after = ask.after?.topicId === topicId ? ask.after : null;
-        if (isAsked(ask, after, { time, seq })) byTopic.get(topicId)?.push({ time, seq, body });
+    if (this.#isBehind) {
+      this.#catchUpAlone();
+      // Asked again, it goes on here; commits get their turn in between.
+      if (this.#isBehind) {
+        const next = ask.after ?? startOfTopic(ask, ask.topicIds[0] ?? 0);
+        return { bytes: packBodies([]), next };
       }
     }
-    const { found, next } = takeObserved(ask, (id) => sortObserved(ask, byTopic.get(id) ?? []));
+    const until = performance.now() + maxObservingMs;
+    const [oldest, now] = [this.#oldest, this.#lastCommittedAt];
+    const { found, next } = takeObserved(
+      ask,
+      (topicId, after, maxBytes) => this.#index.find(ask, topicId, after, oldest, now, maxBytes),
+      () => performance.now() > until,
+    );
     return { bytes: packBodies(found.map(({ body }) => body)), next };
   }
 
-  /** Seq of the first record observed after `time`, `head + 1` if there is none. */
+  /** See engine.ts. @throws Error if the store cannot be read or is damaged */
   firstAfter(time: number): number {
-    for (const { bytes } of this.#sql.blocksObserved.iterate(time + 1, Number.MAX_SAFE_INTEGER)) {
-      const found = unpackBodies(bytes)
-        .map(readBodyHead)
-        .find((head) => head.time > time);
-      if (found) return found.seq;
+    const { head } = this.#meta;
+    for (const { from, to } of this.#index.stretchesAfter(time, this.#oldest, head)) {
+      for (const { bytes } of this.#sql.blocksLater.iterate(from, to, time)) {
+        const first = unpackBodies(bytes)
+          .map(readBodyHead)
+          .find((record) => record.time > time);
+        if (first) return first.seq;
+      }
     }
-    return this.#meta.head + 1;
+    return head + 1;
   }
 
   quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {
-    const heads = query.oldestFirst ? this.#sql.oldestPackets : this.#sql.newestPackets;
-    const found = heads.iterate(query.after ?? 0, query.before ?? Number.MAX_SAFE_INTEGER);
-    const { previewBytes = Number.MAX_SAFE_INTEGER } = query;
-    return takePage(found, limit, query).flatMap(({ id, payloadBytes }) => {
-      const row = this.#sql.packet.get(previewBytes, id);
-      if (!row) return [];
-      const { received_at: receivedAt, ...packet } = row;
-      return { ...packet, receivedAt, payloadBytes };
-    });
+    return readQuarantine(this.#sql, limit, query);
   }
 
   close(): void {
     // Leaves one file instead of two; if it cannot, the next start reads the write-ahead log.
     try {
+      if (this.#metaLag > 0) this.#sql.putMeta.run(this.#meta);
       this.#db.pragma("wal_checkpoint(TRUNCATE)");
     } finally {
       this.#db.close();
     }
   }
 
-  #write(batch: PackedBatch): MetaRow {
+  #write(batch: PackedBatch): { meta: MetaRow; added: number } {
     const sql = this.#sql;
     const meta = { ...this.#meta, checkpoint: batch.checkpoint ?? this.#meta.checkpoint };
-    for (const { bytes } of batch.blocks) meta.ring_bytes += bytes.length + rowBytes;
+    let added = 0;
+    for (const { bytes } of batch.blocks) added += bytes.length + rowBytes;
+    meta.ring_bytes += added;
     // Before anything is added, so that a full file has pages to use again.
-    this.#trim(meta, batch.committedAt);
-    for (const { id, name, channelAt } of batch.topics) {
-      sql.putTopic.run(id, name, channelAt ?? null);
-      meta.last_topic_id = Math.max(meta.last_topic_id, id);
-    }
-    for (const { id, names, decimals } of batch.shapes) {
-      sql.putShape.run(id, JSON.stringify(names), JSON.stringify(decimals));
-    }
-    for (const row of batch.latest) sql.putLatest.run(row.topicId, row.lastSeq, row.body);
-    for (const id of batch.forgottenTopics) {
-      sql.dropTopic.run(id);
-      sql.dropLatest.run(id);
-    }
+    const over = this.#retention.overBytes(meta, added, this.#domains.size);
+    const isTrimmed = this.#retention.trim(meta, batch.committedAt, over);
+    const isNew = writeDictionary(sql, meta, batch);
+    const isPacked = this.#writePackets(batch, meta);
     for (const { firstSeq, lastSeq, minTime, maxTime, bytes } of batch.blocks) {
       sql.putBlock.run(firstSeq, lastSeq, batch.committedAt, minTime, maxTime, bytes);
       meta.head = lastSeq;
     }
-    if (batch.quarantine.length > 0) this.#keepPackets(meta, batch.quarantine);
-    for (const id of batch.released) {
-      const released = this.#sql.dropPacket.get(id);
-      if (!released) continue;
-      meta.quarantine_count--;
-      meta.quarantine_bytes -= released.size;
+    this.#metaLag += added;
+    // The newest block tells the head, and few bytes are missing in the row, so most commits need not write it.
+    const isDue = isTrimmed || isNew || isPacked || batch.checkpoint !== null;
+    if (isDue || this.#metaLag >= metaLagBytes) {
+      sql.putMeta.run(meta);
+      this.#metaLag = 0;
     }
-    for (const packet of batch.remembered) this.#remember(meta, packet);
-    for (const { name, seq, time, state } of batch.progress) {
-      if (state) sql.putProgress.run(name, seq, time, seq, time, state);
-      else sql.putProgress.run(name, seq, time, null, null, null);
-    }
-    sql.putMeta.run(meta);
-    return meta;
+    return { meta, added };
   }
 
-  #trim(meta: MetaRow, now: number): void {
-    const { maxBytes, maxAgeMs } = this.#options;
-    let through = 0;
-    for (const row of this.#sql.oldestBlocks.iterate(maxTrimBlocks)) {
-      const isOver = meta.ring_bytes > maxBytes || now - row.committed_at > maxAgeMs;
-      // Latest is rebuilt from what follows the checkpoint.
-      if (!isOver || row.last_seq > meta.checkpoint) break;
-      meta.ring_bytes -= row.size + rowBytes;
-      through = row.first_seq;
-    }
-    if (through > 0) this.#sql.dropBlocks.run(through);
+  /** Returns whether there was anything. */
+  #writePackets({ quarantine, released, remembered }: PackedBatch, meta: MetaRow): boolean {
+    if (quarantine.length > 0) quarantinePackets(this.#sql, meta, quarantine, this.#options);
+    releasePackets(this.#sql, meta, released);
+    for (const packet of remembered) rememberPacket(this.#sql, meta, packet, this.#options);
+    return quarantine.length + released.length + remembered.length > 0;
   }
 
-  #keepPackets(meta: MetaRow, packets: readonly QuarantinedPacket[]): void {
-    const { quarantineMaxPackets, quarantineMaxBytes } = this.#options;
-    for (const { receivedAt, topic, client, format, reason, payload } of packets) {
-      this.#sql.putPacket.run(receivedAt, topic, client, format, reason, payload);
-      meta.quarantine_count++;
-      meta.quarantine_bytes += payload.length;
-    }
-    while (meta.quarantine_count > quarantineMaxPackets || meta.quarantine_bytes > quarantineMaxBytes) {
-      const dropped = this.#sql.dropOldestPacket.get();
-      if (!dropped) break;
-      meta.quarantine_count--;
-      meta.quarantine_bytes -= dropped.size;
-    }
+  get #isBehind(): boolean {
+    return this.#index.nextSeq <= this.#meta.head;
   }
 
-  #remember(meta: MetaRow, { topic, receivedAt, client, payload }: Packet): void {
-    const { maxRememberedPackets, maxRememberedBytes } = this.#options;
-    let dropped = this.#sql.dropRemembered.get(topic);
-    if (payload.length > 0) {
-      this.#sql.putRemembered.run(topic, ++meta.remembered_position, receivedAt, client, payload);
-      meta.remembered_count++;
-      meta.remembered_bytes += payload.length;
+  /** Gathers what was stored before this start, about so much of it; returns how much. */
+  #catchUp(bytes: number): number {
+    if (!this.#isBehind) return 0;
+    let gathered = 0;
+    for (const row of this.#sql.blocksToGather.iterate(Math.max(this.#index.nextSeq, this.#oldest))) {
+      const { first_seq: firstSeq, last_seq: lastSeq, committed_at: committedAt } = row;
+      this.#index.add({ firstSeq, lastSeq, committedAt, bytes: row.bytes });
+      this.#lastCommittedAt = Math.max(this.#lastCommittedAt, committedAt);
+      gathered += row.bytes.length;
+      if (gathered >= bytes) break;
     }
-    for (;;) {
-      if (dropped) {
-        meta.remembered_count--;
-        meta.remembered_bytes -= dropped.size;
-      }
-      const isOver =
-        meta.remembered_count > maxRememberedPackets || meta.remembered_bytes > maxRememberedBytes;
-      dropped = isOver ? this.#sql.dropOldestRemembered.get() : undefined;
-      if (!dropped) return;
+    return gathered;
+  }
+
+  #catchUpAlone(): void {
+    this.#catchUp(catchUpBytes);
+    if (!this.#index.isBusy(this.#oldest)) return;
+    this.#transaction(() => {
+      this.#index.work(2 * catchUpBytes, this.#oldest, this.#lastCommittedAt);
+      return { meta: this.#meta, oldest: this.#oldest };
+    });
+  }
+
+  /** @throws Error when nothing of what `write` did was stored */
+  #transaction(write: () => { meta: MetaRow; oldest: number }): void {
+    try {
+      if (this.#mustReopen) this.#reopen();
+      this.#sql.begin.run();
+      const { meta, oldest } = write();
+      this.#sql.commit.run();
+      this.#meta = meta;
+      this.#oldest = oldest;
+    } catch (error) {
+      this.#undo(error);
+      throw new Error(describeProblem(error, this.#options.path), { cause: error });
     }
   }
 
@@ -260,6 +252,8 @@ export class SqliteStore {
     this.#takeCounters(found);
     if (found.head > this.#meta.head) this.#dropAfterHead();
     this.#mustReopen = false;
+    this.#retention.undo(this.#sql);
+    this.#index.undo(this.#sql);
   }
 
   // Packets of a commit that is there after all stay: they are true, and their counters must be those of their tables.
@@ -283,27 +277,27 @@ export class SqliteStore {
     try {
       // SQLite has rolled back some errors by itself (https://www.sqlite.org/lang_transaction.html, 3).
       if (this.#db.open && this.#db.inTransaction) this.#db.exec("ROLLBACK");
+      this.#retention.undo(this.#sql);
+      this.#index.undo(this.#sql);
     } catch {
       this.#mustReopen = true;
     }
   }
 
+  /** The meta row, brought up to the newest block. */
   #readMeta(): MetaRow {
     const meta = this.#sql.meta.get();
     if (!meta) throw new Error(`${this.#options.path} is damaged: it has no meta row; move it away`);
-    const lastBlock = this.#sql.lastBlock.get();
-    return { ...meta, head: Math.max(meta.head, lastBlock?.last_seq ?? 0) };
-  }
-
-  #oldestOf(meta: MetaRow): number {
-    return this.#sql.oldestBlock.get()?.first_seq ?? meta.head + 1;
+    const lastSeq = this.#sql.lastBlock.get()?.last_seq ?? 0;
+    if (lastSeq <= meta.head) return meta;
+    const { count, size } = this.#sql.bytesAfter.get(meta.head) ?? { count: 0, size: 0 };
+    return { ...meta, head: lastSeq, ring_bytes: meta.ring_bytes + (size ?? 0) + count * rowBytes };
   }
 }
 
-function savedProgress(row: ProgressRow): SavedProgress {
-  const { name, seq, time, state_seq, state_time, state } = row;
-  if (state_seq === null || state_time === null || state === null) return { name, seq, time, state: null };
-  return { name, seq, time, state: { seq: state_seq, time: state_time, bytes: state } };
+/** A topic's first level. */
+function domainOf(topic: string): string {
+  return topic.split("/", 1)[0] as string;
 }
 
 /** The bodies of a block from `fromSeq` on, until about `maxBytes`, at least one. */

@@ -1,0 +1,250 @@
+import type { ObservedPlace } from "../contract.ts";
+import type { ObservedAsk } from "../engine.ts";
+import type { DomainLimits } from "../options.ts";
+import { ChunkDirectory, collectFromChunk } from "./chunks.ts";
+import { Collector, type TimeRange } from "./collector.ts";
+import { type GatheredBlock, Gathering } from "./gathering.ts";
+import { Sealing } from "./sealing.ts";
+import type { SegmentRow, Statements } from "./sqlite-statements.ts";
+
+/** Chunks dropped at a time: a quarter of a mebibyte, so that a commit is not held up. */
+const maxDropped = 16;
+const maxDirectoryBytes = 16 * 1024 * 1024;
+
+export interface SegmentOptions {
+  /** Bytes of bodies gathered in memory before they are written as a segment. */
+  readonly maxGatheredBytes: number;
+  readonly domains: Readonly<Record<string, DomainLimits>>;
+}
+
+/** A stored segment; its chunks go one after the other when it is dropped. */
+type Segment = { -readonly [Name in keyof SegmentRow]: SegmentRow[Name] };
+
+/**
+ * The second copy of the ring's readings, grouped by topic, so that a device's history is found without reading anything else. It
+ * is an index: everything in it comes from the blocks and can be made again.
+ *
+ * What is committed is gathered in memory. When that is enough, it becomes a *segment*, written bit by bit with the next commits:
+ * chunks of bodies in the order of domain, topic and time, and a row per domain that says which chunks are its own. Everything
+ * not yet in a segment is found in memory; after a restart it is gathered again from the blocks.
+ */
+export class SegmentIndex {
+  readonly #options: SegmentOptions;
+  #sql: Statements;
+  readonly #domainOf: (topicId: number) => string;
+  /** In order of `first_seq`; those of the same stretch next to each other. */
+  #segments: Segment[] = [];
+  readonly #directories = new Map<string, ChunkDirectory>();
+  #directoryBytes = 0;
+  #sealing: Sealing | null = null;
+  #gathering: Gathering;
+
+  constructor(
+    sql: Statements,
+    options: SegmentOptions,
+    oldest: number,
+    domainOf: (topicId: number) => string,
+  ) {
+    this.#sql = sql;
+    this.#options = options;
+    this.#domainOf = domainOf;
+    this.#segments = sql.segments.all();
+    this.#gathering = new Gathering(Math.max(oldest, this.#sealedSeq + 1));
+  }
+
+  /** The first seq that the index does not have yet. */
+  get nextSeq(): number {
+    return this.#gathering.lastSeq + 1;
+  }
+
+  /** Takes a committed block that continues the index. */
+  add(block: GatheredBlock): void {
+    const { nextSeq } = this;
+    if (block.lastSeq < nextSeq) return;
+    // What the ring dropped before it was gathered, or what a damaged store does not have.
+    if (block.firstSeq > nextSeq) this.#gathering.skip(block.firstSeq - 1);
+    try {
+      this.#gathering.add(block);
+    } catch {
+      // The reader of that stretch is told; here it must not stop everything behind it.
+      this.#gathering.skip(block.lastSeq);
+    }
+  }
+
+  /** Whether `work` has something to do. */
+  isBusy(oldest: number): boolean {
+    return this.#sealing !== null || this.#isFull || (this.#segments[0]?.last_seq ?? oldest) < oldest;
+  }
+
+  /**
+   * Writes at least `bytes` of a segment if one is due, and drops some of what is no longer wanted; inside the caller's transaction.
+   * Call `undo` if that is rolled back.
+   */
+  work(bytes: number, oldest: number, now: number): void {
+    if (this.#sealing === null && this.#isFull) this.#seal(oldest);
+    if (this.#sealing !== null) this.#writeSegment(this.#isFull ? Number.POSITIVE_INFINITY : bytes, oldest);
+    this.#dropSome(oldest, now);
+  }
+
+  /** Everything in memory is as the store has it, after a transaction was rolled back or the file was opened anew. */
+  undo(sql: Statements): void {
+    this.#sql = sql;
+    this.#segments = sql.segments.all();
+    this.#directories.clear();
+    this.#directoryBytes = 0;
+    if (this.#sealing === null) return;
+    const { gathering, oldest } = this.#sealing;
+    const isStored = this.#sealedSeq >= gathering.lastSeq;
+    this.#sealing = isStored ? null : new Sealing(gathering, this.#nextChunk, oldest, this.#domainOf);
+  }
+
+  /** A topic's observations behind `after`, as many as fit a page and one more (observed.ts, `takeObserved`). */
+  find(
+    ask: ObservedAsk,
+    topicId: number,
+    after: ObservedPlace | null,
+    oldest: number,
+    now: number,
+    maxBytes: number,
+  ) {
+    const { maxAgeMs } = this.#options.domains[this.#domainOf(topicId)] ?? {};
+    const from = maxAgeMs === undefined ? ask.from : Math.max(ask.from, now - maxAgeMs);
+    const collector = new Collector({ ...ask, from }, after, maxBytes);
+    const places = this.#placesOf(topicId, oldest, collector);
+    for (const place of places.sort((one, other) => collector.compareRanges(one, other))) {
+      if (collector.isBeyond(place)) break;
+      place.collect(collector);
+    }
+    return collector.result();
+  }
+
+  /** Stretches from `oldest` on that may have a record observed after `time`, in order; both ends inclusive. */
+  *stretchesAfter(time: number, oldest: number, head: number): Generator<{ from: number; to: number }> {
+    for (const { first_seq, last_seq, max_time } of this.#segments) {
+      if (last_seq >= oldest && max_time > time) yield { from: Math.max(oldest, first_seq), to: last_seq };
+    }
+    yield { from: Math.max(oldest, this.#sealedSeq + 1), to: head };
+  }
+
+  get #isFull(): boolean {
+    return this.#gathering.bytes >= this.#options.maxGatheredBytes;
+  }
+
+  get #sealedSeq(): number {
+    return this.#segments.at(-1)?.last_seq ?? 0;
+  }
+
+  get #nextChunk(): number {
+    return this.#segments.reduce((max, { last_chunk }) => Math.max(max, last_chunk), 0) + 1;
+  }
+
+  #seal(oldest: number): void {
+    this.#sealing = new Sealing(this.#gathering, this.#nextChunk, oldest, this.#domainOf);
+    this.#gathering = new Gathering(this.nextSeq);
+  }
+
+  #writeSegment(bytes: number, oldest: number): void {
+    const rows = this.#sealing?.write(bytes, this.#sql);
+    if (!rows) return;
+    for (const row of rows) this.#segments.push(row);
+    this.#sealing = null;
+    if (this.#isFull) this.#seal(oldest);
+  }
+
+  *#memory(): Generator<Gathering> {
+    if (this.#sealing) yield this.#sealing.gathering;
+    yield this.#gathering;
+  }
+
+  #placesOf(topicId: number, oldest: number, collector: Collector): Place[] {
+    const places: Place[] = [];
+    for (const gathering of this.#memory()) {
+      if (gathering.count === 0 || collector.isOutside(gathering)) continue;
+      const { minTime, maxTime } = gathering;
+      places.push({ minTime, maxTime, collect: (to) => gathering.collect(topicId, oldest, to) });
+    }
+    const domain = this.#domainOf(topicId);
+    for (const segment of this.#segments) {
+      if (segment.domain !== domain || segment.last_seq < oldest) continue;
+      if (collector.isOutside({ minTime: segment.min_time, maxTime: segment.max_time })) continue;
+      places.push(...this.#chunksOf(segment, topicId, oldest, collector));
+    }
+    return places;
+  }
+
+  *#chunksOf(segment: Segment, topicId: number, oldest: number, collector: Collector): Generator<Place> {
+    const { first_chunk, last_chunk, chunks } = segment;
+    // Of a segment that is being dropped the first chunks are gone; what is left is still found.
+    const dropped = chunks - (last_chunk - first_chunk + 1);
+    if (dropped === chunks) return;
+    for (const { index, ...range } of this.#directory(segment).find(topicId)) {
+      if (index < dropped || collector.isOutside(range)) continue;
+      const id = first_chunk + index - dropped;
+      yield { ...range, collect: (to) => this.#collectChunk(id, topicId, oldest, to) };
+    }
+  }
+
+  #collectChunk(id: number, topicId: number, oldest: number, collector: Collector): void {
+    const bytes = this.#sql.chunk.get(id)?.bytes;
+    if (bytes) collectFromChunk(bytes, topicId, oldest, collector);
+  }
+
+  #directory({ first_seq, domain }: Segment): ChunkDirectory {
+    const key = `${first_seq} ${domain}`;
+    const known = this.#directories.get(key);
+    if (known) return known;
+    const directory = new ChunkDirectory(
+      this.#sql.directory.get(first_seq, domain)?.directory ?? new Uint8Array(),
+    );
+    for (const [oldKey, old] of this.#directories) {
+      if (this.#directoryBytes + directory.bytes <= maxDirectoryBytes) break;
+      this.#directories.delete(oldKey);
+      this.#directoryBytes -= old.bytes;
+    }
+    this.#directories.set(key, directory);
+    this.#directoryBytes += directory.bytes;
+    return directory;
+  }
+
+  /** Drops some chunks of a segment that is no longer wanted, and the segment with the last of them. */
+  #dropSome(oldest: number, now: number): void {
+    const first = this.#segments[0];
+    if (first && first.last_seq < oldest) return this.#dropFrom(first, true);
+    const surplus = this.#surplus(now);
+    if (surplus) this.#dropFrom(surplus, false);
+  }
+
+  /**
+   * A segment that its domain's own limits do not allow any more. Its row stays until the ring has passed it, because it tells
+   * which times are in that stretch.
+   */
+  #surplus(now: number): Segment | undefined {
+    for (const [domain, { maxAgeMs, maxBytes }] of Object.entries(this.#options.domains)) {
+      const own = this.#segments.filter(
+        (segment) => segment.domain === domain && segment.last_chunk >= segment.first_chunk,
+      );
+      const [first] = own;
+      if (!first) continue;
+      if (maxAgeMs !== undefined && now - first.committed_at > maxAgeMs) return first;
+      const bytes = own.reduce((sum, segment) => sum + segment.bytes, 0);
+      if (maxBytes !== undefined && bytes > maxBytes) return first;
+    }
+    return undefined;
+  }
+
+  #dropFrom(segment: Segment, whole: boolean): void {
+    const { first_seq, domain, first_chunk, last_chunk } = segment;
+    const through = Math.min(last_chunk, first_chunk + maxDropped - 1);
+    this.#sql.dropChunks.run(first_chunk, through);
+    segment.first_chunk = through + 1;
+    if (whole && through === last_chunk) {
+      this.#sql.dropSegment.run(first_seq, domain);
+      this.#segments.shift();
+    } else this.#sql.shrinkSegment.run(through + 1, first_seq, domain);
+  }
+}
+
+/** Something that may hold what is looked for. */
+interface Place extends TimeRange {
+  readonly collect: (collector: Collector) => void;
+}
