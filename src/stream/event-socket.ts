@@ -28,18 +28,18 @@ export class EventSocket implements Socket, BodyPieces {
   private resolveAnswer: (refusal: EventsRefusal | null) => void = () => {};
   private isAnswered = false;
   private handler: SocketHandler | null = null;
-  private queue: string[];
+  private queue: Uint8Array[];
   private queuedBytes = 0;
   /** Handed to the reply, which has not asked for more yet. */
   private leavingBytes = 0;
-  private waiting: ((result: IteratorResult<string>) => void) | null = null;
+  private waiting: ((result: IteratorResult<Uint8Array>) => void) | null = null;
   private isEnding = false;
   /** The cursor of a snapshot that has not come to its end. */
   private snapshotCursor: string | undefined;
 
   /** @param retryMs what the client waits before it connects again */
   constructor(retryMs: number) {
-    this.queue = [`retry: ${retryMs}\n`];
+    this.queue = [Buffer.from(`retry: ${retryMs}\n`)];
     this.answer = new Promise((resolve) => {
       this.resolveAnswer = resolve;
     });
@@ -56,14 +56,17 @@ export class EventSocket implements Socket, BodyPieces {
 
   send(frame: Uint8Array | string): void {
     if (typeof frame !== "string" || this.isEnding) return;
+    if (this.isAnswered && frame === lastReadings.frame) return this.queueBytes(lastReadings.event);
     const header = readHeader(frame);
     if (header.type === "error") return this.refuse(frame);
     this.answered(header, null);
     const id = this.idOf(header);
     const idLine = id === undefined ? "" : `id: ${id}\n`;
     // An id without data moves the client's place and is no event.
-    if (header.type === "heartbeat") this.queueText(`: heartbeat\n${idLine}\n`);
-    else this.queueText(`${idLine}event: ${header.type}\ndata: ${frame}\n\n`);
+    if (header.type === "heartbeat") return this.queueText(`: heartbeat\n${idLine}\n`);
+    const event = Buffer.from(`${idLine}event: ${header.type}\ndata: ${frame}\n\n`);
+    if (header.type === "readings") lastReadings = { frame, event };
+    this.queueBytes(event);
   }
 
   /** HTTP has no pongs; a client that is gone is noticed by the kernel, whose probes or data it does not acknowledge. */
@@ -83,7 +86,7 @@ export class EventSocket implements Socket, BodyPieces {
     this.end();
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<string> {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return {
       next: () => this.next(),
       return: async () => {
@@ -94,7 +97,7 @@ export class EventSocket implements Socket, BodyPieces {
     };
   }
 
-  private next(): Promise<IteratorResult<string>> {
+  private next(): Promise<IteratorResult<Uint8Array>> {
     if (this.leavingBytes > 0) {
       this.leavingBytes = 0;
       this.handler?.onDrain();
@@ -106,8 +109,12 @@ export class EventSocket implements Socket, BodyPieces {
   }
 
   private queueText(text: string): void {
-    this.queue.push(text);
-    this.queuedBytes += Buffer.byteLength(text);
+    this.queueBytes(Buffer.from(text));
+  }
+
+  private queueBytes(bytes: Uint8Array): void {
+    this.queue.push(bytes);
+    this.queuedBytes += bytes.length;
     this.handOut();
   }
 
@@ -126,7 +133,8 @@ export class EventSocket implements Socket, BodyPieces {
       this.closed();
       return;
     }
-    const value = this.queue.join("");
+    const [first] = this.queue;
+    const value = first && this.queue.length === 1 ? first : Buffer.concat(this.queue);
     this.leavingBytes = this.queuedBytes;
     this.queue = [];
     this.queuedBytes = 0;
@@ -163,6 +171,9 @@ export class EventSocket implements Socket, BodyPieces {
     return more ? undefined : this.snapshotCursor;
   }
 }
+
+// The same frame goes to everyone who wants the same, one after the other: it becomes bytes once.
+let lastReadings = { frame: "", event: new Uint8Array() };
 
 /** Frames whose readings stand in a list behind everything else. */
 const listFrame = /^\{"type":"(?:subscribed|snapshot|readings|view)"/;
