@@ -2,7 +2,6 @@ import type { Duplex } from "node:stream";
 import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Command, CommandOutcome } from "../model/command.ts";
-import { closeCodes } from "../model/errors.ts";
 import type { HttpHandler } from "../model/http.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
@@ -13,7 +12,7 @@ import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
 import { PacedSocket } from "./paced-socket.ts";
 import { limitReplies } from "./reply-limit.ts";
-import { Session } from "./session.ts";
+import { contained, Sessions } from "./sessions.ts";
 import {
   type Admission,
   mqttSubprotocols,
@@ -23,9 +22,6 @@ import {
   type Transport,
   type UpgradeRequest,
 } from "./transport.ts";
-
-/** Heartbeats are spread over this many moments of their period, so that they never come all at once. */
-const beatSlots = 16;
 
 export interface StreamServer {
   readonly transport: Transport["name"];
@@ -72,32 +68,19 @@ export async function startStream(
 ): Promise<StreamServer> {
   const { log, clock, logger, mqtt, options, host, port } = dependencies;
   const hub = new Hub(log, options);
-  const sessions = new Map<Session, number>();
-  let accepted = 0;
-  let closing = false;
-  const full = () => {
-    if (closing) return { ok: false as const, status: 503, message: "the gateway is shutting down" };
-    if (sessions.size < options.maxConnections) return null;
-    const message = `the gateway has ${options.maxConnections} connections, its limit`;
-    return { ok: false as const, status: 503, message };
-  };
-  const openSession = (socket: Socket, client: string): SocketHandler => {
-    const session = new Session(socket, hub, {
-      onEnd: (ended) => sessions.delete(ended),
+  const sessions = new Sessions(hub, clock, logger);
+  const openSession = (socket: Socket, client: string): SocketHandler =>
+    sessions.accept(socket, {
       publish: async (topic, payload) =>
         dependencies.onPublish({ topic, payload, receivedAt: clock.now(), client }),
       command: dependencies.onCommand ?? noCommands,
     });
-    sessions.set(session, accepted++ % beatSlots);
-    return contained(session, socket, logger);
-  };
+  const { allowedOrigins } = options;
   const events = createEventsHandler({
-    refusal: (request) =>
-      full() ??
-      foreignOrigin(
-        { origin: request.header("origin"), host: request.header("host") },
-        options.allowedOrigins,
-      ),
+    refusal: (request) => {
+      const page = { origin: request.header("origin"), host: request.header("host") };
+      return sessions.refusal() ?? foreignOrigin(page, allowedOrigins);
+    },
     accept: (socket) => openSession(socket, "events"),
   });
   const http = limitReplies(dependencies.http, options);
@@ -111,9 +94,8 @@ export async function startStream(
       ...(mqtt && { "/mqtt": mqtt.maxMessageBytes }),
     },
     admit: (request) => {
-      const refused = closing || request.path !== "/mqtt" ? full() : null;
-      if (refused) return refused;
-      return admit(request, options.allowedOrigins, mqtt !== undefined);
+      const refused = request.path === "/mqtt" ? sessions.closingRefusal() : sessions.refusal();
+      return refused ?? admit(request, allowedOrigins, mqtt !== undefined);
     },
     accept: (socket) => {
       if (mqtt && isMqtt(socket)) {
@@ -128,17 +110,13 @@ export async function startStream(
     hub.close();
     throw error;
   });
-  const beats = startBeating(sessions, clock, options.heartbeatMs);
+  sessions.startBeating();
   return {
     transport: transport.name,
     port: transport.port,
     connections: () => sessions.size,
     close: async (graceMs) => {
-      closing = true;
-      clearInterval(beats);
-      for (const session of sessions.keys())
-        session.close(closeCodes.restarting, "the gateway is going down");
-      await untilEmpty(sessions, graceMs);
+      await sessions.close(graceMs);
       hub.close();
       await transport.close();
     },
@@ -154,33 +132,8 @@ const noCommands: OnCommand = async () => ({
   problem: "nobody takes commands here",
 });
 
-/** An exception in a handler would end the process; a fault of ours costs one connection, which comes back and resumes. */
-function contained(session: SocketHandler, socket: Socket, logger: Logger): SocketHandler {
-  const contain = (step: () => void) => {
-    try {
-      step();
-    } catch (error) {
-      logger.error(
-        { err: error, remote: socket.remote },
-        "a WebSocket session failed; the connection is dropped",
-      );
-      socket.terminate();
-    }
-  };
-  return {
-    onMessage: (data) => contain(() => session.onMessage(data)),
-    onPong: () => contain(() => session.onPong()),
-    onDrain: () => contain(() => session.onDrain()),
-    onClose: () => contain(() => session.onClose()),
-  };
-}
-
-/** Decides about a WebSocket from the headers alone. Exported for the handshake's tests. */
-export function admit(
-  request: UpgradeRequest,
-  allowedOrigins: readonly string[],
-  hasMqtt = false,
-): Admission {
+/** Decides about a WebSocket from the headers alone. */
+function admit(request: UpgradeRequest, allowedOrigins: readonly string[], hasMqtt = false): Admission {
   const isMqttPath = hasMqtt && request.path === "/mqtt";
   if (request.path !== "/stream" && !isMqttPath) {
     const paths = hasMqtt ? "/stream and /mqtt" : "/stream";
@@ -206,34 +159,4 @@ function foreignOrigin(
   if (origin.replace(/^https?:\/\//, "") === host) return null;
   const message = `origin ${origin} may not connect; add it to stream.allowedOrigins in the config`;
   return { ok: false, status: 403, message };
-}
-
-function startBeating(
-  sessions: ReadonlyMap<Session, number>,
-  clock: Clock,
-  heartbeatMs: number,
-): NodeJS.Timeout {
-  let slot = 0;
-  const timer = setInterval(() => {
-    slot = (slot + 1) % beatSlots;
-    const now = clock.now();
-    for (const [session, ownSlot] of sessions) {
-      if (ownSlot === slot) session.beat(now);
-    }
-  }, heartbeatMs / beatSlots);
-  timer.unref();
-  return timer;
-}
-
-function untilEmpty(sessions: ReadonlyMap<Session, number>, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const stepMs = 10;
-    let waitedMs = 0;
-    const timer = setInterval(() => {
-      waitedMs += stepMs;
-      if (sessions.size > 0 && waitedMs < graceMs) return;
-      clearInterval(timer);
-      resolve();
-    }, stepMs);
-  });
 }

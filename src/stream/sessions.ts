@@ -1,0 +1,102 @@
+import type { Clock } from "../model/clock.ts";
+import { closeCodes } from "../model/errors.ts";
+import type { Logger } from "../observe/log.ts";
+import type { Hub } from "./hub.ts";
+import { Session, type SessionEvents } from "./session.ts";
+import type { Admission, Socket, SocketHandler } from "./transport.ts";
+
+/** Heartbeats are spread over this many moments of their period, so that they never come all at once. */
+const beatSlots = 16;
+
+/** Every open session, whichever way its client came: how many there may be, their heartbeats, their end. */
+export class Sessions {
+  private readonly hub: Hub;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  /** With the slot in which each one's heart beats. */
+  private readonly open = new Map<Session, number>();
+  private accepted = 0;
+  private isClosing = false;
+  private beats: NodeJS.Timeout | null = null;
+
+  constructor(hub: Hub, clock: Clock, logger: Logger) {
+    this.hub = hub;
+    this.clock = clock;
+    this.logger = logger;
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  /** Why nobody may connect any more, null if one may. */
+  closingRefusal(): Extract<Admission, { ok: false }> | null {
+    return this.isClosing ? { ok: false, status: 503, message: "the gateway is shutting down" } : null;
+  }
+
+  /** Why no session can be opened now, null if one can. */
+  refusal(): Extract<Admission, { ok: false }> | null {
+    const { maxConnections } = this.hub.options;
+    if (this.isClosing || this.open.size < maxConnections) return this.closingRefusal();
+    return { ok: false, status: 503, message: `the gateway has ${maxConnections} connections, its limit` };
+  }
+
+  /** Opens a session on a socket. */
+  accept(socket: Socket, events: Omit<SessionEvents, "onEnd">): SocketHandler {
+    const session = new Session(socket, this.hub, { ...events, onEnd: (ended) => this.open.delete(ended) });
+    this.open.set(session, this.accepted++ % beatSlots);
+    return contained(session, socket, this.logger);
+  }
+
+  /** Beats every session's heart once per period, until `close`. */
+  startBeating(): void {
+    let slot = 0;
+    this.beats = setInterval(() => {
+      slot = (slot + 1) % beatSlots;
+      const now = this.clock.now();
+      for (const [session, ownSlot] of this.open) {
+        if (ownSlot === slot) session.beat(now);
+      }
+    }, this.hub.options.heartbeatMs / beatSlots);
+    this.beats.unref();
+  }
+
+  /** Opens no more, tells every client to come back, and resolves when all have left or after `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    this.isClosing = true;
+    if (this.beats) clearInterval(this.beats);
+    for (const session of this.open.keys()) session.close(closeCodes.restarting, "the gateway is going down");
+    await this.untilEmpty(graceMs);
+  }
+
+  private untilEmpty(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stepMs = 10;
+      let waitedMs = 0;
+      const timer = setInterval(() => {
+        waitedMs += stepMs;
+        if (this.open.size > 0 && waitedMs < graceMs) return;
+        clearInterval(timer);
+        resolve();
+      }, stepMs);
+    });
+  }
+}
+
+/** An exception in a handler would end the process; a fault of ours costs one connection, which comes back and resumes. */
+export function contained(handler: SocketHandler, socket: Socket, logger: Logger): SocketHandler {
+  const contain = (step: () => void) => {
+    try {
+      step();
+    } catch (error) {
+      logger.error({ err: error, remote: socket.remote }, "a session failed; the connection is dropped");
+      socket.terminate();
+    }
+  };
+  return {
+    onMessage: (data) => contain(() => handler.onMessage(data)),
+    onPong: () => contain(() => handler.onPong()),
+    onDrain: () => contain(() => handler.onDrain()),
+    onClose: () => contain(() => handler.onClose()),
+  };
+}
