@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { filterProblem } from "../model/filter.ts";
+import { domains } from "../model/reading.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { maxCommandTimeoutMs } from "../wire/messages.ts";
 import { contexts, isTimezone } from "./context-config.ts";
@@ -146,7 +147,7 @@ const commands = z
     allow: z
       .array(
         z.string().superRefine((filter, context) => {
-          const problem = filterProblem(filter);
+          const problem = filterProblem(filter) ?? allowProblem(filter);
           if (problem) context.addIssue({ code: "custom", message: problem });
         }),
       )
@@ -207,6 +208,13 @@ export const configSchema = z.strictObject({
   insights,
   sources,
 });
+
+/** Why no command could ever go to a topic that this filter matches; null if one can. */
+function allowProblem(filter: string): string | null {
+  const [level = ""] = filter.split("/");
+  if (["#", "+", ...domains].includes(level)) return null;
+  return `${filter} matches no device: these are topics of readings, which begin with ${domains.join(", ")}`;
+}
 
 /** Why no browser ever sends this as a page's origin (https://www.rfc-editor.org/rfc/rfc6454, 6.2); null if one can. */
 function originProblem(text: string): string | null {

@@ -115,6 +115,15 @@ describe.each(["uws", "ws"])("commands from the SDK to a device, over %s", (tran
   });
 });
 
+it.each([
+  ["telemetry/gps/#", /matches no device.* begin with gps, energy/],
+  ["command/gps/van-7", /matches no device/],
+  ["gps/#/a", /last level/],
+])("commands.allow refuses %s, which would never match", (filter, problem) => {
+  const flags = { "commands.allow": filter };
+  expect(() => loadConfig({ flags, env: {}, file: null })).toThrow(problem);
+});
+
 it("a forged command stands in the quarantine with the reason, and whoever sent it stays connected", async () => {
   const to = await gateway("auto");
   let asked = 0;
