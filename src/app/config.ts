@@ -74,6 +74,28 @@ const ring = z
     maxBytes: whole(mebibyte, maxRingBytes)
       .default(1024 * mebibyte)
       .describe("The oldest readings are evicted when the log is larger"),
+    domains: z
+      .array(
+        z.strictObject({
+          domain: z
+            .string()
+            .regex(/^[^/+#]+$/, "the first level of topics, such as `fare`")
+            .describe("First level of topics, such as `fare`"),
+          maxAgeHours: z
+            .number()
+            .positive()
+            .max(1_000_000)
+            .optional()
+            .describe("Readings observed longer ago are not in its history"),
+          maxBytes: whole(mebibyte, maxRingBytes)
+            .optional()
+            .describe("The oldest of its history are dropped when it is larger, some mebibytes at a time"),
+        }),
+      )
+      .default([])
+      .describe(
+        "Tighter limits of one domain's history: what is found by topic and time. Cursors resume within the ring's own",
+      ),
     gatherMs: whole(0, 1_000)
       .default(5)
       .describe(

@@ -5,10 +5,12 @@ import { MemoryEngine } from "../log/engines/memory.ts";
 import { SqliteEngine } from "../log/engines/sqlite.ts";
 import { randomEpoch } from "../log/epoch.ts";
 import { openLog } from "../log/log.ts";
-import { defaultLogOptions, defaultRingOptions } from "../log/options.ts";
+import { type DomainLimits, defaultLogOptions, defaultRingOptions } from "../log/options.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Config } from "./config.ts";
+
+const hourMs = 3_600_000;
 
 /**
  * Opens the log that the configuration describes.
@@ -22,7 +24,8 @@ function createEngine(config: Config, logger: Logger): LogEngine {
   const ring = {
     ...defaultRingOptions,
     maxBytes: config.ring.maxBytes,
-    maxAgeMs: config.ring.maxAgeHours * 3_600_000,
+    maxAgeMs: config.ring.maxAgeHours * hourMs,
+    domains: domainLimits(config),
   };
   if (config.ring.engine === "memory") {
     logger.warn("the log is kept in memory only: it ends with this process");
@@ -33,6 +36,17 @@ function createEngine(config: Config, logger: Logger): LogEngine {
     durability: config.ring.durability,
     path: join(config.dataDir, "log.db"),
   });
+}
+
+function domainLimits({ ring }: Config): Record<string, DomainLimits> {
+  const limits = ring.domains.map(({ domain, maxAgeHours, maxBytes }): [string, DomainLimits] => [
+    domain,
+    {
+      ...(maxAgeHours !== undefined && { maxAgeMs: maxAgeHours * hourMs }),
+      ...(maxBytes !== undefined && { maxBytes }),
+    },
+  ]);
+  return Object.fromEntries(limits);
 }
 
 function logOptions({ ring }: Config) {

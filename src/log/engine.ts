@@ -138,6 +138,11 @@ export interface LogEngine {
    * if there is one.
    */
   quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]>;
+  /**
+   * Copies the store to a new file; commits and reads go on meanwhile.
+   * @throws Error when the file exists or cannot be written, or there is nothing to copy
+   */
+  backup(path: string): Promise<void>;
   /** Releases the store. What was committed is there when it is opened again. */
   close(): Promise<void>;
 }

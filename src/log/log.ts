@@ -211,6 +211,10 @@ class SequencedLog implements Log {
     }
   }
 
+  backup(path: string): Promise<void> {
+    return this.#engine.backup(path);
+  }
+
   health(): LogHealth {
     return { ok: this.#problem === null, problem: this.#problem };
   }

@@ -24,10 +24,12 @@ function load(sources: Partial<ConfigSources> = {}) {
 
 /** With a number at a key, which may stand in a list (`sources[].qos`). */
 function loadNumber(path: string, value: number) {
-  const list = /^(\w+)\[\]\.(.+)$/.exec(path);
+  const list = /^([\w.]+)\[\]\.(.+)$/.exec(path);
   if (!list) return load({ flags: { [path]: String(value) } });
   const entry = { topic: "a", name: "a", url: "mqtt://a", topics: ["#"], [list[2] as string]: value };
-  return load({ file: file(JSON.stringify({ [list[1] as string]: [entry] })) });
+  const names = (list[1] as string).split(".");
+  const settings = names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), [entry]);
+  return load({ file: file(JSON.stringify(settings)) });
 }
 
 function namePattern(path: string): RegExp {

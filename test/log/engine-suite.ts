@@ -142,6 +142,31 @@ const cases: Readonly<Record<string, Case>> = {
       expect(bodiesOf(await engine.read(after, 1e6))).toEqual(expected(after + 1, 8 - after));
     }
   },
+  "a batch is stored with everything in it": async (start) => {
+    const engine = await start();
+    const topics = [firstTopic, { id: 2, name: "gps/van-8" }];
+    const shapes = [{ id: 1, names: ["lat"], decimals: [7] }];
+    const kept = { quarantine: [packet("a")], remembered: [birth("b", "1")] };
+    const progress = [{ name: "p", seq: 2, time: 5 }];
+    const latest = [{ topicId: 1, lastSeq: 2, body: bodyOf(2) }];
+    await engine.commit(
+      batchOf({ topics, shapes, ...kept, progress, latest, records: recordsOf(1, 2), checkpoint: 2 }),
+    );
+    await engine.close();
+    const again = await start();
+    expect(await opened.get(again)).toMatchObject({
+      head: 2,
+      topics,
+      shapes,
+      lastTopicId: 2,
+      checkpoint: 2,
+      remembered: [{ topic: "b" }],
+      progress: [{ name: "p", seq: 2, time: 5 }],
+      latest: [{ topicId: 1 }],
+    });
+    expect(await again.quarantined(9, {})).toHaveLength(1);
+    expect(bodiesOf(await again.read(0, 1e6))).toEqual(expected(1, 2));
+  },
   "a page ends near maxBytes and has at least one body": async (start) => {
     const engine = await start();
     await engine.commit(batchOf({ records: recordsOf(1, 50, 100) }));

@@ -111,6 +111,10 @@ export class TestedEngine implements LogEngine {
     return this.#engine.quarantined(limit, query);
   }
 
+  backup(path: string) {
+    return this.#engine.backup(path);
+  }
+
   close(): Promise<void> {
     return this.#engine.close();
   }

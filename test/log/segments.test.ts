@@ -5,8 +5,9 @@ import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Log, ObservedPage, ObservedPlace, ObservedQuery } from "../../src/log/contract.ts";
 import { LogUnavailable } from "../../src/log/contract.ts";
+import { SqliteEngine } from "../../src/log/engines/sqlite.ts";
 import { append, open, readAll, reading, TestClock, t0, until } from "./harness.ts";
-import { sqliteIn, temporaryFolder } from "./place.ts";
+import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -163,5 +164,39 @@ describe("the copy by topic", () => {
     const [gps, energy] = [kept.get("gps"), kept.get("energy")] as [{ n: number }, { n: number }];
     expect(gps.n).toBeLessThan(energy.n / 2);
     db.close();
+  });
+});
+
+describe("a backup", () => {
+  it("is a log that can be opened, copied while more is appended", async () => {
+    const log = await open(sqliteIn(folder, { maxGatheredBytes: 5_000 }));
+    const some = (n: number) => append(log, reading(`d${n % 5}`, { n, text: "x".repeat(2_000) }));
+    for (let n = 0; n < 1_500; n++) await some(n);
+    const path = join(folder, "copy.db");
+    let isDone = false;
+    const copied = log.backup(path).finally(() => {
+      isDone = true;
+    });
+    const before = log.head;
+    let during = 0;
+    for (; !isDone; during++) await some(before + during);
+    await copied;
+    expect(during).toBeGreaterThan(0);
+    await expect(log.backup(path)).rejects.toThrow(/copy\.db exists/);
+    await expect(log.backup(join(folder, "none", "copy.db"))).rejects.toThrow(/backup to .*none.* failed/);
+    await log.close();
+    const copy = await open(new SqliteEngine({ path }));
+    expect(copy.epoch).toBe(log.epoch);
+    expect(copy.head).toBeGreaterThanOrEqual(before);
+    const numbers = (await readAll(copy, 0, 100_000)).map(({ values }) => values["n"]);
+    expect(numbers).toEqual(Array.from({ length: copy.head }, (_, n) => n));
+    expect(await seqsObserved(copy, { maxBytes: 100_000 })).toEqual(await seqsExpected(copy));
+    await copy.close();
+  });
+
+  it("of a log in memory is refused in so many words", async () => {
+    const log = await open(memoryEngine());
+    await expect(log.backup(join(folder, "copy.db"))).rejects.toThrow(/in memory only/);
+    await log.close();
   });
 });

@@ -142,6 +142,10 @@ export class MemoryEngine implements LogEngine {
     }));
   }
 
+  async backup(): Promise<void> {
+    throw new Error("the log is kept in memory only (ring.engine): there is no file to back up");
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
   }

@@ -39,6 +39,7 @@ export interface StoreCalls {
   observed: { ask: ObservedAsk; answer: PackedObserved };
   firstAfter: { ask: number; answer: number };
   quarantined: { ask: { readonly limit: number; readonly query: QuarantineQuery }; answer: StoredPacket[] };
+  backup: { ask: string; answer: null };
   close: { ask: null; answer: null };
 }
 

@@ -1,3 +1,4 @@
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type Database from "better-sqlite3";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
@@ -23,6 +24,8 @@ const gatheredShare = 1 / 32;
 const minGatheredBytes = 64 * 1024;
 /** After a restart: gathered from the blocks with each commit, and with each question about what was observed. */
 const catchUpBytes = 1024 * 1024;
+/** Pages of the file copied for a backup at a time: a mebibyte, so that commits hardly wait. */
+const backupPages = 256;
 /** A page of what was observed ends at the first topic that is done after this, so that commits wait no longer. */
 const maxObservingMs = 8;
 
@@ -151,6 +154,21 @@ export class SqliteStore {
 
   quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {
     return readQuarantine(this.#sql, limit, query);
+  }
+
+  /** Copies the file in steps, between which everything else gets its turn. @throws Error that says what to do */
+  async backup(path: string): Promise<void> {
+    if (existsSync(path)) throw new Error(`${path} exists: name a new file for the backup`);
+    // Whoever finds the name finds a whole backup.
+    const partial = `${path}.partial`;
+    rmSync(partial, { force: true });
+    try {
+      await this.#db.backup(partial, { progress: () => backupPages });
+      renameSync(partial, path);
+    } catch (error) {
+      rmSync(partial, { force: true });
+      throw new Error(`the backup to ${path} failed: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   close(): void {

@@ -3,11 +3,13 @@ import type { StoreCall, StoreCalls, WorkerAnswer, WorkerRequest, WorkerStart } 
 import { describeProblem } from "./sqlite-schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
-/** The worker thread that owns the connection: it answers one request after the other. */
+/** The worker thread that owns the connection: it answers one request after the other, but for backups, which take their time. */
 const { options, newEpoch } = workerData as WorkerStart;
 let store: SqliteStore | null = null;
 
-function answer(call: StoreCall): StoreCalls[keyof StoreCalls]["answer"] {
+type Answer = StoreCalls[keyof StoreCalls]["answer"];
+
+function answer(call: StoreCall): Answer | Promise<null> {
   if (call.name === "open") {
     store = new SqliteStore(options, newEpoch);
     return store.state();
@@ -24,6 +26,8 @@ function answer(call: StoreCall): StoreCalls[keyof StoreCalls]["answer"] {
       return store.firstAfter(call.ask);
     case "quarantined":
       return store.quarantined(call.ask.limit, call.ask.query);
+    case "backup":
+      return store.backup(call.ask).then(() => null);
     case "close":
       store.close();
       store = null;
@@ -32,16 +36,21 @@ function answer(call: StoreCall): StoreCalls[keyof StoreCalls]["answer"] {
 }
 
 function reply({ id, call }: WorkerRequest): void {
-  let message: WorkerAnswer;
+  const fail = (error: unknown) => post({ id, problem: describeProblem(error, options.path) });
   try {
-    message = { id, problem: null, answer: answer(call) };
+    const answered = answer(call);
+    if (answered instanceof Promise) answered.then((late) => post({ id, problem: null, answer: late }), fail);
+    else post({ id, problem: null, answer: answered });
   } catch (error) {
-    message = { id, problem: describeProblem(error, options.path) };
+    fail(error);
   }
+  if (call.name === "close") parentPort?.close();
+}
+
+function post(message: WorkerAnswer): void {
   const page = message.problem === null ? message.answer : null;
   const isPage = page !== null && typeof page === "object" && "bytes" in page;
   parentPort?.postMessage(message, isPage ? [(page.bytes as Uint8Array<ArrayBuffer>).buffer] : []);
-  if (call.name === "close") parentPort?.close();
 }
 
 parentPort?.on("message", reply);

@@ -94,6 +94,10 @@ export class SqliteEngine implements LogEngine {
     return this.#call("quarantined", { limit, query });
   }
 
+  async backup(path: string): Promise<void> {
+    await this.#call("backup", path);
+  }
+
   async close(): Promise<void> {
     if (this.#ended !== null) return;
     this.#isClosing = true;
