@@ -7,12 +7,12 @@ import type { StreamStats, SubscribeOptions, Subscription } from "./subscription
 import type { SomeValuesOf, ValuesOf } from "./values.ts";
 
 export type { BackoffLimits } from "../model/backoff.ts";
-export type { Bbox, Condition, ViewOptions } from "../wire/messages.ts";
+export type { Bbox, Condition, From, PlayOptions, ReplayState, ViewOptions } from "../wire/messages.ts";
 export type { CommandOptions } from "./commander.ts";
 export { type ErrorCode, type ErrorListener, FieldcastError } from "./errors.ts";
-export type { Latest, LatestMap, LatestOptions } from "./latest.ts";
+export type { Latest, LatestFrom, LatestMap, LatestOptions } from "./latest.ts";
 export type { PublishOptions } from "./publisher.ts";
-export type { Gap, Reading, ReadingListener, ViewChange } from "./reading.ts";
+export type { Gap, Reading, ReadingListener, Replay, ViewChange } from "./reading.ts";
 export type { ConnectOptions, State, StateListener } from "./session.ts";
 export type { SocketConstructor, SocketLike, Timers } from "./socket.ts";
 export type { StreamStats, SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
@@ -119,7 +119,7 @@ export function connect(url: string, options: ConnectOptions = {}): Fieldcast {
       return session.subscribe(filter, last ? { ...options, onReading: last } : options);
     },
     latest: (filter, options = {}) =>
-      followLatest(options, session.timers, (listeners) => session.subscribe(filter, listeners)),
+      followLatest(options, session, (listeners) => session.subscribe(filter, listeners)),
     publish: (topic, payload, options = {}) => session.publish(topic, payload, options),
     command: (topic, command, params, options = {}) => session.command(topic, command, params, options),
     close: () => session.close(),

@@ -1,13 +1,14 @@
 import type { Cursor } from "../model/cursor.ts";
 import type { SafeCalls } from "./errors.ts";
-import type { Gap, Reading, SubscriptionListeners, ViewChange } from "./reading.ts";
+import type { Gap, Reading, Replay, SubscriptionListeners, ViewChange } from "./reading.ts";
 
 /** What a consumer gets, in the order in which it gets it. */
 export type Delivery =
   | { readonly kind: "reading"; readonly reading: Reading; position: Cursor | null }
   | { readonly kind: "gap"; readonly gap: Gap; position: Cursor | null }
   | { readonly kind: "view"; readonly view: ViewChange; position: Cursor | null }
-  | { readonly kind: "snapshot"; position: Cursor | null };
+  | { readonly kind: "replay"; readonly replay: Replay; position: Cursor | null }
+  | { readonly kind: "snapshot"; readonly time: number | null; position: Cursor | null };
 
 /**
  * Between the wire and the consumer of one subscription: hands out at once to a callback, keeps in a queue for an
@@ -15,6 +16,8 @@ export type Delivery =
  */
 export class Inbox {
   position: Cursor | null = null;
+  /** Where a replay was when the last of what was handed out came. */
+  replay: Replay | null = null;
   private queue: Delivery[] = [];
   private taken = 0;
   private readonly listeners: SubscriptionListeners;
@@ -31,8 +34,14 @@ export class Inbox {
   }
 
   push(delivery: Delivery): void {
-    if (this.listeners.onReading) this.handOut(delivery);
-    else this.queue.push(delivery);
+    if (this.listeners.onReading) return this.handOut(delivery);
+    const last = this.queue.at(-1);
+    // Only the newest counts, and a queue that nobody empties must not grow with time alone.
+    if (delivery.kind === "replay" && last?.kind === "replay" && this.length > 0) {
+      this.queue.pop();
+      delivery.position = last.position;
+    }
+    this.queue.push(delivery);
   }
 
   /** Everything up to `position` has been pushed. */
@@ -67,13 +76,16 @@ export class Inbox {
   // The position moves first, so that a callback that stores the cursor stores one that includes its reading.
   private handOut(delivery: Delivery): void {
     if (delivery.position) this.position = delivery.position;
-    const { onReading, onGap, onSnapshot, onView } = this.listeners;
+    const { onReading, onGap, onSnapshot, onView, onReplay } = this.listeners;
     if (delivery.kind === "reading") {
       if (onReading) this.calls.call("onReading", () => onReading(delivery.reading));
     } else if (delivery.kind === "gap") {
       if (onGap) this.calls.call("onGap", () => onGap(delivery.gap));
     } else if (delivery.kind === "view") {
       if (onView) this.calls.call("onView", () => onView(delivery.view));
-    } else if (onSnapshot) this.calls.call("onSnapshot", onSnapshot);
+    } else if (delivery.kind === "replay") {
+      this.replay = delivery.replay;
+      if (onReplay) this.calls.call("onReplay", () => onReplay(delivery.replay));
+    } else if (onSnapshot) this.calls.call("onSnapshot", () => onSnapshot(delivery.time));
   }
 }

@@ -1,7 +1,8 @@
+import type { Clock } from "../model/clock.ts";
 import type { Values } from "../model/reading.ts";
-import type { ViewOptions } from "../wire/messages.ts";
+import type { From, PlayOptions, ViewOptions } from "../wire/messages.ts";
 import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
-import type { Reading, ViewChange } from "./reading.ts";
+import type { Reading, Replay, ViewChange } from "./reading.ts";
 import type { Timers } from "./socket.ts";
 import type { SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
 
@@ -17,7 +18,13 @@ export interface Latest<V extends Values = Values> {
   readonly attrs?: Values;
 }
 
-export interface LatestOptions extends ViewOptions {
+/** Where a latest map starts: now, or as it was at a time. */
+export type LatestFrom = Exclude<From, "now" | { readonly cursor: string } | { readonly last: number }>;
+
+export interface LatestOptions extends ViewOptions, PlayOptions {
+  /** With `{ time }` the map is as it was then, and follows from there at `speed`. */
+  readonly from?: LatestFrom;
+  readonly onReplay?: (replay: Replay) => void;
   readonly onError?: ErrorListener;
   /** Topics beyond this many are left out, and `onError` hears of it once. 100,000 by default. */
   readonly maxTopics?: number;
@@ -28,10 +35,21 @@ export interface LatestMap<V extends Values = Values> {
   get(topic: string): Latest<V> | undefined;
   /** All of it; the same object until something changes. */
   getSnapshot(): ReadonlyMap<string, Latest<V>>;
+  /**
+   * How long ago a topic (or one of its values) was observed, in milliseconds; undefined if it is not there. While the map
+   * shows the past, counted from the instant that it shows.
+   */
+  ageMs(topic: string, name?: string): number | undefined;
   /** Calls back after changes, once per frame however many there were. Returns an unsubscribe. */
   subscribe(listener: () => void): () => void;
   /** Changes what is wanted, as `Subscription.update` does. Topics that leave a `bbox` leave the map. */
   update(changes: ViewChanges): void;
+  /** These are a subscription's own, so a map can be moved through time. */
+  readonly replay: Replay | null;
+  pause(): void;
+  resume(): void;
+  setSpeed(speed: number): void;
+  seek(from: LatestFrom): void;
   close(): void;
 }
 
@@ -40,27 +58,34 @@ const defaultMaxTopics = 100_000;
 /** Starts a latest map on a subscription that `open` makes. */
 export function followLatest(
   options: LatestOptions,
-  timers: Timers,
+  { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
   open: (options: SubscribeOptions) => Subscription,
 ): LatestMap {
   const store = new LatestStore(options, timers);
-  const { rate, bbox, where, fields } = options;
+  const { maxTopics, ...rest } = options;
   const subscription = open({
-    ...(rate !== undefined && { rate }),
-    ...(bbox && { bbox }),
-    ...(where && { where }),
-    ...(fields && { fields }),
+    ...rest,
     onView: (change) => store.changeView(change),
-    from: "latest",
     onReading: (reading) => store.add(reading),
     onSnapshot: () => store.reset(),
-    ...(options.onError && { onError: options.onError }),
   });
   return {
     get: (topic) => store.get(topic),
+    ageMs: (topic, name) => {
+      const { replay } = subscription;
+      const shown = replay === null || replay.state === "live" ? null : replay.time;
+      return ageAt(shown ?? clock.now(), store.get(topic), name);
+    },
     getSnapshot: () => store.getSnapshot(),
     subscribe: (listener) => store.subscribe(listener),
     update: (changes) => subscription.update(changes),
+    get replay() {
+      return subscription.replay;
+    },
+    pause: () => subscription.pause(),
+    resume: () => subscription.resume(),
+    setSpeed: (speed) => subscription.setSpeed(speed),
+    seek: (from) => subscription.seek(from),
     close: () => subscription.close(),
   };
 }
@@ -170,6 +195,12 @@ export function mergeLatest(
     times: Object.fromEntries(older),
     ...(attrs && { attrs }),
   };
+}
+
+function ageAt(now: number, latest: Latest | undefined, name: string | undefined): number | undefined {
+  if (!latest || (name !== undefined && !Object.hasOwn(latest.values, name))) return undefined;
+  // A device whose clock is ahead has just been heard.
+  return Math.max(0, now - (name === undefined ? latest.time : timeOf(latest, name)));
 }
 
 function timeOf(source: Pick<Reading, "time" | "times">, name: string): number {

@@ -7,19 +7,13 @@ import { type Connection, type ConnectionEvents, SocketConnection } from "./conn
 import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
 import { Publisher, type PublisherWire, type PublishOptions } from "./publisher.ts";
 import { globalWebSocket, type SocketConstructor, systemTimers, type Timers } from "./socket.ts";
-import {
-  readCursor,
-  type StreamStats,
-  type SubscribeOptions,
-  Subscriber,
-  type Subscription,
-  type ViewChanges,
-  type Wire,
-} from "./subscription.ts";
+import { Subscriber } from "./subscriber.ts";
+import type { StreamStats, SubscribeOptions, Subscription, ViewChanges } from "./subscription.ts";
 import { browserTabs, type TabPlatform } from "./tab-platform.ts";
 import { Tabs } from "./tabs.ts";
 import type { Token } from "./token.ts";
 import { onWake } from "./wake.ts";
+import { readCursor, type Wire } from "./wire.ts";
 
 export interface ConnectOptions {
   /** `msgpack` (binary, the default) or `json` (for reading along). */
@@ -72,7 +66,7 @@ export class Session implements Wire {
   state: State = "connecting";
   private readonly onError: ErrorListener | undefined;
   private readonly calls: SafeCalls;
-  private readonly clock: Clock;
+  readonly clock: Clock;
   private readonly tabs: Tabs | null;
   private readonly openConnection: (events: ConnectionEvents) => Connection;
   private readonly attempts: Backoff;

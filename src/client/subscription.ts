@@ -1,29 +1,19 @@
-import { Backoff, type BackoffLimits } from "../model/backoff.ts";
-import { type Cursor, formatCursor, parseCursor } from "../model/cursor.ts";
 import type { Values } from "../model/reading.ts";
-import type {
-  From,
-  ServerMessage,
-  SubscribeMessage,
-  UpdateMessage,
-  ViewOptions,
-  WireReading,
-} from "../wire/messages.ts";
-import { type ErrorListener, FieldcastError, report, SafeCalls } from "./errors.ts";
-import { Inbox } from "./inbox.ts";
-import type { Gap, Reading, SubscriptionListeners } from "./reading.ts";
-import type { Timers } from "./socket.ts";
+import type { From, PlayOptions, UpdateMessage, ViewOptions } from "../wire/messages.ts";
+import type { ErrorListener } from "./errors.ts";
+import type { Reading, Replay, SubscriptionListeners } from "./reading.ts";
 
-/** Readings that an iterator may leave waiting before its subscription leaves the wire for a while. */
-const defaultMaxQueuedReadings = 10_000;
+/** The options that a subscription can change; null takes one away. */
+export type ViewChanges = Omit<UpdateMessage, "type" | "id" | "from">;
 
-/** The options of a view that a subscription can change; null takes one away. */
-export type ViewChanges = Omit<UpdateMessage, "type" | "id">;
-
-export interface SubscribeOptions<V extends Values = Values> extends SubscriptionListeners<V>, ViewOptions {
+export interface SubscribeOptions<V extends Values = Values>
+  extends SubscriptionListeners<V>,
+    ViewOptions,
+    PlayOptions {
   /**
-   * Where to start: `"latest"` (a snapshot, then what is new; the default), `"now"` (only what is new), or
-   * `{ cursor }` (what came after that place in the log).
+   * Where to start: `"latest"` (a snapshot, then what is new; the default), `"now"` (only what is new), `{ cursor }` (what
+   * came after that place in the log), `{ time }` (a snapshot of what was shown then, and everything since; ISO 8601 with
+   * an offset, or epoch milliseconds), `{ last }` (the newest readings of each topic, then what is new).
    */
   readonly from?: From;
   /** Errors of this subscription and of its callbacks. Without it they go to the console; an iterator throws as well. */
@@ -48,6 +38,16 @@ export interface Subscription<V extends Values = Values> extends AsyncIterable<R
    * takes one away.
    */
   update(changes: ViewChanges): void;
+  /** Where a replay is; null until the gateway has said so, which it does once there is a `speed` or a pause. */
+  readonly replay: Replay | null;
+  /** Holds it; what was under way still comes. What is new meanwhile waits in the gateway's log. */
+  pause(): void;
+  /** Goes on from where it was held, through everything since. */
+  resume(): void;
+  /** From now on so many times as fast as it was, 0.01 to 1000; 0 is as fast as it goes. */
+  setSpeed(speed: number): void;
+  /** Goes on from another place, as if subscribed anew; what waits for an iterator is given up. Offline too. */
+  seek(from: From): void;
   /** Ends it: no callback is called any more, and an iterator finishes. */
   close(): void;
 }
@@ -62,285 +62,4 @@ export interface StreamStats {
   duplicates: number;
   /** Messages for subscriptions that had left the wire, or that came where they have no place. */
   ignored: number;
-}
-
-/** What a subscription needs of the connection it travels on. */
-export interface Wire {
-  readonly stats: StreamStats;
-  readonly timers: Timers;
-  readonly random: () => number;
-  readonly backoff: BackoffLimits;
-  /** Sends a subscribe with a fresh wire id if the connection is up and the subscriber wants it. */
-  open(subscriber: Subscriber): void;
-  /** Tells the gateway of changed options; nothing if the subscriber is not on the wire. */
-  update(subscriber: Subscriber, changes: ViewChanges): void;
-  /** Frees the wire id, and tells the gateway so unless it knows. */
-  release(subscriber: Subscriber, tellGateway: boolean): void;
-  /** Forgets the subscriber for good. */
-  remove(subscriber: Subscriber): void;
-}
-
-type Message<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
-
-/** The state of one subscription over all the connections of its life. */
-export class Subscriber implements Subscription {
-  readonly filter: string;
-  /** Its id on the present connection, null while it is not on the wire. */
-  wireId: number | null = null;
-  private readonly options: SubscribeOptions;
-  private readonly wire: Wire;
-  private readonly inbox: Inbox;
-  private readonly backoff: Backoff;
-  /** The place up to which everything was received; ahead of the inbox's position while readings wait there. */
-  private received: Cursor | null = null;
-  /** True from `subscribed` on: positions that the gateway names count from there. */
-  private answered = false;
-  /** Announced, its snapshot not yet here. */
-  private gap: Gap | null = null;
-  /** A snapshot that comes in parts, as far as it is here. */
-  private parts: { first: Message<"subscribed">; snapshot: WireReading[] } | null = null;
-  private view: ViewOptions;
-  private isFull = false;
-  private retryTimer: unknown = null;
-  private ended = false;
-  private failure: FieldcastError | null = null;
-  private iterated = false;
-  private wakeIterator: () => void = () => {};
-
-  constructor(filter: string, options: SubscribeOptions, wire: Wire) {
-    this.filter = filter;
-    this.options = options;
-    this.wire = wire;
-    this.inbox = new Inbox(options, new SafeCalls(options.onError, wire.timers));
-    this.view = viewOf(options);
-    this.backoff = new Backoff(wire.backoff, wire.random);
-  }
-
-  get cursor(): string | null {
-    if (this.inbox.position) return formatCursor(this.inbox.position);
-    const { from } = this.options;
-    return typeof from === "object" && "cursor" in from ? from.cursor : null;
-  }
-
-  update(changes: ViewChanges): void {
-    this.view = viewOf({ ...this.view, ...changes });
-    if (!this.ended) this.wire.update(this, changes);
-  }
-
-  close(): void {
-    this.end(null);
-    this.inbox.clear();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Reading, void, undefined> {
-    if (this.options.onReading || this.iterated) {
-      throw new FieldcastError("not-iterable", `the subscription of ${this.filter} has its reader already`);
-    }
-    this.iterated = true;
-    try {
-      while (true) {
-        const reading = this.inbox.take();
-        if (reading) yield reading;
-        else if (this.failure) throw this.failure;
-        else if (this.ended) return;
-        else await this.more();
-      }
-    } finally {
-      this.close();
-    }
-  }
-
-  /** Whether it should be on the wire when there is one. */
-  get wantsWire(): boolean {
-    return !this.ended && !this.isFull && this.wireId === null;
-  }
-
-  /** It goes on the wire with this id. Returns the request to send. */
-  request(id: number): SubscribeMessage {
-    this.wireId = id;
-    const from = this.received ? { cursor: formatCursor(this.received) } : (this.options.from ?? "latest");
-    return { type: "subscribe", id, filter: this.filter, from, ...this.view };
-  }
-
-  /** It is no longer on the wire. */
-  leaveWire(): void {
-    this.wireId = null;
-    this.answered = false;
-    this.gap = null;
-    this.parts = null;
-  }
-
-  /** Takes a message that carries its present wire id. @throws Error if the message is malformed */
-  receive(message: ServerMessage): void {
-    if (message.type === "subscribed") this.takeFirst(message);
-    else if (message.type === "snapshot") this.takePart(message);
-    else if (message.type === "view") this.takeView(message);
-    else if (message.type === "readings") this.append(message);
-    else if (message.type === "gap") this.announceGap(message);
-    else if (message.type === "error") this.refuse(message);
-    this.wakeIterator();
-  }
-
-  /** The gateway has sent everything up to `position`, matching or not. */
-  heartbeat(position: Cursor): void {
-    if (this.answered) this.moveTo(position);
-  }
-
-  /** Ends it with an error. An iterator still gets what is queued, then the error. */
-  fail(error: FieldcastError): void {
-    this.end(error);
-    // What the iterator throws need not be on the console too.
-    if (this.options.onError || this.options.onReading) report(error, this.options.onError);
-  }
-
-  private end(failure: FieldcastError | null): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.failure = failure;
-    this.wire.timers.clear(this.retryTimer);
-    this.wire.remove(this);
-    this.wakeIterator();
-  }
-
-  private takeFirst(message: Message<"subscribed">): void {
-    if (message.more && !this.answered)
-      this.parts = { first: message, snapshot: [...(message.snapshot ?? [])] };
-    else this.confirm(message);
-  }
-
-  // Told to the consumer when it is whole: half a snapshot must not replace what was known.
-  private takePart({ snapshot, more }: Message<"snapshot">): void {
-    if (!this.parts) {
-      this.wire.stats.ignored++;
-      return;
-    }
-    const { first, snapshot: whole } = this.parts;
-    for (const reading of snapshot) whole.push(reading);
-    if (more) return;
-    this.parts = null;
-    this.confirm({ ...first, snapshot: whole });
-  }
-
-  private takeView({ entered, left, reset = false }: Message<"view">): void {
-    if (this.ended) return;
-    this.inbox.push({
-      kind: "view",
-      view: { entered: entered.map(({ topic }) => topic), left, reset },
-      position: null,
-    });
-    this.wire.stats.readings += entered.length;
-    for (const reading of entered) {
-      if (this.ended) return;
-      this.inbox.push({ kind: "reading", reading: { ...reading, snapshot: true }, position: null });
-    }
-  }
-
-  private confirm(message: Message<"subscribed">): void {
-    const position = readCursor(message.cursor);
-    if (this.answered) {
-      this.wire.stats.ignored++;
-      return;
-    }
-    this.answered = true;
-    this.backoff.reset();
-    const { gap } = this;
-    this.gap = null;
-    if (gap) this.inbox.push({ kind: "gap", gap, position: null });
-    if (message.snapshot) this.appendSnapshot(message.snapshot, position);
-    if (this.ended) return;
-    if (!gap && !message.snapshot) return this.moveTo(position);
-    // After a gap the place may lie before the old one: the log may have lost its end.
-    this.received = position;
-    this.inbox.advance(position);
-  }
-
-  // Half a snapshot is no place to go on from, so the position moves with the last of its readings.
-  private appendSnapshot(snapshot: readonly WireReading[], position: Cursor): void {
-    if (this.ended) return;
-    this.inbox.push({ kind: "snapshot", position: null });
-    this.wire.stats.readings += snapshot.length;
-    for (const [index, reading] of snapshot.entries()) {
-      if (this.ended) return;
-      const isLast = index === snapshot.length - 1;
-      const delivered = { ...reading, snapshot: true };
-      this.inbox.push({ kind: "reading", reading: delivered, position: isLast ? position : null });
-    }
-  }
-
-  private append(message: Message<"readings">): void {
-    const end = readCursor(message.cursor);
-    if (!this.answered) {
-      this.wire.stats.ignored++;
-      return;
-    }
-    for (const reading of message.readings) {
-      const position = { epoch: end.epoch, seq: reading.seq };
-      if (this.has(position)) {
-        this.wire.stats.duplicates++;
-        continue;
-      }
-      if (this.inbox.length >= (this.options.maxQueuedReadings ?? defaultMaxQueuedReadings)) {
-        this.isFull = true;
-        return this.wire.release(this, true);
-      }
-      this.wire.stats.readings++;
-      this.received = position;
-      this.inbox.push({ kind: "reading", reading: { ...reading, snapshot: false }, position });
-      if (this.ended) return;
-    }
-    this.moveTo(end);
-  }
-
-  // Told to the consumer only with its snapshot: should the connection end in between, the gateway will tell again.
-  private announceGap({ reason, from, to }: Message<"gap">): void {
-    this.answered = false;
-    this.gap = { reason, from, to };
-  }
-
-  private refuse(message: Message<"error">): void {
-    const error = new FieldcastError(message.code, message.message);
-    this.wire.release(this, false);
-    if (!error.again) return this.fail(error);
-    this.retryTimer = this.wire.timers.set(() => this.wire.open(this), this.backoff.nextDelayMs());
-    report(error, this.options.onError);
-  }
-
-  private moveTo(position: Cursor): void {
-    if (this.has(position)) return;
-    this.received = position;
-    this.inbox.advance(position);
-  }
-
-  private has(position: Cursor): boolean {
-    const { received } = this;
-    return received !== null && received.epoch === position.epoch && position.seq <= received.seq;
-  }
-
-  // The queue is empty here, so a subscription that had left the wire for its sake goes on.
-  private more(): Promise<void> {
-    if (this.isFull) {
-      this.isFull = false;
-      this.wire.open(this);
-    }
-    return new Promise((resolve) => {
-      this.wakeIterator = resolve;
-    });
-  }
-}
-
-/** The options that say what is wanted, without those that were taken away. */
-function viewOf({ rate, bbox, where, fields }: ViewChanges): ViewOptions {
-  return {
-    ...(rate != null && { rate }),
-    ...(bbox != null && { bbox }),
-    ...(where != null && { where }),
-    ...(fields != null && { fields }),
-  };
-}
-
-/** @throws Error if the gateway sent something that is no cursor */
-export function readCursor(token: string): Cursor {
-  const cursor = parseCursor(token);
-  if (cursor === null) throw new Error(`not a cursor: ${String(token)}`);
-  return cursor;
 }

@@ -10,12 +10,16 @@ import { decimalsOf, freeShape, type Shape, writeBody } from "../../src/wire/bod
 import { encodeControl, frameKinds, readingJson } from "../../src/wire/frames.ts";
 import type {
   CommandMessage,
-  From,
   ServerMessage,
   SubscribeMessage,
   WireReading,
 } from "../../src/wire/messages.ts";
-import { type PublishRequest, parseRequest, type Request } from "../../src/wire/requests.ts";
+import {
+  type PublishRequest,
+  parseRequest,
+  type Request,
+  type SubscribeRequest,
+} from "../../src/wire/requests.ts";
 import { MsgpackWriter } from "../../src/wire/writer.ts";
 
 /** A socket of the gateway, with what it was asked and what it has announced. */
@@ -257,27 +261,42 @@ export class Gateway {
       peer.send({ type: "ack", id: request.id });
     }
     if (request.type !== "subscribe" || peer.isMute) return;
-    const { id, filter, from } = request;
+    const { id, filter } = request;
     if (this.refusal)
       return peer.send({ type: "error", id, code: this.refusal, message: "refused by the test" });
-    this.begin(peer, id, filter, from);
+    this.begin(peer, request);
     peer.filters.set(id, filter);
   }
 
-  private begin(peer: Peer, id: number, filter: string, from: From): void {
+  private begin(peer: Peer, { id, filter, from, speed, paused }: SubscribeRequest): void {
     const head = this.cursor();
     if (from === "now") return peer.send({ type: "subscribed", id, cursor: head });
     if (from === "latest") {
       return peer.send({ type: "subscribed", id, cursor: head, snapshot: this.snapshot(filter) });
     }
-    if (!("cursor" in from)) throw new Error("this gateway of the tests cannot go back in time");
+    if ("time" in from) {
+      const after = this.readings.filter(
+        ({ time, topic }) => time > from.time && matchesFilter(filter, topic),
+      );
+      const cursor = this.cursor((after[0]?.seq ?? this.head + 1) - 1);
+      const snapshot = this.snapshot(filter, from.time);
+      peer.send({ type: "subscribed", id, time: from.time, cursor, snapshot });
+      // At a speed, the tests say what is due when.
+      if (!speed && !paused && after.length > 0) this.push(peer, id, after);
+      return;
+    }
+    if ("last" in from) {
+      const last = this.readings.filter(({ topic }) => matchesFilter(filter, topic)).slice(-from.last);
+      peer.send({ type: "subscribed", id, cursor: this.cursor((last[0]?.seq ?? this.head + 1) - 1) });
+      return last.length > 0 ? this.push(peer, id, last) : undefined;
+    }
     const position = parseCursor(from.cursor);
     if (!position) throw new Error(`the client invented a cursor: ${from.cursor}`);
     if (position.epoch !== this.epoch || position.seq > this.head || position.seq + 1 < this.oldest) {
       const reason = position.epoch !== this.epoch ? "epoch" : position.seq > this.head ? "ahead" : "evicted";
       const isKnown = reason === "evicted";
       const range = { from: isKnown ? position.seq + 1 : null, to: isKnown ? this.oldest - 1 : null };
-      peer.send({ type: "gap", id, reason, ...range });
+      peer.send({ type: "gap", id, reason, ...range, oldest: this.oldest });
       return peer.send({ type: "subscribed", id, cursor: head, snapshot: this.snapshot(filter) });
     }
     peer.send({ type: "subscribed", id, cursor: from.cursor });
@@ -287,16 +306,16 @@ export class Gateway {
     if (missed.length > 0) this.push(peer, id, missed);
   }
 
-  private snapshot(filter: string): WireReading[] {
+  private snapshot(filter: string, until = Number.POSITIVE_INFINITY): WireReading[] {
     const latest = new Map<string, WireReading>();
     for (const reading of this.readings)
-      if (matchesFilter(filter, reading.topic)) latest.set(reading.topic, reading);
+      if (matchesFilter(filter, reading.topic) && reading.time <= until) latest.set(reading.topic, reading);
     return [...latest.values()];
   }
 }
 
 function jsonWith(message: ServerMessage, key: string, readings: readonly WireReading[]): string {
-  const rest = JSON.stringify({ ...message, [key]: undefined });
+  const rest = String(encodeControl({ ...message, [key]: undefined }, false));
   return `${rest.slice(0, -1)},${JSON.stringify(key)}:[${readings.map(readingJson).join()}]}`;
 }
 

@@ -129,7 +129,7 @@ describe("a gap", () => {
     await until(() => events.length === 6);
     gateway.commit("gps/a", { n: 10 });
     await until(() => events.length === 7);
-    const gap: Gap = { reason: "evicted", from: 3, to: 7 };
+    const gap: Gap = { reason: "evicted", from: 3, to: 7, oldest: 8 };
     expect(events).toEqual(["snapshot", 1, 2, gap, "snapshot", "snapshot 9", 10]);
   });
 
@@ -151,7 +151,7 @@ describe("a gap", () => {
     await until(() => got.length === 6);
     gateway.commit("gps/a", { n: 2 });
     await until(() => got.length === 7);
-    expect(gaps).toEqual([{ reason: "epoch", from: null, to: null }]);
+    expect(gaps).toEqual([{ reason: "epoch", from: null, to: null, oldest: 1 }]);
     expect(seqs(got)).toEqual([1, 2, 3, 4, 5, 1, 2]);
     expect(subscription.cursor).toBe("e2:2");
   });

@@ -221,6 +221,6 @@ describe.each(["msgpack", "json"] as const)("a snapshot in parts (%s)", (protoco
     begin(gateway);
     part(gateway, { type: "snapshot", id: next, snapshot: [reading(10, "gps/b")] });
     await until(() => got.length === 3);
-    expect(events).toEqual(["snapshot", { reason: "evicted", from: 6, to: 9 }, "snapshot"]);
+    expect(events).toEqual(["snapshot", { reason: "evicted", from: 6, to: 9, oldest: null }, "snapshot"]);
   });
 });
