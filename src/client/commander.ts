@@ -1,4 +1,9 @@
-import { type CommandMessage, maxParamsBytes, type ServerMessage } from "../wire/messages.ts";
+import {
+  type CommandMessage,
+  maxParamsBytes,
+  maxParamsLevels,
+  type ServerMessage,
+} from "../wire/messages.ts";
 import { FieldcastError } from "./errors.ts";
 import type { PublisherWire } from "./publisher.ts";
 
@@ -122,7 +127,9 @@ function plainParams(params: object): object | FieldcastError {
     if (bytes > maxParamsBytes)
       return refused(`params are ${bytes} bytes, the gateway takes ${maxParamsBytes}`);
     const plain = JSON.parse(text) as object;
-    return isTooWide(plain) ? refused(`params have more than ${maxMembers} members at a level`) : plain;
+    return isTooLarge(plain, maxParamsLevels)
+      ? refused(`params have more than ${maxMembers} members at a level or ${maxParamsLevels} levels`)
+      : plain;
   } catch (thrown) {
     return refused(`params are not JSON: ${String(thrown)}`);
   }
@@ -132,8 +139,8 @@ function refused(problem: string): FieldcastError {
   return new FieldcastError("bad-command", problem);
 }
 
-function isTooWide(value: unknown): boolean {
+function isTooLarge(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   const members = Object.values(value);
-  return members.length > maxMembers || members.some(isTooWide);
+  return levels === 0 || members.length > maxMembers || members.some((one) => isTooLarge(one, levels - 1));
 }

@@ -1,7 +1,7 @@
 import type { Command } from "../model/command.ts";
 import { maxFilterLevels } from "../model/filter.ts";
 import { domains } from "../model/reading.ts";
-import { maxCommandTimeoutMs, maxParamsBytes } from "./messages.ts";
+import { maxCommandTimeoutMs, maxParamsBytes, maxParamsLevels } from "./messages.ts";
 
 /** Longest topic that a command can be for, in UTF-8 bytes; `command/` before it must still fit into MQTT. */
 const maxCommandTopicBytes = 1_024;
@@ -57,14 +57,21 @@ function paramsProblem(params: unknown): string | null {
   if (typeof params !== "object" || params === null || Array.isArray(params) || ArrayBuffer.isView(params)) {
     return "`params` is not an object";
   }
+  if (isTooDeep(params, maxParamsLevels))
+    return `\`params\` are nested deeper than ${maxParamsLevels} levels`;
   try {
     const bytes = new TextEncoder().encode(JSON.stringify(params, withoutBytes)).length;
     return bytes > maxParamsBytes
       ? `\`params\` are ${bytes} bytes; at most ${maxParamsBytes} are taken`
       : null;
   } catch (error) {
-    return error instanceof TypeError ? error.message : "`params` are nested too deep";
+    return (error as Error).message;
   }
+}
+
+function isTooDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  return levels === 0 || Object.values(value).some((member) => isTooDeep(member, levels - 1));
 }
 
 /** For JSON.stringify. Looks at the holder, because a Buffer has turned itself into an object by now. */

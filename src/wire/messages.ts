@@ -18,6 +18,9 @@ export const speedLimits = { min: 0.01, max: 1_000 } as const;
 /** Largest `params` of a command, in bytes of their JSON. */
 export const maxParamsBytes = 16_384;
 
+/** Deepest nesting of `params`. */
+export const maxParamsLevels = 32;
+
 /** Longest a command may wait for its answer. */
 export const maxCommandTimeoutMs = 60_000;
 

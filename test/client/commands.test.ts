@@ -85,7 +85,8 @@ test("params that no gateway would take are refused here, and the connection sta
   const circular: { self?: object } = {};
   circular.self = circular;
   const wide = Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`k${n}`, n]));
-  for (const params of [{ text: "ä".repeat(40_000) }, circular, { deep: [wide] }, { n: 1n }]) {
+  const endless = JSON.parse(`${'{"a":'.repeat(2_000)}1${"}".repeat(2_000)}`) as object;
+  for (const params of [{ text: "ä".repeat(40_000) }, circular, { deep: [wide] }, { n: 1n }, endless]) {
     await expect(fieldcast.command("gps/van-7", "x", params)).rejects.toMatchObject({ code: "bad-command" });
   }
   await fieldcast.command("gps/van-7", "identify");

@@ -34,6 +34,17 @@ test.each([
   }
 });
 
+test.each([
+  [32, false],
+  [33, true],
+  [30_000, true],
+])("params of %i levels", (levels, isRefused) => {
+  const nest = `${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}`;
+  const request = parseRequest(JSON.stringify({ ...identify, params: { a: "N" } }).replace('"N"', nest));
+  const refusal = { code: "bad-command", message: expect.stringMatching(/deeper than 32 levels/) };
+  expect(request).toMatchObject(isRefused ? refusal : { type: "command" });
+});
+
 test("a command needs no more than topic and name, and carries no keys that it does not know", () => {
   const request = parseRequest(JSON.stringify({ ...identify, more: 1 }));
   expect(request).toEqual(identify);
