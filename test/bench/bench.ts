@@ -7,12 +7,13 @@ import { benchFormats } from "./formats-report.ts";
 import { type Figures, measure, type Windows } from "./measure.ts";
 import { resultLines, resultTable } from "./results.ts";
 import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
+import { benchStorage } from "./storage/report.ts";
 
 const usage = `npm run bench -- [--quick] [--only <scenario>] [--repetitions <n>] [--cpu-prof <folder>]
 
   --quick        shorter windows, one run each: about two minutes in all
   --only         only this scenario; may be repeated. One of:
-                 ${scenarios.map(({ name }) => name).join(", ")}, formats
+                 ${scenarios.map(({ name }) => name).join(", ")}, formats, storage
   --repetitions  runs of each contestant in each scenario (3)
   --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
 `;
@@ -21,6 +22,8 @@ interface Plan {
   readonly scenarios: readonly Scenario[];
   /** How often each message of the formats is measured; 0 for not at all. */
   readonly formatRounds: number;
+  /** How much of the storage is measured, null for nothing. */
+  readonly storage: "quick" | "whole" | null;
   readonly repetitions: number;
   readonly windows: Windows;
   readonly profileDir: string | null;
@@ -46,6 +49,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
     hasLost ||= (runs.get("fieldcast") ?? []).some(({ lost = 0, extra = 0 }) => lost + extra > 0);
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
+  if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
   process.stdout.write(`\n${lines.join("\n")}\n`);
   if (hasLost)
     process.stderr.write("Fieldcast lost or repeated readings: see the columns `lost` and `extra`\n");
@@ -61,7 +65,7 @@ function readPlan(args: readonly string[]): Plan | string {
   } as const;
   try {
     const { values } = parseArgs({ args: [...args], options });
-    const known = ["formats", ...scenarios.map(({ name }) => name)];
+    const known = ["formats", "storage", ...scenarios.map(({ name }) => name)];
     const unknown = values.only.find((name) => !known.includes(name));
     if (unknown !== undefined) return `there is no scenario ${unknown}\n\n${usage}`;
     const repetitions = Number(values.repetitions ?? (values.quick ? 1 : 3));
@@ -73,6 +77,7 @@ function readPlan(args: readonly string[]): Plan | string {
     return {
       scenarios: chosen.map((scenario) => fitToOpenFiles(scenario, openFiles)),
       formatRounds: isChosen("formats") ? repetitions * 7 : 0,
+      storage: !isChosen("storage") ? null : values.quick ? "quick" : "whole",
       repetitions,
       windows: values.quick
         ? { warmUpMs: 1_000, measuredMs: 1_000, settleMs: 500 }
