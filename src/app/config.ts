@@ -134,7 +134,7 @@ const stream = z
       ),
     maxConnections: whole(1, 1_000_000)
       .default(defaultStreamOptions.maxConnections)
-      .describe("More are refused with status 503"),
+      .describe("WebSockets and event streams at once; more are refused with status 503"),
     maxSubscriptions: whole(1, 65_536)
       .default(defaultStreamOptions.maxSubscriptions)
       .describe("Subscriptions of one connection; more are refused"),

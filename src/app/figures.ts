@@ -86,7 +86,11 @@ export function gatewayFigures({
       ),
       label: "what",
     },
-    gauge("fieldcast_stream_connections", "Open WebSocket connections", () => stream()?.connections() ?? 0),
+    gauge(
+      "fieldcast_stream_connections",
+      "Open connections of the stream: WebSockets and event streams",
+      () => stream()?.connections() ?? 0,
+    ),
     {
       ...gauge("fieldcast_transport_info", "Which transport serves", () => ({
         [stream()?.transport ?? "none"]: 1,

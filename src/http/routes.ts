@@ -3,6 +3,7 @@ import { filterProblem } from "../model/filter.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
 import { isoTime, isoTimes } from "../model/reading.ts";
 import { json } from "./json.ts";
+import { openapi } from "./openapi.ts";
 import { listQuarantine, type RetryQuarantine, retryQuarantine, showQuarantined } from "./quarantine.ts";
 import type { StaticFiles } from "./static.ts";
 
@@ -35,6 +36,11 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
       status: 200,
       headers: { "content-type": metrics.contentType },
       body: await metrics.write(),
+    }),
+    "/api/v1/openapi.yaml": () => ({
+      status: 200,
+      headers: { "content-type": "application/yaml; charset=utf-8", "access-control-allow-origin": "*" },
+      body: openapi,
     }),
     "/api/v1/latest": (request) => latest(log, request),
     "/api/v1/quarantine": (request) => listQuarantine(log, request),
