@@ -14,7 +14,8 @@ export const insights = z
 type InsightsConfig = Readonly<Record<string, ({ readonly enabled: boolean } & object) | undefined>>;
 
 function section({ settings, onByDefault, description }: Insight) {
-  const enabled = z.boolean().default(true).describe(`${description}. \`false\` switches it off`);
+  const when = onByDefault ? "" : " Runs if its section is there.";
+  const enabled = z.boolean().default(true).describe(`${description}.${when} \`false\` switches it off`);
   const whole = z.strictObject({ enabled, ...settings.shape });
   return onByDefault ? whole.prefault({}) : whole.optional();
 }

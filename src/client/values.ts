@@ -121,6 +121,16 @@ export interface FareFields {
   readonly segments?: readonly FareSegment[];
 }
 
+export interface PresenceFields {
+  readonly state: "online" | "stale" | "offline";
+  /** ISO 8601: when something came from the device last. */
+  readonly lastSeen: string;
+  /** Of its MQTT connection; null if that is not known. */
+  readonly connected: boolean | null;
+  /** Usual seconds between its signs of life. */
+  readonly rhythmS?: number;
+}
+
 /** What the values of a topic's first level are, for the levels whose names are fixed. */
 export interface FieldsByLevel {
   readonly gps: GpsFields;
@@ -128,6 +138,7 @@ export interface FieldsByLevel {
   readonly road: RoadFields;
   readonly transit: TransitFields;
   readonly fare: FareFields;
+  readonly presence: PresenceFields;
 }
 
 /** Names of a sender's own are kept beside the contract's, so any other name may be there too. */
@@ -136,6 +147,7 @@ export type EnergyValues = Values & EnergyFields;
 export type RoadValues = Values & RoadFields;
 export type TransitValues = Values & TransitFields;
 export type FareValues = Values & FareFields;
+export type PresenceValues = Values & PresenceFields;
 
 type LevelOf<Filter extends string> = Filter extends `${infer Level}/${string}` ? Level : Filter;
 type FieldsOf<Level> = Level extends keyof FieldsByLevel ? FieldsByLevel[Level] : unknown;

@@ -7,16 +7,14 @@ import {
   type Page,
   type Progress,
   type SavedProgress,
-  TooManyTopics,
-  UnstorableReading,
 } from "../log/contract.ts";
 import type { DerivedDomain, Domain, Reading } from "../model/reading.ts";
 import type { TopicParts } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
-import { checkReadings } from "./check.ts";
 import { InsightInputs } from "./insight-inputs.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
 import { decodeState, encodeState } from "./insight-state.ts";
+import { InsightWriter } from "./insight-writer.ts";
 
 /** A point in the order in which things happen to an insight: records by seq, and time passing between them. */
 interface Point {
@@ -31,6 +29,7 @@ export class InsightCursor {
   readonly #logger: Logger;
   readonly #options: InsightOptions;
   readonly #inputs: InsightInputs;
+  readonly #writer: InsightWriter;
   readonly #reducer: Reducer | null;
   readonly #state: unknown;
   #seq: number;
@@ -47,7 +46,8 @@ export class InsightCursor {
   #isTooLarge = false;
   #savedAt: number;
   #readAtSave = 0;
-  #counts = { read: 0, made: 0, refused: 0, missed: 0 };
+  #read = 0;
+  #missed = 0;
 
   constructor(
     configured: ConfiguredInsight,
@@ -61,6 +61,7 @@ export class InsightCursor {
     this.#log = log;
     this.#logger = logger;
     this.#options = options;
+    this.#writer = new InsightWriter(log, logger);
     const restored = this.#restore(saved);
     this.#state = restored ? restored.state : insight.start();
     this.#seq = restored?.seq ?? 0;
@@ -90,7 +91,9 @@ export class InsightCursor {
 
   figures(): InsightFigures {
     const lag = Math.max(0, this.#log.head - this.#seq);
-    return { name: this.#name, runs: this.#failure === null, ...this.#counts, lag, seq: this.#seq };
+    const { made, refused } = this.#writer;
+    const counts = { read: this.#read, made, refused, missed: this.#missed, lag, seq: this.#seq };
+    return { name: this.#name, runs: this.#failure === null, ...counts };
   }
 
   warnings(): string[] {
@@ -113,7 +116,7 @@ export class InsightCursor {
     this.#stopWaiting();
     await this.#drained;
     if (this.#failure !== null || this.#told !== null || this.#emitted.length > 0) return;
-    if (this.#counts.read === this.#readAtSave) return;
+    if (this.#read === this.#readAtSave) return;
     const state = this.#encodeState();
     if (state) await this.#log.append({ readings: [], progress: { ...this.#point, state } })?.catch(() => {});
   }
@@ -159,7 +162,7 @@ export class InsightCursor {
 
   /** Takes a page of the log and commits what follows from it. Returns whether there is more. */
   async #takePage(): Promise<boolean> {
-    const page = await this.#read();
+    const page = await this.#nextPage();
     if (page === null) return false;
     if (page.kind === "evicted") {
       this.#skipTo(page.oldest);
@@ -177,7 +180,7 @@ export class InsightCursor {
     return this.#log.head > this.#seq;
   }
 
-  async #read(): Promise<Page | null> {
+  async #nextPage(): Promise<Page | null> {
     try {
       return await this.#log.read(this.#seq, this.#options.pageBytes);
     } catch (error) {
@@ -190,7 +193,7 @@ export class InsightCursor {
   #skipTo(oldest: number): void {
     // An insight that is new to the log misses nothing of what it never knew.
     if (this.#seq > 0) {
-      this.#counts.missed += oldest - 1 - this.#seq;
+      this.#missed += oldest - 1 - this.#seq;
       this.#logger.warn(
         { insight: this.#name, from: this.#seq + 1, to: oldest - 1 },
         "the ring dropped readings before an insight had read them",
@@ -206,7 +209,7 @@ export class InsightCursor {
     this.#passTold(record.seq);
     // Records always tell when they were committed; only history does not.
     this.#advance(record.committedAt ?? this.#time);
-    this.#counts.read++;
+    this.#read++;
     this.#reducer?.reduce(this.#reading(record, parts), this.#emit);
     this.#seq = record.seq;
   }
@@ -245,64 +248,25 @@ export class InsightCursor {
   async #commit(): Promise<void> {
     const state = this.#isSaveDue() ? this.#encodeState() : null;
     if (this.#emitted.length === 0 && !state) return;
-    const { good, problem } = checkReadings(this.#emitted);
-    if (problem !== null) this.#refuse(this.#emitted.length - good.length, problem);
     const progress = state ? { ...this.#point, state } : this.#point;
-    const refusedBefore = this.#counts.refused;
-    while (!(await this.#append(good, progress))) {
+    while (!(await this.#writer.append(this.#emitted, progress))) {
       // What was emitted stays, so that nothing is taken for saved that is not; after a restart it is made again.
       if (this.#isClosing) return;
       await this.#wait();
     }
-    this.#counts.made += good.length - (this.#counts.refused - refusedBefore);
     this.#emitted = [];
-  }
-
-  /** Returns false if the log takes nothing now. */
-  async #append(readings: readonly Reading[], progress: Progress): Promise<boolean> {
-    try {
-      await this.#log.append({ readings, progress });
-    } catch (error) {
-      if (error instanceof LogUnavailable) return false;
-      if (!(error instanceof TooManyTopics || error instanceof UnstorableReading)) throw error;
-      return this.#appendSingly(readings, progress);
-    }
-    return true;
-  }
-
-  // One reading that the log cannot keep does not take its neighbours with it.
-  async #appendSingly(readings: readonly Reading[], progress: Progress): Promise<boolean> {
-    for (const reading of readings) {
-      try {
-        // The log keeps the order; the last append is the one that counts.
-        this.#log.append({ readings: [reading] })?.catch(() => {});
-      } catch (error) {
-        this.#refuse(1, (error as Error).message);
-      }
-    }
-    return this.#append([], progress);
-  }
-
-  #refuse(count: number, problem: string): void {
-    if (this.#counts.refused === 0) {
-      this.#logger.warn(
-        { insight: this.#name, problem },
-        "an insight made a reading that the log cannot take",
-      );
-    }
-    this.#counts.refused += count;
   }
 
   #isSaveDue(): boolean {
     if (this.#told !== null) return false;
-    const since = this.#counts.read - this.#readAtSave;
+    const since = this.#read - this.#readAtSave;
     const { saveMs, saveReadings } = this.#options;
     return since >= saveReadings || (since > 0 && this.#time - this.#savedAt >= saveMs);
   }
 
   #encodeState(): Uint8Array | null {
     this.#savedAt = this.#time;
-    this.#readAtSave = this.#counts.read;
+    this.#readAtSave = this.#read;
     const state = encodeState(this.#configured.insight.stateVersion, this.#state);
     this.#isTooLarge = state.length > this.#options.maxStateBytes;
     return this.#isTooLarge ? null : state;

@@ -27,7 +27,7 @@ export interface InsightOptions {
 
 export const defaultInsightOptions: InsightOptions = {
   tickMs: 1_000,
-  pageBytes: 256 * 1024,
+  pageBytes: 64 * 1024,
   saveMs: 60_000,
   saveReadings: 200_000,
   maxStateBytes: 16 * 1024 * 1024,

@@ -22,18 +22,19 @@ function load(sources: Partial<ConfigSources> = {}) {
   return loadConfig({ flags: {}, env: {}, file: null, ...sources });
 }
 
-/** With a number at a key, which may stand in a list (`sources[].qos`). */
+/** With a number at a key, which may stand in lists (`sources[].qos`). */
 function loadNumber(path: string, value: number) {
-  const list = /^([\w.]+)\[\]\.(.+)$/.exec(path);
-  if (!list) return load({ flags: { [path]: String(value) } });
-  const entry = { topic: "a", name: "a", url: "mqtt://a", topics: ["#"], [list[2] as string]: value };
-  const names = (list[1] as string).split(".");
-  const settings = names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), [entry]);
+  if (!path.includes("[]")) return load({ flags: { [path]: String(value) } });
+  const entry = { topic: "a", name: "a", url: "mqtt://a", topics: ["#"] };
+  const settings = path.split(".").reduceRight<unknown>((inner, name) => {
+    if (!name.endsWith("[]")) return { [name]: inner };
+    return { [name.slice(0, -2)]: [{ ...entry, ...(inner as object) }] };
+  }, value);
   return load({ file: file(JSON.stringify(settings)) });
 }
 
 function namePattern(path: string): RegExp {
-  return new RegExp(`${path.replace("[]", ".0").replaceAll(".", "\\.")}: `);
+  return new RegExp(`${path.replaceAll("[]", ".0").replaceAll(".", "\\.")}: `);
 }
 
 describe("loadConfig", () => {

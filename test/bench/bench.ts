@@ -4,6 +4,7 @@ import { loadUws } from "../../src/stream/transports/uws.ts";
 import { type ContestantName, contestant } from "./contestants.ts";
 import { accountingProblem, openFilesLimit } from "./cpu.ts";
 import { benchFormats } from "./formats-report.ts";
+import { benchInsights } from "./insights.ts";
 import { type Figures, measure, type Windows } from "./measure.ts";
 import { resultLines, resultTable } from "./results.ts";
 import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
@@ -13,7 +14,7 @@ const usage = `npm run bench -- [--quick] [--only <scenario>] [--repetitions <n>
 
   --quick        shorter windows, one run each: about two minutes in all
   --only         only this scenario; may be repeated. One of:
-                 ${scenarios.map(({ name }) => name).join(", ")}, formats, storage
+                 ${scenarios.map(({ name }) => name).join(", ")}, formats, storage, insights
   --repetitions  runs of each contestant in each scenario (3)
   --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
 `;
@@ -24,6 +25,7 @@ interface Plan {
   readonly formatRounds: number;
   /** How much of the storage is measured, null for nothing. */
   readonly storage: "quick" | "whole" | null;
+  readonly hasInsights: boolean;
   readonly repetitions: number;
   readonly windows: Windows;
   readonly profileDir: string | null;
@@ -50,6 +52,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
+  if (plan.hasInsights) lines.push(...(await benchInsights()));
   process.stdout.write(`\n${lines.join("\n")}\n`);
   if (hasLost)
     process.stderr.write("Fieldcast lost or repeated readings: see the columns `lost` and `extra`\n");
@@ -65,7 +68,7 @@ function readPlan(args: readonly string[]): Plan | string {
   } as const;
   try {
     const { values } = parseArgs({ args: [...args], options });
-    const known = ["formats", "storage", ...scenarios.map(({ name }) => name)];
+    const known = ["formats", "storage", "insights", ...scenarios.map(({ name }) => name)];
     const unknown = values.only.find((name) => !known.includes(name));
     if (unknown !== undefined) return `there is no scenario ${unknown}\n\n${usage}`;
     const repetitions = Number(values.repetitions ?? (values.quick ? 1 : 3));
@@ -76,6 +79,7 @@ function readPlan(args: readonly string[]): Plan | string {
     const openFiles = openFilesLimit();
     return {
       scenarios: chosen.map((scenario) => fitToOpenFiles(scenario, openFiles)),
+      hasInsights: isChosen("insights"),
       formatRounds: isChosen("formats") ? repetitions * 7 : 0,
       storage: !isChosen("storage") ? null : values.quick ? "quick" : "whole",
       repetitions,
