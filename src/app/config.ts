@@ -138,6 +138,14 @@ const stream = z
     maxSubscriptions: whole(1, 65_536)
       .default(defaultStreamOptions.maxSubscriptions)
       .describe("Subscriptions of one connection; more are refused"),
+    maxLastReadings: whole(1, 1_000_000)
+      .default(defaultStreamOptions.maxLastReadings)
+      .describe("Newest readings that one subscription may ask for, of all its topics; more are refused"),
+    maxReplayBytes: whole(1, 65_536 * mebibyte)
+      .default(defaultStreamOptions.maxReplayBytes)
+      .describe(
+        "What all replays together keep of their topics (512 bytes each, where they have a box or a rate) and of readings to send (8 bytes each); more are refused",
+      ),
     maxInflightPublishes: whole(1, 65_536)
       .default(defaultStreamOptions.maxInflightPublishes)
       .describe("Publishes of one connection that wait for the commit; more are refused"),

@@ -1,6 +1,6 @@
 import type { Latest, Log, LogRecord } from "../log/contract.ts";
 import { encodeReadings, encodeView } from "./encode.ts";
-import type { Matcher } from "./hub.ts";
+import type { Matcher } from "./matcher.ts";
 import { NumberSet } from "./number-set.ts";
 import {
   noteChanges,

@@ -1,13 +1,19 @@
 import type { Log, LogRecord, Topic } from "../log/contract.ts";
-import { hasWildcard, matchesFilter } from "../model/filter.ts";
+import type { Clock } from "../model/clock.ts";
+import { Budget } from "./budget.ts";
+import { Gate } from "./gate.ts";
 import { Group, groupKey } from "./group.ts";
-import { NumberSet } from "./number-set.ts";
+import { Matcher } from "./matcher.ts";
+import { Metronome } from "./metronome.ts";
 import type { StreamOptions } from "./options.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Told } from "./told.ts";
 
 /** How many subscriptions behind the head get a page in one turn of the event loop, so that live traffic goes on. */
 const advancesPerTurn = 8;
+
+/** Look-ups of earlier times at a time, so that they leave the store to others. */
+const maxLookUps = 4;
 
 /** Topics whose wildcard groups are remembered. */
 const maxRoutes = 200_000;
@@ -19,6 +25,12 @@ const maxRoutes = 200_000;
 export class Hub {
   readonly log: Log;
   readonly options: StreamOptions;
+  readonly clock: Clock;
+  /** Wakes replays. */
+  readonly metronome: Metronome<Subscription>;
+  /** What all replays together may hold. */
+  readonly replayMemory: Budget;
+  readonly lookUps: Gate<Subscription>;
   /** Everything up to here has been pushed; the cursor of every subscription at the head. */
   position: number;
   private readonly groups = new Map<string, Group>();
@@ -40,9 +52,13 @@ export class Hub {
   private readonly early = new Set<Subscription>();
   private readonly stopListening: () => void;
 
-  constructor(log: Log, options: StreamOptions) {
+  constructor(log: Log, options: StreamOptions, clock: Clock) {
     this.log = log;
     this.options = options;
+    this.clock = clock;
+    this.metronome = new Metronome(clock, (subscription) => this.advanceSoon(subscription));
+    this.replayMemory = new Budget(options.maxReplayBytes);
+    this.lookUps = new Gate(maxLookUps, (subscription) => this.advanceSoon(subscription));
     this.position = log.head;
     this.stopListening = log.onCommitted((records) => this.gather(records));
   }
@@ -50,6 +66,7 @@ export class Hub {
   /** Stops following the log. */
   close(): void {
     this.stopListening();
+    this.metronome.close();
     if (this.windowTimer) clearTimeout(this.windowTimer);
     for (const group of this.groups.values()) group.close();
     this.turns.clear();
@@ -74,7 +91,7 @@ export class Hub {
       return;
     }
     group.add(subscription);
-    subscription.live = true;
+    subscription.arrived();
   }
 
   /** Takes a live subscription out of the push, and says with what it goes on by itself. */
@@ -102,6 +119,8 @@ export class Hub {
   /** Forgets a subscription, wherever it stands. */
   leave(subscription: Subscription): void {
     this.turns.delete(subscription);
+    this.metronome.delete(subscription);
+    this.lookUps.forget(subscription);
     this.early.delete(subscription);
     const group = this.groups.get(groupKey(subscription));
     group?.late.delete(subscription);
@@ -264,27 +283,4 @@ interface Route {
   groups: Group[];
   /** The number of the newest group that was looked at. */
   upTo: number;
-}
-
-/** Remembers which topics a filter matches, so that each is compared once. */
-export class Matcher {
-  readonly filter: string;
-  readonly isExact: boolean;
-  users = 0;
-  private readonly compared = new NumberSet();
-  private readonly matching = new NumberSet();
-
-  constructor(filter: string) {
-    this.filter = filter;
-    this.isExact = !hasWildcard(filter);
-  }
-
-  matches(topic: Topic): boolean {
-    if (this.isExact) return topic.name === this.filter;
-    if (!this.compared.has(topic.id)) {
-      this.compared.add(topic.id);
-      if (matchesFilter(this.filter, topic.name)) this.matching.add(topic.id);
-    }
-    return this.matching.has(topic.id);
-  }
 }

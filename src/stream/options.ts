@@ -16,6 +16,13 @@ export interface StreamOptions {
   readonly maxConnections: number;
   /** More subscriptions on one connection are refused with `too-many-subscriptions`. */
   readonly maxSubscriptions: number;
+  /** A subscription that asks for more of the newest readings, of all its topics together, is refused with `bad-from`. */
+  readonly maxLastReadings: number;
+  /**
+   * Memory for what replays keep besides the page that each holds: what their topics show, where they have a box or a rate,
+   * and which of the newest readings are still to be sent. Beyond it they are refused with `too-many-replays`.
+   */
+  readonly maxReplayBytes: number;
   /** Publishes of one connection that wait for their commit; more are answered with `too-many-publishes`. */
   readonly maxInflightPublishes: number;
   /** HTTP replies that are made while they are sent, at once; more are refused with HTTP status 503. */
@@ -38,6 +45,8 @@ export const defaultStreamOptions: StreamOptions = {
   maxFrameBytes: 64 * 1024,
   maxConnections: 20_000,
   maxSubscriptions: 1_000,
+  maxLastReadings: 100_000,
+  maxReplayBytes: 64 * 1024 * 1024,
   maxInflightPublishes: 64,
   maxStreamingReplies: 32,
   stalledReplyMs: 300_000,

@@ -188,9 +188,7 @@ export class Session implements SocketHandler {
   private subscribe(request: Extract<Request, { type: "subscribe" }>): void {
     const { id } = request;
     const { maxSubscriptions } = this.hub.options;
-    if (request.speed || request.paused) {
-      this.answerRefusal(refuse(id, "not-supported", "`speed` and `paused` are not available"));
-    } else if (this.isInUse(id)) {
+    if (this.isInUse(id)) {
       this.answerRefusal(refuse(id, "bad-id", `id ${id} is in use on this connection`));
     } else if (this.subscriptions.size >= maxSubscriptions) {
       const problem = `this connection has ${maxSubscriptions} subscriptions, the most allowed`;

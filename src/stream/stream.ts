@@ -67,7 +67,7 @@ export async function startStream(
   dependencies: StreamDependencies,
 ): Promise<StreamServer> {
   const { log, clock, logger, mqtt, options, host, port } = dependencies;
-  const hub = new Hub(log, options);
+  const hub = new Hub(log, options, clock);
   const sessions = new Sessions(hub, clock, logger);
   const openSession = (socket: Socket, client: string): SocketHandler =>
     sessions.accept(socket, {

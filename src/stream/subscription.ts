@@ -1,59 +1,71 @@
-import type { Latest, Log, Page } from "../log/contract.ts";
-import { parseCursor } from "../model/cursor.ts";
-import type { GapReason, ViewOptions } from "../wire/messages.ts";
-import type { Start, SubscribeRequest, UpdateRequest } from "../wire/requests.ts";
-import { encodeReadings, encodeSnapshot, encodeSubscribed, encodeView } from "./encode.ts";
-import type { Hub, Matcher } from "./hub.ts";
-import {
-  noteChanges,
-  type SentRecord,
-  selectChanges,
-  selectLatest,
-  selectRecords,
-  viewChanges,
-} from "./selection.ts";
+import type { Log, LogRecord, Page } from "../log/contract.ts";
+import type { SubscribeRequest, UpdateRequest } from "../wire/requests.ts";
+import { Asking } from "./asking.ts";
+import { Share } from "./budget.ts";
+import type { Hub } from "./hub.ts";
+import type { Matcher } from "./matcher.ts";
+import { type Opened, Opening } from "./opening.ts";
+import { Outlet } from "./outlet.ts";
+import { Play } from "./play.ts";
+import { selectChanges, selectRecords, viewChanges } from "./selection.ts";
 import type { Session } from "./session.ts";
+import { Listed, type Stretch } from "./stretch.ts";
 import { Told } from "./told.ts";
-import { View } from "./view.ts";
+import { View, type ViewChanges } from "./view.ts";
+
+type Records = Extract<Page, { kind: "records" }>;
 
 /**
  * A cursor over the log. At the head it is a member of a group that the hub pushes to; behind the head it reads the log
- * page by page at its connection's pace; overtaken by the ring's tail it is told of the gap and starts from a snapshot. One
- * with a rate has no use for every reading: behind the head it takes what the topics that changed show now.
+ * page by page at its connection's pace, or as a replay at a speed; overtaken by the ring's tail it is told of the gap and
+ * gets a snapshot. One with a rate has no use for every reading: behind the head it takes what the topics that changed show
+ * now.
  */
 export class Subscription {
   readonly id: number;
   readonly filter: string;
   readonly session: Session;
   readonly matcher: Matcher;
+  readonly play: Play;
+  readonly asking: Asking;
+  /** Memory for the list of readings that are still to be sent. */
+  readonly listed: Share;
   view: View;
   /** What the client was told of the view's box. While live the group keeps it. */
   told = new Told();
   /** At the head: the hub pushes, and the group's position is this subscription's cursor. */
   live = false;
-  private cursor = 0;
-  private closed = false;
-  private reading = false;
+  /** Everything that is wanted up to here has been sent. */
+  cursor = 0;
+  /** The client has not been told of all that came into the box and left it. */
+  owesView = false;
+  isClosed = false;
   /** What an earlier connection told the client of the box is not known here. */
   private resetsView = false;
-  /** The box was changed, and the client has not been told what came in and what left. */
-  private owesView = false;
-  /** The last topic of the snapshot that was sent, while more of it is to come. */
-  private snapshotAfter: number | null = null;
-  /** Where to start; null once the subscribe request has been answered. */
-  private from: Start | null;
+  /** There was no box so far: every topic was in view. */
+  private isBoxNew = false;
+  /** Answers the request to start somewhere; null once that is done. */
+  private opening: Opening | null;
+  private stretch: Stretch | null = null;
   private readonly hub: Hub;
   private readonly log: Log;
+  private readonly outlet: Outlet;
 
-  constructor(session: Session, hub: Hub, { id, filter, from, ...view }: SubscribeRequest) {
+  constructor(session: Session, hub: Hub, request: SubscribeRequest) {
+    const { id, filter, from, rate, bbox, where, fields } = request;
     this.session = session;
     this.hub = hub;
     this.log = hub.log;
     this.id = id;
     this.filter = filter;
-    this.from = from;
-    this.view = new View(view);
+    this.view = new View({}).with({ rate, bbox, where, fields });
     this.matcher = hub.matcherFor(filter);
+    this.outlet = new Outlet(id, session, hub.log, hub.options.maxFrameBytes);
+    this.listed = new Share(hub.replayMemory);
+    this.opening = new Opening(from, this, hub, this.outlet);
+    this.asking = new Asking(this, hub);
+    this.play = new Play(this, hub, this.outlet);
+    this.play.set(request);
     hub.advanceSoon(this);
   }
 
@@ -62,13 +74,14 @@ export class Subscription {
    * the connection is full: its drain comes back here.
    */
   advance(): void {
-    if (this.closed || this.live || this.reading || this.session.isFull()) return;
-    if (this.from !== null) this.start(this.from);
-    else if (this.snapshotAfter !== null) {
-      this.sendSnapshot(this.snapshotAfter, null);
-      this.hub.advanceSoon(this);
-    } else if (this.owesView && !this.tellView()) return;
-    else if (this.view.rate !== null) this.conflate();
+    if (this.isClosed || this.live || this.asking.isWaiting || this.session.isFull()) return;
+    if (this.opening) return this.opening.advance();
+    this.play.tell();
+    if (this.play.replay) return this.play.advance(this.play.replay);
+    if (this.play.isPaused) return;
+    if (this.owesView && !this.tellView()) return;
+    // A list is history, not updates.
+    if (this.view.rate !== null && !this.isListed) this.conflate();
     else if (this.cursor < this.hub.position) this.readOn();
     else this.arrive();
   }
@@ -80,102 +93,146 @@ export class Subscription {
     this.told = told;
   }
 
+  /** The hub pushes from now on. */
+  arrived(): void {
+    this.live = true;
+    this.play.arrive();
+  }
+
+  /** Whether something is to be done for its replay. */
+  isDue(now: number): boolean {
+    return this.play.isTellDue || (this.play.replay?.isDue(now) ?? true);
+  }
+
+  /** It has been answered before. */
+  get isOpen(): boolean {
+    return this.opening === null;
+  }
+
+  /** What is sent up to the place where it was answered is a list of readings. */
+  get isListed(): boolean {
+    return this.stretch instanceof Listed;
+  }
+
   /**
-   * Changes what is wanted, from the place that has been reached. Where there is a box or was one, what came in and what left
-   * is told next; not here, since whoever asks on without reading must not be sent a box full of topics each time.
+   * Changes what is wanted, from the place that has been reached, or goes on from another place. Where there is a box or was
+   * one, what came in and what left is told next; not here, since whoever asks on without reading must not be sent a box full
+   * of topics each time.
    */
-  update({ rate, bbox, where, fields }: UpdateRequest): void {
-    if (this.live) {
+  update(request: UpdateRequest): void {
+    const { from, paused, rate, bbox, where, fields } = request;
+    const changes = { rate, bbox, where, fields };
+    const changesView = Object.values(changes).some((change) => change !== undefined);
+    if (this.live && (changesView || paused || from !== undefined)) {
       const { position, told } = this.hub.part(this);
       this.fallBehind(position, told);
-    } else this.hub.stopWaiting(this);
-    const had = this.view.bbox !== null;
-    this.view = new View(changed(this.view.options, { rate, bbox, where, fields }));
-    this.session.control({ type: "ack", id: this.id });
-    if (this.from === null && (had || this.view.bbox !== null)) {
-      // Without a box every topic was in view.
-      if (!had) for (const { topic } of this.log.latest(this.filter)) this.told.inView.add(topic.id);
-      this.owesView = true;
-    }
-    this.hub.advanceSoon(this);
+    } else if (!this.live) this.hub.stopWaiting(this);
+    this.asking.drop();
+    this.outlet.ack();
+    if (changesView) this.changeView(changes);
+    if (from !== undefined) this.reopen(new Opening(from, this, this.hub, this.outlet));
+    this.play.set(request);
+    if (this.live) this.play.tell();
+    else this.hub.advanceSoon(this);
   }
 
   /** Ends it; nothing more is sent for its id. */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.play.stop();
+    this.listed.giveAll();
     this.hub.leave(this);
   }
 
-  private start(from: Start): void {
-    this.from = null;
-    if (typeof from === "object") {
-      if ("cursor" in from) this.resume(from.cursor);
-      else this.session.refuse(this, "not-supported", "a start from a time or a number of readings");
-    } else {
-      this.cursor = this.log.head;
-      if (from === "now" && this.view.bbox !== null) this.noteInView(this.log.latest(this.filter));
-      this.confirm(from === "latest");
+  /** The request to start somewhere was answered. */
+  opened(opened: Opened): void {
+    this.opening = null;
+    if (opened.stretch) {
+      this.stretch = opened.stretch;
+      // Once live, it gets what is pushed, whatever the stretch says.
+      this.hub.pushNow();
     }
-    if (!this.closed) this.hub.advanceSoon(this);
-  }
-
-  private resume(token: string): void {
-    const cursor = parseCursor(token);
-    if (cursor === null) {
-      this.session.refuse(this, "bad-from", "the cursor is not one that this gateway gave out");
-    } else if (cursor.epoch !== this.log.epoch) this.gap("epoch", null, null);
-    else if (cursor.seq > this.log.head) this.gap("ahead", null, null);
-    else {
-      this.cursor = cursor.seq;
-      this.resetsView = this.view.bbox !== null;
-      // Who conflates has no use for what the ring dropped: what changed since is sent as it is now.
-      if (this.view.rate === null && cursor.seq + 1 < this.log.oldest) this.overtaken(this.log.oldest);
-      else this.confirm(false);
+    this.play.begin(opened);
+    if (opened.resetsView) {
+      this.resetsView = true;
+      this.owesView = this.play.replay !== null;
     }
-  }
-
-  private readOn(): void {
-    const page = this.log.read(this.cursor, this.hub.options.maxFrameBytes);
-    if (!(page instanceof Promise)) return this.take(page);
-    this.reading = true;
-    page.then(
-      (result) => {
-        this.reading = false;
-        if (this.closed || this.live) return;
-        // A page that the connection has no room for is read again after the drain: memory stays bounded. An update may
-        // have brought a rate, which has no use for pages.
-        if (this.view.rate !== null) this.hub.advanceSoon(this);
-        else if (!this.session.isFull()) this.take(result);
-      },
-      () => {
-        this.reading = false;
-        if (!this.closed) this.session.refuse(this, "log-unavailable", "the log could not be read");
-      },
-    );
-  }
-
-  private take(page: Page): void {
-    if (page.kind === "evicted") this.overtaken(page.oldest);
-    else this.deliver(page);
+    this.moveTo(opened.cursor);
+    this.play.replay?.rewind();
     this.hub.advanceSoon(this);
   }
 
-  // What the hub has not pushed yet is left to the push, so that a member's position is always the hub's.
-  private deliver({ records, through }: Extract<Page, { kind: "records" }>): void {
-    const limit = Math.max(this.hub.position, this.cursor);
-    const matching = records.filter(({ seq, topic }) => seq <= limit && this.matcher.matches(topic));
-    const cursor = Math.min(through, limit);
-    const selected = selectRecords(this.view, this.told.inView, matching);
-    if (selected.length > 0) this.sendReadings(selected, cursor);
-    if (this.view.bbox !== null) for (const { topic } of selected) this.told.shown.add(topic.id);
+  /** Everything wanted up to `cursor` has been sent. */
+  moveTo(cursor: number): void {
     this.cursor = cursor;
+    if (this.stretch && cursor >= this.stretch.end) this.dropStretch();
   }
 
-  private sendReadings(records: readonly SentRecord[], cursor: number): void {
-    const { session } = this;
-    session.announce(records);
-    session.send(encodeReadings(this.log, this.id, cursor, records, session.binary));
+  /** What the client was told of the box is replaced. */
+  forgetView(): void {
+    this.told = new Told();
+    this.owesView = false;
+    this.resetsView = false;
+    this.isBoxNew = false;
+  }
+
+  private reopen(opening: Opening): void {
+    this.opening = opening;
+    this.dropStretch();
+    this.forgetView();
+    this.play.stop();
+  }
+
+  private dropStretch(): void {
+    this.stretch = null;
+    this.listed.giveAll();
+  }
+
+  private changeView(changes: ViewChanges): void {
+    const had = this.view.bbox !== null;
+    this.view = this.view.with(changes);
+    this.play.replay?.rewind();
+    if ((this.opening && !this.opening.isSending) || (!had && this.view.bbox === null)) return;
+    if (!had) this.isBoxNew = true;
+    this.owesView = true;
+  }
+
+  private readOn(): void {
+    this.readPage(this.cursor, this.hub.options.maxFrameBytes, (page) => this.deliver(page));
+  }
+
+  /** Reads what follows `from` of the log and uses what is wanted of it; what the ring has dropped becomes a gap. */
+  readPage(from: number, maxBytes: number, use: (page: Records) => void): void {
+    const bytes = this.stretch?.isDense(from) === false ? 1 : maxBytes;
+    const take = (page: Page) => {
+      if (page.kind === "evicted") {
+        const lost = { from: from + 1, oldest: page.oldest };
+        this.opening = new Opening({ lost }, this, this.hub, this.outlet);
+      } else use(this.wantedOf(page, from));
+      this.hub.advanceSoon(this);
+    };
+    const page = this.log.read(from, bytes);
+    if (page instanceof Promise) this.asking.ask(page, take);
+    else take(page);
+  }
+
+  // What the hub has not pushed yet is left to the push, so that a member's position is always the hub's.
+  private wantedOf({ kind, records, through }: Records, from: number): Records {
+    const { matcher, stretch } = this;
+    const limit = Math.max(this.hub.position, from);
+    const isWanted = (record: LogRecord) =>
+      record.seq <= limit && matcher.matches(record.topic) && (stretch === null || stretch.wants(record));
+    const reached = Math.min(through, limit);
+    return { kind, records: records.filter(isWanted), through: stretch?.skip(reached) ?? reached };
+  }
+
+  private deliver({ records, through }: Records): void {
+    const selected = selectRecords(this.view, this.told.inView, records);
+    if (selected.length > 0) this.outlet.readings(selected, through);
+    if (this.view.bbox !== null) for (const { topic } of selected) this.told.shown.add(topic.id);
+    this.play.reach(records);
+    this.moveTo(through);
   }
 
   // The members' view of a box is that of the log's head, so the head is where one joins them.
@@ -192,7 +249,7 @@ export class Subscription {
   private readToPosition(): boolean {
     if (this.cursor >= this.hub.position) return true;
     const page = this.log.read(this.cursor, this.hub.options.maxFrameBytes);
-    if (!(page instanceof Promise) && page.kind === "records") this.deliver(page);
+    if (!(page instanceof Promise) && page.kind === "records") this.deliver(this.wantedOf(page, this.cursor));
     return this.cursor >= this.hub.position;
   }
 
@@ -201,99 +258,25 @@ export class Subscription {
     this.hub.pushNow();
     if (this.view.bbox !== null && !this.tellView()) return;
     const news = selectChanges(this.view, this.log.latest(this.filter), this.cursor);
-    const head = this.log.head;
-    const maxRecords = this.maxLatestPerFrame;
-    for (let start = 0; start < news.length; start += maxRecords) {
-      if (this.session.isFull()) return;
-      const part = news.slice(start, start + maxRecords);
-      const isLast = start + maxRecords >= news.length;
-      this.cursor = isLast ? head : (part.at(-1)?.seq ?? head);
-      this.sendReadings(part, this.cursor);
-    }
-    this.cursor = head;
-    this.hub.join(this, head);
-  }
-
-  // What the ring still has comes one by one behind the snapshot, so that nothing is lost but what the gap names.
-  private overtaken(oldest: number): void {
-    this.gap("evicted", this.cursor + 1, oldest - 1);
-  }
-
-  // The gap and the snapshot that fills it leave in one go: nothing can come between them.
-  private gap(reason: GapReason, from: number | null, to: number | null): void {
-    const { head, oldest } = this.log;
-    const left = oldest <= head ? oldest : null;
-    this.session.control({ type: "gap", id: this.id, reason, from, to, oldest: left });
-    this.cursor = to ?? head;
-    this.confirm(true);
-  }
-
-  private confirm(withSnapshot: boolean): void {
-    if (withSnapshot) {
-      this.told = new Told();
-      // What replaces everything the client knew needs no other reset.
-      this.resetsView = false;
-      this.owesView = false;
-      this.sendSnapshot(0, this.cursor);
-    } else this.session.send(encodeSubscribed(this.log, this.id, this.cursor, this.session.binary));
-  }
-
-  // In parts, so that it costs a slow connection no more than its buffer, and never holds the others up.
-  private sendSnapshot(after: number, seq: number | null): void {
-    const { entries, next } = this.log.latestPage(this.filter, after, this.maxLatestPerFrame);
-    if (this.view.bbox !== null) this.noteInView(entries);
-    const selected = selectLatest(this.view, entries);
-    const { session } = this;
-    session.announce(selected);
-    const part = { id: this.id, seq, time: null, entries: selected, more: next !== null };
-    session.send(encodeSnapshot(this.log, part, session.binary));
-    this.snapshotAfter = next;
-  }
-
-  private get maxLatestPerFrame(): number {
-    return Math.max(1, Math.floor(this.hub.options.maxFrameBytes / bytesPerLatest));
-  }
-
-  private noteInView(known: readonly Latest[]): void {
-    for (const { topic, values } of known) {
-      if (this.view.contains(values) === true) this.told.inView.add(topic.id);
-    }
+    const { head } = this.log;
+    this.moveTo(this.outlet.changes(news, this.cursor, head));
+    if (this.cursor === head) this.hub.join(this, head);
   }
 
   /** Tells what came into the box and what left it, frame by frame; false if the connection has no room for all of it. */
-  private tellView(): boolean {
-    const changes = viewChanges(this.view, this.told, this.log.latest(this.filter));
-    const maxTopics = this.maxLatestPerFrame;
+  tellView(): boolean {
+    const known = this.play.replay?.shown?.all() ?? this.log.latest(this.filter);
+    if (this.isBoxNew) for (const { topic } of known) this.told.inView.add(topic.id);
+    this.isBoxNew = false;
+    const changes = viewChanges(this.view, this.told, known);
+    const maxTopics = this.outlet.maxLatestPerFrame;
     for (let start = 0; start < changes.length || this.resetsView; start += maxTopics) {
       if (this.session.isFull()) return false;
-      this.sendView(changes.slice(start, start + maxTopics));
+      this.outlet.view(this.view, this.told, changes.slice(start, start + maxTopics), this.resetsView);
+      this.resetsView = false;
     }
     this.told = new Told(this.told.inView);
     this.owesView = false;
     return true;
   }
-
-  private sendView(changes: readonly Latest[]): void {
-    const { entered, left } = noteChanges(this.view, this.told, changes);
-    const reset = this.resetsView;
-    this.resetsView = false;
-    const { session } = this;
-    const shown = selectLatest(this.view, entered);
-    session.announce(shown);
-    session.send(encodeView({ id: this.id, entered: shown, left, reset }, session.binary));
-  }
-}
-
-/** About what a topic's latest takes in a frame. */
-const bytesPerLatest = 128;
-
-type Changes = { readonly [Name in keyof ViewOptions]-?: ViewOptions[Name] | null | undefined };
-
-function changed(options: ViewOptions, changes: Changes): ViewOptions {
-  const merged: Record<string, unknown> = { ...options };
-  for (const [name, value] of Object.entries(changes)) {
-    if (value === null) delete merged[name];
-    else if (value !== undefined) merged[name] = value;
-  }
-  return merged as ViewOptions;
 }

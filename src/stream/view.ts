@@ -1,6 +1,9 @@
 import type { Value, Values } from "../model/reading.ts";
 import type { Bbox, Condition, ViewOptions } from "../wire/messages.ts";
 
+/** What of a view is changed; null takes an option away, undefined leaves it. */
+export type ViewChanges = { readonly [Name in keyof ViewOptions]-?: ViewOptions[Name] | null | undefined };
+
 type Test = (values: Values) => boolean;
 
 /** What a subscription wants of the readings that match its filter. Without options it lets everything through. */
@@ -11,7 +14,7 @@ export class View {
   /** Updates a second per topic, null for every reading. */
   readonly rate: number | null;
   readonly isPlain: boolean;
-  readonly options: ViewOptions;
+  private readonly options: ViewOptions;
   private readonly tests: readonly Test[];
   private readonly fields: readonly string[] | null;
 
@@ -24,6 +27,16 @@ export class View {
     this.fields = fields;
     this.isPlain = bbox === null && rate === null && where.length === 0 && fields === null;
     this.key = this.isPlain ? "" : JSON.stringify([bbox, rate, where, fields]);
+  }
+
+  /** The view that it becomes by such changes. */
+  with(changes: ViewChanges): View {
+    const merged: Record<string, unknown> = { ...this.options };
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null) delete merged[name];
+      else if (value !== undefined) merged[name] = value;
+    }
+    return new View(merged as ViewOptions);
   }
 
   /** True if all conditions hold. */

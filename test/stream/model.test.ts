@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
+import { systemClock } from "../../src/model/clock.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
 import { Hub } from "../../src/stream/hub.ts";
 import { defaultStreamOptions } from "../../src/stream/options.ts";
@@ -165,7 +166,7 @@ class World {
   constructor(log: Log, batchMs: number) {
     this.log = log;
     this.oracle = new Oracle(log);
-    this.hub = new Hub(log, { ...defaultStreamOptions, ...small, batchMs });
+    this.hub = new Hub(log, { ...defaultStreamOptions, ...small, batchMs }, systemClock);
     this.clients = [true, true, false].map((isBinary) => new ModelClient(this.hub, isBinary));
   }
 

@@ -22,7 +22,7 @@ describeStream((served) => {
         "bad-from",
         /not one that this gateway/,
       ],
-      [{ type: "subscribe", id: 1, filter: "#", speed: 1 }, "not-supported", /speed/],
+      [{ type: "subscribe", id: 1, filter: "#", speed: -1 }, "bad-option", /speed/],
       [{ type: "subscribe", id: 1, filter: "#", rate: 0 }, "bad-option", /rate/],
       [{ type: "subscribe", id: 1, filter: "#", bbox: [1, 2, 3] }, "bad-option", /bbox/],
       [{ type: "subscribe", id: 1, filter: "#", bbox: [1, 9, 3, 2] }, "bad-option", /south first/],

@@ -1,37 +1,16 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Log } from "../../src/log/contract.ts";
+import { describe, expect, test, vi } from "vitest";
 import type { Reading, Values } from "../../src/model/reading.ts";
-import { Hub } from "../../src/stream/hub.ts";
-import { defaultStreamOptions, type StreamOptions } from "../../src/stream/options.ts";
+import type { Hub } from "../../src/stream/hub.ts";
 import { type ServerMessage, subprotocols } from "../../src/wire/messages.ts";
 import { append, openTestLog } from "../support/log.ts";
+import { fakeTimers, openHub, turns } from "./hub-support.ts";
 import { ModelSocket } from "./model-socket.ts";
 
 const time = Date.UTC(2026, 10, 22, 10);
 const box = [0, 0, 10, 10] as const;
 
-const toClose: (() => unknown)[] = [];
-afterEach(async () => {
-  vi.useRealTimers();
-  for (const close of toClose.splice(0).reverse()) await close();
-});
-
 function at(device: string, lat: number, more: Values = {}, ageMs = 0): Reading {
   return { domain: "gps", device, time: time - ageMs, values: { lat, lon: 1, ...more } };
-}
-
-async function turns(): Promise<void> {
-  for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function openHub(options: Partial<StreamOptions> = {}, log?: Log): Promise<{ log: Log; hub: Hub }> {
-  const used = log ?? (await openTestLog());
-  const hub = new Hub(used, { ...defaultStreamOptions, batchMs: 0, ...options });
-  toClose.push(
-    () => used.close(),
-    () => hub.close(),
-  );
-  return { log: used, hub };
 }
 
 describe.each(subprotocols)("%s", (subprotocol) => {
@@ -121,10 +100,6 @@ describe.each(subprotocols)("%s", (subprotocol) => {
   });
 
   describe("with a rate", () => {
-    function fakeTimers(): void {
-      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"] });
-    }
-
     test("the last update comes though another topic's reading waits in the batch window", async () => {
       fakeTimers();
       const { log, hub } = await openHub({ batchMs: 50 });
