@@ -14,6 +14,7 @@ import type { MqttLimits } from "./limits.ts";
 import { NormalizedTopics, type ReadingSource } from "./normalized.ts";
 import { Sessions, type SubscriptionStore } from "./sessions.ts";
 import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
+import { Subscribers } from "./subscribers.ts";
 import { WireGuard } from "./wire-guard.ts";
 
 /** Who wants to connect. */
@@ -91,6 +92,7 @@ class Broker implements MqttBroker {
   /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
   readonly #streams = new Set<Duplex>();
   readonly #exchanges: Exchanges;
+  readonly #subscribers = new Subscribers();
   readonly #intake: Intake;
   readonly #aedes: Aedes;
   readonly #server: Server;
@@ -102,9 +104,10 @@ class Broker implements MqttBroker {
     this.#options = options;
     const { clock, limits, logger, onPacket, readings } = options;
     this.#exchanges = new Exchanges(limits, this.#stats);
-    const { connections, exchanges, stats } = {
+    const { connections, exchanges, subscribers, stats } = {
       connections: this.#connections,
       exchanges: this.#exchanges,
+      subscribers: this.#subscribers,
       stats: this.#stats,
     };
     // Half of what gets a client refused: readings alone never do.
@@ -112,7 +115,16 @@ class Broker implements MqttBroker {
     this.#normalized = readings ? new NormalizedTopics(readings, stats, maxLiveBytes) : null;
     const isReserved = (topic: string) =>
       isCommandTopic(topic) || (readings !== undefined && isReadingTopic(topic));
-    this.#intake = new Intake({ onPacket, clock, logger, stats, connections, exchanges, isReserved });
+    this.#intake = new Intake({
+      onPacket,
+      clock,
+      logger,
+      stats,
+      connections,
+      exchanges,
+      subscribers,
+      isReserved,
+    });
     this.#aedes = new Aedes({
       // 0 = no common queue: with one, a reader of one topic could hold up all topics.
       concurrency: 0,
@@ -140,6 +152,7 @@ class Broker implements MqttBroker {
     const sessions = new Sessions(
       host.persistence as SubscriptionStore,
       this.#exchanges,
+      this.#subscribers,
       this.#options.limits,
       this.#stats,
     );
@@ -181,6 +194,7 @@ class Broker implements MqttBroker {
       const connection = this.#connections.of(client);
       for (const filter of filters) {
         connection?.filters.delete(filter);
+        this.#subscribers.remove(client.id, filter);
         if (connection) this.#normalized?.unsubscribe(connection, filter);
       }
     });
@@ -225,7 +239,11 @@ class Broker implements MqttBroker {
       this.#stats.refused[reason]++;
       logger.debug({ peer, client: connection.client.id, reason }, "connection refused");
     };
-    const guard = new WireGuard(stream, limits, clock, refuse);
+    const guard = new WireGuard(stream, limits, clock, {
+      onRefused: refuse,
+      onPublish: (topic, payload, messageId) =>
+        this.#intake.takeDirect(connection, topic, payload, messageId),
+    });
     const connection = new Connection(guard, this.#aedes.handle(guard), peer);
     this.#connections.add(connection);
     guard.once("close", () => {
@@ -263,6 +281,7 @@ class Broker implements MqttBroker {
       return null;
     }
     filters.add(subscription.topic);
+    this.#subscribers.add(client.id, subscription.topic);
     this.#sessions?.grant(subscription);
     return subscription;
   }

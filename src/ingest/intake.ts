@@ -2,9 +2,10 @@ import type { Client, PublishPacket } from "aedes";
 import type { Clock } from "../model/clock.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
-import type { Connections } from "./connection.ts";
+import type { Connection, Connections } from "./connection.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { MqttStats } from "./stats.ts";
+import type { Subscribers } from "./subscribers.ts";
 
 /**
  * The pipeline behind the broker: resolves after the commit, null if there is nothing to wait for. The payload may be
@@ -25,6 +26,7 @@ export interface IntakeParts {
   readonly stats: MqttStats;
   readonly connections: Connections;
   readonly exchanges: Exchanges;
+  readonly subscribers: Subscribers;
   /** Topics that clients may publish to, but that other clients get from the gateway alone. */
   readonly isReserved: (topic: string) => boolean;
 }
@@ -62,11 +64,35 @@ export class Intake {
         this.#keepFromOthers(packet);
         done(null);
       } else this.#reject(client, packet, failure, done);
-      connection.guard.answered();
+      connection.guard.answered(true);
     });
   };
 
-  #take(clientId: string | null, packet: PublishPacket): Promise<void> | null {
+  /**
+   * Takes a packet of QoS 0 or 1 that Aedes has nothing to do with; false if it has, because a client subscribes to it. What
+   * Aedes would do for it besides costs more than all the rest.
+   */
+  takeDirect(connection: Connection, topic: string, payload: Buffer, messageId: number | null): boolean {
+    const { isReserved, subscribers, stats } = this.#parts;
+    const isKept = isReserved(topic);
+    if (topic.startsWith("$") || (!isKept && subscribers.want(topic))) return false;
+    if (isKept) stats.unrouted++;
+    const { client, guard, answers } = connection;
+    const answer = this.#take(client.id, { topic, payload });
+    answers.push(answer, (failure) => {
+      if (failure !== undefined) {
+        this.#report(client, { topic, qos: messageId === null ? 0 : 1 }, failure);
+        if (messageId !== null) guard.destroy();
+      } else if (messageId !== null) {
+        stats.acks++;
+        guard.acknowledge(messageId);
+      }
+      guard.answered(false);
+    });
+    return true;
+  }
+
+  #take(clientId: string | null, packet: Pick<PublishPacket, "topic" | "payload">): Promise<void> | null {
     const { clock, onPacket, stats } = this.#parts;
     const payload = packet.payload as Buffer;
     stats.packets++;
@@ -128,7 +154,7 @@ export class Intake {
     done(null);
   }
 
-  #report(client: Client | null, packet: PublishPacket, failure: unknown): void {
+  #report(client: Client | null, packet: Pick<PublishPacket, "topic" | "qos">, failure: unknown): void {
     const { clock, logger, stats } = this.#parts;
     const context = { client: client?.id ?? null, topic: packet.topic, qos: packet.qos, err: failure };
     if (failure instanceof TooManyUnreleased) {

@@ -144,6 +144,17 @@ export function connectProblem(body: Buffer, limits: MqttLimits): ConnectProblem
   return reason === null ? null : problem(reason);
 }
 
+/**
+ * Reads the keepalive of a good CONNECT, in seconds, and sets it to 0 in its bytes: who keeps watch over the wire does it for
+ * Aedes too, which would not see every packet.
+ */
+export function takeKeepalive(body: Buffer): number {
+  const at = 2 + body.readUInt16BE(0) + 2;
+  const keepaliveS = body.readUInt16BE(at);
+  body.writeUInt16BE(0, at);
+  return keepaliveS;
+}
+
 function willProblem(fields: Fields, flags: number): RefusalReason | null {
   const qos = (flags >> 3) & 0x03;
   if (!(flags & 0x04)) return flags & 0x38 ? "badWill" : null; // MQTT-3.1.2-13, MQTT-3.1.2-15

@@ -6,6 +6,7 @@ import { OfflineQueues, type StoredRelease } from "./offline-queue.ts";
 import { RetainedMessages } from "./retained.ts";
 import type { MqttStats } from "./stats.ts";
 import type { StoredPublish } from "./stored-packet.ts";
+import type { Subscribers } from "./subscribers.ts";
 
 interface Subscription {
   readonly topic: string;
@@ -38,6 +39,7 @@ const unknownExchange = new Error("no such packet");
 export class Sessions {
   readonly #store: SubscriptionStore;
   readonly #exchanges: Exchanges;
+  readonly #subscribers: Subscribers;
   readonly #limits: MqttLimits;
   readonly #stats: MqttStats;
   readonly #retained: RetainedMessages;
@@ -47,9 +49,16 @@ export class Sessions {
   /** Subscriptions that were granted and wait to be stored. */
   readonly #granted = new WeakSet<object>();
 
-  constructor(store: SubscriptionStore, exchanges: Exchanges, limits: MqttLimits, stats: MqttStats) {
+  constructor(
+    store: SubscriptionStore,
+    exchanges: Exchanges,
+    subscribers: Subscribers,
+    limits: MqttLimits,
+    stats: MqttStats,
+  ) {
     this.#store = store;
     this.#exchanges = exchanges;
+    this.#subscribers = subscribers;
     this.#limits = limits;
     this.#stats = stats;
     this.#retained = new RetainedMessages(limits, stats);
@@ -64,6 +73,7 @@ export class Sessions {
   /** A client has gone; `last` says that no other connection took over its id. */
   leave(client: Owner, last: boolean): void {
     if (client.clean || last) this.#exchanges.leave(client);
+    if (client.clean && last) this.#subscribers.forget(client.id);
     if (client.clean || !last) return;
     this.#absent.add(client.id);
     for (const clientId of this.#absent) {
@@ -77,6 +87,7 @@ export class Sessions {
   #end(clientId: string): void {
     this.#queues.forget(clientId);
     this.#exchanges.forget(clientId);
+    this.#subscribers.forget(clientId);
     void this.#store.cleanSubscriptions({ id: clientId });
   }
 
@@ -115,6 +126,7 @@ export class Sessions {
   async cleanSubscriptions(client: Owner): Promise<void> {
     this.#absent.delete(client.id);
     this.#queues.forget(client.id);
+    this.#subscribers.forget(client.id);
     await this.#store.cleanSubscriptions(client);
   }
 

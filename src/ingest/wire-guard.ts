@@ -7,6 +7,7 @@ import {
   filtersProblem,
   firstByteProblems,
   packetType,
+  takeKeepalive,
   topicNameProblem,
 } from "./packet-check.ts";
 import type { RefusalReason } from "./stats.ts";
@@ -16,10 +17,28 @@ const incomplete = 0;
 const wait = -1;
 const refused = -2;
 
+/** First bytes of a PUBACK and a SUBACK (MQTT 3.1.1, 3.4.1 and 3.9.1). */
+const puback = 0x40;
+const suback = 0x90;
+
 /** Buffered bytes above which retained messages wait for `drain`; more than a socket's own high-water mark. */
 const retainedPaceBytes = 64 * 1024;
 /** How long a closed connection may take to read our last words. */
 const lingerMs = 1_000;
+
+/** A client that says nothing for one and a half times its keepalive is gone (MQTT-3.1.2-24). */
+const keepaliveFactorMs = 1_500;
+
+/** What a guard tells of its connection. */
+export interface GuardEvents {
+  /** Called once, before the close, when the client broke a rule. */
+  readonly onRefused: (reason: RefusalReason) => void;
+  /**
+   * Offers a whole PUBLISH of QoS 0 or 1 that is not to be retained; `messageId` is null for QoS 0. True if it was taken: Aedes
+   * does not see it then, and `answered` is called for it as for any other. The payload is a view of a larger buffer.
+   */
+  readonly onPublish: (topic: string, payload: Buffer, messageId: number | null) => boolean;
+}
 
 /**
  * The filter on the wire between a client's stream and Aedes. It finds the packets' borders and lets through only what
@@ -32,7 +51,8 @@ const lingerMs = 1_000;
 export class WireGuard extends Duplex {
   readonly #lower: Duplex;
   readonly #limits: MqttLimits;
-  readonly #onRefused: (reason: RefusalReason) => void;
+  readonly #events: GuardEvents;
+  readonly #clock: Clock;
   #phase: "fresh" | "connecting" | "open" | "draining" = "fresh";
   /** Bytes from a packet's border on that wait, for their rest or for their turn. */
   #backlog: Buffer | null = null;
@@ -46,22 +66,31 @@ export class WireGuard extends Duplex {
   #skipBytes = 0;
   #outbox: Buffer[] = [];
   readonly #flow: Flow;
-  readonly #connectTimer: NodeJS.Timeout;
+  /** Ends a connection whose CONNECT does not come, then one that breaks its keepalive. */
+  #silenceTimer: NodeJS.Timeout;
+  /** Silence that ends the connection, milliseconds; 0 never does. */
+  #maxSilenceMs = 0;
+  #heardAt = 0;
+  /** PUBLISH and SUBSCRIBE packets with Aedes that it has not answered: what comes behind them must not overtake them. */
+  #atAedes = 0;
+  /** The packet that was examined last has been taken and is not for Aedes. */
+  #taken = false;
+  #isAcknowledging = false;
   #atPacketStart = false;
   #writesRetained = false;
   #abrupt = false;
 
   /**
    * @param lower the client's stream; it should allow half-open, or packets before a FIN may be lost
-   * @param onRefused called once, before the close, when the client broke a rule
    */
-  constructor(lower: Duplex, limits: MqttLimits, clock: Clock, onRefused: (reason: RefusalReason) => void) {
+  constructor(lower: Duplex, limits: MqttLimits, clock: Clock, events: GuardEvents) {
     super({ autoDestroy: false, emitClose: true });
     this.#lower = lower;
     this.#limits = limits;
     this.#flow = new Flow(limits, clock, () => this.#resumeSoon());
-    this.#onRefused = onRefused;
-    this.#connectTimer = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
+    this.#clock = clock;
+    this.#events = events;
+    this.#silenceTimer = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
     lower.on("data", (chunk: Buffer) => this.#receive(chunk));
     lower.on("drain", () => this.emit("drain"));
     lower.on("end", () => {
@@ -79,14 +108,16 @@ export class WireGuard extends Duplex {
 
   /** The CONNACK has left: what follows may come. */
   open(): void {
-    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#silenceTimer);
     if (this.#phase !== "connecting") return;
     this.#phase = "open";
+    if (this.#maxSilenceMs > 0) this.#watchSilence(this.#maxSilenceMs);
     this.#resumeSoon();
   }
 
-  /** The oldest PUBLISH under way was answered. */
-  answered(): void {
+  /** The oldest PUBLISH under way was answered; `byAedes` if it was not taken by `onPublish`. */
+  answered(byAedes: boolean): void {
+    if (byAedes) this.#atAedes--;
     this.#flow.answered();
     if (this.#blocked) this.#resumeSoon();
   }
@@ -98,6 +129,7 @@ export class WireGuard extends Duplex {
 
   #receive(chunk: Buffer): void {
     if (this.destroyed) return;
+    this.#heardAt = this.#clock.now();
     if (this.#backlog === null) this.#scan(chunk);
     else {
       this.#append(chunk);
@@ -129,9 +161,16 @@ export class WireGuard extends Duplex {
     let at = Math.min(this.#skipBytes, chunk.length);
     this.#skipBytes -= at;
     let verdict = 1;
+    /** From here on nothing has been passed on. */
+    let from = 0;
     while (at < chunk.length) {
       verdict = this.#examine(chunk, at);
       if (verdict <= 0) break;
+      if (this.#taken) {
+        this.#taken = false;
+        if (at > from) this.#pass(chunk.subarray(from, at));
+        from = at + verdict;
+      }
       at += verdict;
     }
     if (at > chunk.length) {
@@ -141,7 +180,7 @@ export class WireGuard extends Duplex {
     if (verdict === wait) this.#lower.pause();
     this.#blocked = verdict === wait;
     if (at < chunk.length && verdict !== refused) this.#append(chunk.subarray(at));
-    if (at > 0) this.#pass(at === chunk.length ? chunk : chunk.subarray(0, at));
+    if (at > from) this.#pass(at - from === chunk.length ? chunk : chunk.subarray(from, at));
   }
 
   #pass(bytes: Buffer): void {
@@ -198,7 +237,19 @@ export class WireGuard extends Duplex {
     const problem = topicNameProblem(chunk, topic, topicEnd);
     if (problem) return this.#refuse(problem);
     if (hasId && chunk.readUInt16BE(topicEnd) === 0) return this.#refuse("packetIdZero"); // MQTT-2.3.1-1
-    return this.#flow.admit(total) ? total : wait;
+    if (!this.#flow.admit(total)) return wait;
+    const qos = ((chunk[at] as number) >> 1) & 0x03;
+    const isRetained = ((chunk[at] as number) & 0x01) !== 0;
+    if (qos < 2 && !isRetained && this.#atAedes === 0 && at + total <= chunk.length) {
+      const id = hasId ? chunk.readUInt16BE(topicEnd) : null;
+      this.#taken = this.#events.onPublish(
+        chunk.toString("utf8", topic, topicEnd),
+        chunk.subarray(headEnd, at + total),
+        id,
+      );
+    }
+    if (!this.#taken) this.#atAedes++;
+    return total;
   }
 
   #examineControl(chunk: Buffer, at: number, body: number, length: number, type: number): number {
@@ -212,7 +263,9 @@ export class WireGuard extends Duplex {
       case packetType.unsubscribe: {
         const filters = chunk.subarray(body, body + length);
         const problem = filtersProblem(filters, type === packetType.subscribe, this.#limits);
-        return problem ? this.#refuse(problem) : total;
+        if (problem) return this.#refuse(problem);
+        if (type === packetType.subscribe) this.#atAedes++;
+        return total;
       }
       case packetType.pingreq:
       case packetType.disconnect:
@@ -227,6 +280,7 @@ export class WireGuard extends Duplex {
     const problem = connectProblem(body, this.#limits);
     if (problem === null) {
       this.#phase = "connecting";
+      this.#maxSilenceMs = takeKeepalive(body) * keepaliveFactorMs;
       return true;
     }
     if (problem.returnCode !== null && this.#lower.writable) {
@@ -234,6 +288,16 @@ export class WireGuard extends Duplex {
     }
     this.#refuse(problem.reason);
     return false;
+  }
+
+  /** One timer a period and none a packet: it is looked at only when the time may be over. */
+  #watchSilence(delayMs: number): void {
+    this.#silenceTimer = setTimeout(() => {
+      // What is not read because of our own limits is no silence of the client; a clock that was set back is none either.
+      const silentMs = this.#blocked ? 0 : Math.max(0, this.#clock.now() - this.#heardAt);
+      if (silentMs >= this.#maxSilenceMs) this.destroy();
+      else this.#watchSilence(this.#maxSilenceMs - silentMs);
+    }, delayMs);
   }
 
   #need(bytes: number): number {
@@ -259,7 +323,7 @@ export class WireGuard extends Duplex {
   /** Closes for a broken rule. Good packets before it in the same chunk still reach Aedes. */
   #refuse(reason: RefusalReason): typeof refused {
     this.#abrupt = reason === "slowReader";
-    this.#onRefused(reason);
+    this.#events.onRefused(reason);
     // After the scan has passed on what was good.
     process.nextTick(() => this.destroy());
     this.#phase = "draining";
@@ -283,7 +347,9 @@ export class WireGuard extends Duplex {
     if (this.destroyed || !this.#lower.writable) return true;
     if (this.#atPacketStart) {
       this.#atPacketStart = false;
-      this.#writesRetained = typeof chunk !== "string" && ((chunk[0] as number) & 0xf1) === 0x31;
+      const first = typeof chunk === "string" ? 0 : (chunk[0] as number);
+      this.#writesRetained = (first & 0xf1) === 0x31;
+      if (first === suback) this.#atAedes--;
       if (this.#lower.writableLength > this.#limits.maxClientBufferBytes && this.#phase !== "draining") {
         this.#refuse("slowReader");
         return true;
@@ -306,6 +372,19 @@ export class WireGuard extends Duplex {
     this.write(packet);
   }
 
+  /** Sends the PUBACK of a packet that `onPublish` took. Those of one commit leave together. */
+  acknowledge(messageId: number): void {
+    if (!this.#isAcknowledging) {
+      this.#isAcknowledging = true;
+      this.#lower.cork();
+      process.nextTick(() => {
+        this.#isAcknowledging = false;
+        this.#lower.uncork();
+      });
+    }
+    this.send(Buffer.from([puback, 2, messageId >> 8, messageId & 0xff]));
+  }
+
   /** mqtt-packet corks once before each packet that it writes. */
   override cork(): void {
     this.#atPacketStart = true;
@@ -317,7 +396,7 @@ export class WireGuard extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#silenceTimer);
     this.#flow.stop();
     this.#backlog = null;
     this.#outbox = [];

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { generate, type Packet as MqttPacket, parser } from "mqtt-packet";
+import { generate, type IConnectPacket, type Packet as MqttPacket, parser } from "mqtt-packet";
 import { onTestFinished, vi } from "vitest";
 import { type BrokerOptions, type MqttBroker, startBroker } from "../../src/ingest/broker.ts";
 import { defaultMqttLimits, type MqttLimits } from "../../src/ingest/limits.ts";
@@ -105,7 +105,7 @@ export async function session(to: MqttBroker, clientId: string, clean = true): P
   return client;
 }
 
-export function connectPacket(clientId: string, clean = true): MqttPacket {
+export function connectPacket(clientId: string, clean = true): IConnectPacket {
   return { cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clean, clientId, keepalive: 0 };
 }
 
