@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LogUnavailable, TooManyTopics } from "../../src/log/contract.ts";
@@ -125,27 +126,82 @@ describe("SQLite", () => {
     await again.close();
   });
 
-  it("whose thread dies rejects what is pending and everything after, and says so", async () => {
-    let worker: Worker | null = null;
-    process.once("worker", (started) => {
-      worker = started;
-    });
+  it("whose thread dies rejects what is pending, goes on with another, and loses nothing acknowledged", async () => {
+    const workers = watchWorkers();
     const log = await open(sqliteIn(folder), { tailRecords: 0 });
     await append(log, reading("a"));
-    const pending = log.append({ readings: [reading("b")] });
-    const death = (worker as Worker | null)?.terminate();
-    await expect(pending).rejects.toBeInstanceOf(LogUnavailable);
-    await death;
-    await until(() => !log.health().ok);
-    expect(log.health().problem).toMatch(/the thread that writes .*log\.db ended/);
-    await expect(append(log, reading("c"))).rejects.toBeInstanceOf(LogUnavailable);
-    await expect(log.read(0, 100)).rejects.toBeInstanceOf(LogUnavailable);
+    const expected = ["gps/a"];
+    for (const device of ["b", "c", "d", "e"]) {
+      const pending = log.append({ readings: [reading(device)] });
+      // Before or after the commit was handed over: then it is stored by the next thread, or rejected.
+      if (device > "c") await new Promise((resolve) => setImmediate(resolve));
+      const death = workers.at(-1)?.terminate();
+      const failure = await pending?.then(
+        () => null,
+        (error: Error) => error.message,
+      );
+      if (failure === null) expected.push(`gps/${device}`);
+      else expect(failure).toMatch(/the thread that writes .*log\.db ended .*started again/);
+      await death;
+      await append(log, reading(`after-${device}`));
+      expected.push(`gps/after-${device}`);
+      expect(log.health().ok).toBe(true);
+    }
+    expect((await readAll(log, 0)).map(({ topic }) => topic.name)).toEqual(expected);
+    const found = await log.observed({ filter: "#", maxBytes: 10_000 });
+    expect(found.records).toHaveLength(expected.length);
     await log.close();
     const again = await open(sqliteIn(folder));
-    expect((await readAll(again, 0)).map(({ topic }) => topic.name)).toEqual(["gps/a"]);
+    expect((await readAll(again, 0)).map(({ topic }) => topic.name)).toEqual(expected);
     await again.close();
   });
+
+  it("whose thread cannot go on stops with a clear word", async () => {
+    const workers = watchWorkers();
+    const log = await open(sqliteIn(folder));
+    // The file can be opened no more, so the next thread has nothing to go on with.
+    await rm(join(folder, "log.db"));
+    await mkdir(join(folder, "log.db"));
+    const death = workers[0]?.terminate();
+    await expect(append(log, reading("a"))).rejects.toBeInstanceOf(LogUnavailable);
+    await death;
+    await until(() => /cannot be opened for writing/.test(log.health().problem ?? ""));
+    await expect(append(log, reading("c"))).rejects.toThrow(/the log has stopped/);
+    await log.close();
+  });
+
+  it("whose file is taken away acknowledges nothing until it is back", async () => {
+    const log = await open(sqliteIn(folder));
+    await append(log, reading("a"));
+    await rename(join(folder, "log.db"), join(folder, "away.db"));
+    await until(() =>
+      append(log, reading("early")).then(
+        () => false,
+        (error: Error) => /log\.db was removed or replaced while in use/.test(error.message),
+      ),
+    );
+    await writeFile(join(folder, "log.db"), "something else");
+    await expect(append(log, reading("b"))).rejects.toThrow(/removed or replaced/);
+    expect(log.health().ok).toBe(false);
+    await rename(join(folder, "away.db"), join(folder, "log.db"));
+    await append(log, reading("b"));
+    expect(log.health().ok).toBe(true);
+    const names = (await readAll(log, 0)).map(({ topic }) => topic.name);
+    expect([names[0], names.at(-1)]).toEqual(["gps/a", "gps/b"]);
+    await log.close();
+  });
 });
+
+/** The threads that are started from now on, in order. */
+function watchWorkers(): Worker[] {
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on("worker", note);
+  stopWatching = () => process.off("worker", note);
+  return workers;
+}
+let stopWatching = (): unknown => null;
+afterEach(() => stopWatching());
 
 describe("the limit of topics", () => {
   const fresh = (from: number, count: number): Reading[] =>

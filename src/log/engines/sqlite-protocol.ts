@@ -10,6 +10,12 @@ export interface WorkerStart {
   readonly newEpoch: string;
 }
 
+/** Where a log stands that goes on with a new worker: what the file must be, and what it must have. */
+export interface Resumption {
+  readonly epoch: string;
+  readonly head: number;
+}
+
 /** A batch whose records are packed. */
 export interface PackedBatch extends Omit<EngineBatch, "records"> {
   readonly blocks: readonly Block[];
@@ -33,7 +39,7 @@ export interface PackedObserved {
 
 /** What can be asked of the store: name → arguments and answer. */
 export interface StoreCalls {
-  open: { ask: null; answer: EngineState };
+  open: { ask: Resumption | null; answer: EngineState };
   commit: { ask: PackedBatch; answer: { readonly oldest: number } };
   read: { ask: { readonly after: number; readonly maxBytes: number }; answer: PackedPage };
   observed: { ask: ObservedAsk; answer: PackedObserved };

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type Database from "better-sqlite3";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
@@ -11,7 +11,7 @@ import { readDictionary, writeDictionary } from "./dictionary.ts";
 import { quarantinePackets, readQuarantine, releasePackets, rememberPacket } from "./packets.ts";
 import { Retention, rowBytes } from "./retention.ts";
 import { SegmentIndex } from "./segments.ts";
-import type { PackedBatch, PackedObserved, PackedPage } from "./sqlite-protocol.ts";
+import type { PackedBatch, PackedObserved, PackedPage, Resumption } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
 import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
 
@@ -24,6 +24,8 @@ const gatheredShare = 1 / 32;
 const minGatheredBytes = 64 * 1024;
 /** After a restart: gathered from the blocks with each commit, and with each question about what was observed. */
 const catchUpBytes = 1024 * 1024;
+/** How long a file that was taken away goes unnoticed at most. */
+const fileCheckMs = 20;
 /** Pages of the file copied for a backup at a time: a mebibyte, so that commits hardly wait. */
 const backupPages = 256;
 /** A page of what was observed ends at the first topic that is done after this, so that commits wait no longer. */
@@ -45,15 +47,23 @@ export class SqliteStore {
   /** First levels of topics, by topic id. */
   readonly #domains: Map<number, string>;
   #mustReopen = false;
+  /** The file's number in its file system: another one under its name is another file. */
+  #file: number;
+  #checkedAt = 0;
 
-  /** @throws Error that names the file and says what to do */
-  constructor(options: SqliteOptions, newEpoch: string) {
+  /**
+   * @param resumption where a log stands that goes on with this store; null when it is opened for the first time
+   * @throws Error that names the file and says what to do
+   */
+  constructor(options: SqliteOptions, newEpoch: string, resumption: Resumption | null) {
     this.#options = options;
     this.#newEpoch = newEpoch;
     this.#db = openDatabase(options, newEpoch);
     try {
       this.#sql = prepareStatements(this.#db);
       this.#meta = this.#readMeta();
+      if (resumption) this.#resume(resumption);
+      this.#file = statSync(options.path).ino;
       this.#retention = new Retention(this.#sql, options);
       this.#oldest = this.#retention.oldestSeq() ?? this.#meta.head + 1;
       this.#domains = new Map(this.#sql.topics.all().map(({ id, name }) => [id, domainOf(name)]));
@@ -244,6 +254,7 @@ export class SqliteStore {
   /** @throws Error when nothing of what `write` did was stored */
   #transaction(write: () => { meta: MetaRow; oldest: number }): void {
     try {
+      this.#checkFile();
       if (this.#mustReopen) this.#reopen();
       this.#sql.begin.run();
       const { meta, oldest } = write();
@@ -262,16 +273,44 @@ export class SqliteStore {
     this.#db = openDatabase(this.#options, this.#newEpoch);
     this.#sql = prepareStatements(this.#db);
     const found = this.#readMeta();
-    if (found.epoch !== this.#meta.epoch || found.head < this.#meta.head) {
-      throw new Error(
-        `${this.#options.path} is not the file it was (seq ${found.head} instead of ${this.#meta.head}): restart the gateway`,
-      );
-    }
+    this.#checkSame(found, this.#meta);
+    this.#file = statSync(this.#options.path).ino;
     this.#takeCounters(found);
     if (found.head > this.#meta.head) this.#dropAfterHead();
     this.#mustReopen = false;
     this.#retention.undo(this.#sql);
     this.#index.undo(this.#sql);
+  }
+
+  /** @throws Error if it is not the file that was open before, or has lost commits */
+  #checkSame(found: Resumption, expected: Resumption): void {
+    if (found.epoch === expected.epoch && found.head >= expected.head) return;
+    throw new Error(
+      `${this.#options.path} is not the file it was (seq ${found.head} instead of ${expected.head}): restart the gateway`,
+    );
+  }
+
+  /** Goes on for a store whose thread died. */
+  #resume(resumption: Resumption): void {
+    this.#checkSame(this.#meta, resumption);
+    if (this.#meta.head === resumption.head) return;
+    const { count, size } = this.#sql.bytesAfter.get(resumption.head) ?? { count: 0, size: 0 };
+    const ring_bytes = this.#meta.ring_bytes - (size ?? 0) - count * rowBytes;
+    this.#meta = { ...this.#meta, head: resumption.head, ring_bytes };
+    this.#dropAfterHead();
+  }
+
+  /** @throws Error if the file has been taken away: what is written to it would be gone with this process */
+  #checkFile(): void {
+    const now = performance.now();
+    if (now - this.#checkedAt < fileCheckMs) return;
+    const { path } = this.#options;
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== this.#file) {
+      throw new Error(
+        `${path} was removed or replaced while in use: put it back, or restart the gateway to begin a new log`,
+      );
+    }
+    this.#checkedAt = now;
   }
 
   // Packets of a commit that is there after all stay: they are true, and their counters must be those of their tables.

@@ -11,7 +11,7 @@ type Answer = StoreCalls[keyof StoreCalls]["answer"];
 
 function answer(call: StoreCall): Answer | Promise<null> {
   if (call.name === "open") {
-    store = new SqliteStore(options, newEpoch);
+    store = new SqliteStore(options, newEpoch, call.ask);
     return store.state();
   }
   if (!store) throw new Error("the log is closed");

@@ -12,17 +12,23 @@ import type {
 import { randomEpoch } from "../epoch.ts";
 import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
 import { packBlocks, unpackBodies } from "./blocks.ts";
-import type { StoreCall, StoreCalls, WorkerAnswer, WorkerStart } from "./sqlite-protocol.ts";
+import type { Resumption, StoreCall, StoreCalls, WorkerAnswer, WorkerStart } from "./sqlite-protocol.ts";
 
 /** Reads handed to the worker at a time; a commit waits behind no more than these. */
 const maxReadsAtWorker = 4;
+
+/** Deaths of the worker without a commit in between, after which it is not started again. */
+const maxDeaths = 3;
 
 interface Waiter {
   readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** The log in one SQLite file, written by a worker thread so that the main loop never waits for the disk. */
+/**
+ * The log in one SQLite file, written by a worker thread so that the main loop never waits for the disk. A worker that dies rejects
+ * what it had in hand and is started again; calls wait for that, and the log goes on where its last good commit left it.
+ */
 export class SqliteEngine implements LogEngine {
   readonly #start: WorkerStart;
   readonly #waiters = new Map<number, Waiter>();
@@ -32,6 +38,11 @@ export class SqliteEngine implements LogEngine {
   #worker: Worker | null = null;
   #lastId = 0;
   #isClosing = false;
+  #died: (problem: string) => void = () => {};
+  /** Null until the log is open. */
+  #resumption: Resumption | null = null;
+  #restarted: Promise<void> | null = null;
+  #deaths = 0;
   /** Why nothing is taken any more; null while open. */
   #ended: string | null = "the log is not open";
 
@@ -44,21 +55,12 @@ export class SqliteEngine implements LogEngine {
   }
 
   async open(died: (problem: string) => void): Promise<EngineState> {
-    const worker = new Worker(workerUrl(), { workerData: this.#start });
-    this.#worker = worker;
+    this.#died = died;
     this.#ended = null;
-    let cause = "";
-    worker.on("message", (answer: WorkerAnswer) => this.#settle(answer));
-    worker.on("error", (error) => {
-      cause = `: ${error.message}`;
-    });
-    worker.on("exit", (code) => {
-      const problem = `the thread that writes ${this.#start.options.path} ended (code ${code}${cause})`;
-      this.#end(this.#isClosing ? "the log is closed" : problem);
-      if (!this.#isClosing) died(problem);
-    });
     try {
-      return await this.#call("open", null);
+      const state = await this.#startWorker(null);
+      this.#resumption = { epoch: state.epoch, head: state.head };
+      return state;
     } catch (error) {
       await this.#terminate();
       throw error;
@@ -67,11 +69,12 @@ export class SqliteEngine implements LogEngine {
 
   async commit({ records, ...batch }: EngineBatch): Promise<{ readonly oldest: number }> {
     const blocks = packBlocks(records);
-    return this.#call(
-      "commit",
-      { ...batch, blocks },
-      blocks.map((block) => block.bytes.buffer),
-    );
+    const buffers = blocks.map((block) => block.bytes.buffer);
+    const committed = await this.#call("commit", { ...batch, blocks }, buffers);
+    const head = records.at(-1)?.seq;
+    if (this.#resumption && head !== undefined) this.#resumption = { ...this.#resumption, head };
+    this.#deaths = 0;
+    return committed;
   }
 
   async read(after: number, maxBytes: number): Promise<EnginePage> {
@@ -131,7 +134,60 @@ export class SqliteEngine implements LogEngine {
     }
   }
 
-  #call<Name extends keyof StoreCalls>(
+  #startWorker(resumption: Resumption | null): Promise<EngineState> {
+    const worker = new Worker(workerUrl(), { workerData: this.#start });
+    this.#worker = worker;
+    let cause = "";
+    worker.on("message", (answer: WorkerAnswer) => this.#settle(answer));
+    worker.on("error", (error) => {
+      cause = `: ${error.message}`;
+    });
+    worker.on("exit", (code) => {
+      this.#lost(`the thread that writes ${this.#start.options.path} ended (code ${code}${cause})`);
+    });
+    return this.#post("open", resumption);
+  }
+
+  #lost(problem: string): void {
+    if (this.#ended !== null) return;
+    if (this.#isClosing) return this.#end("the log is closed");
+    if (this.#resumption === null) return this.#end(problem);
+    this.#rejectAll(`${problem}; it is started again`);
+    if (++this.#deaths > maxDeaths) this.#giveUp(`${problem}, again and again`);
+    else this.#restart(this.#resumption);
+  }
+
+  #restart(resumption: Resumption): void {
+    const started = this.#startWorker(resumption);
+    const worker = this.#worker;
+    this.#restarted = started.then(
+      () => {
+        this.#restarted = null;
+      },
+      (error: Error) => {
+        // One that died while it opened has a successor by now.
+        if (this.#worker === worker) this.#giveUp(error.message);
+      },
+    );
+  }
+
+  #giveUp(problem: string): void {
+    if (this.#ended !== null) return;
+    this.#end(problem);
+    void this.#worker?.terminate();
+    this.#died(problem);
+  }
+
+  async #call<Name extends keyof StoreCalls>(
+    name: Name,
+    ask: StoreCalls[Name]["ask"],
+    transfer: Transferable[] = [],
+  ): Promise<StoreCalls[Name]["answer"]> {
+    while (this.#restarted !== null && this.#ended === null) await this.#restarted;
+    return this.#post(name, ask, transfer);
+  }
+
+  #post<Name extends keyof StoreCalls>(
     name: Name,
     ask: StoreCalls[Name]["ask"],
     transfer: Transferable[] = [],
@@ -154,6 +210,10 @@ export class SqliteEngine implements LogEngine {
 
   #end(reason: string): void {
     this.#ended = reason;
+    this.#rejectAll(reason);
+  }
+
+  #rejectAll(reason: string): void {
     for (const waiter of this.#waiters.values()) waiter.reject(new Error(reason));
     this.#waiters.clear();
   }
