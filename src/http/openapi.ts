@@ -1,6 +1,6 @@
 /**
- * What is served over HTTP, as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). It stands in a module and not in a file of its own so that it
- * is there wherever the program is; a test holds it against the gateway's real answers.
+ * What is served over HTTP, as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). It stands in a module and not in a file of its
+ * own so that it is there wherever the program is; a test holds it against the gateway's real answers.
  */
 export const openapi = `openapi: 3.1.0
 info:
@@ -44,7 +44,9 @@ paths:
         - { $ref: "#/components/parameters/filter" }
         - name: from
           in: query
-          description: latest (snapshot, then live), now, an id of this stream, or a time of observation (ISO 8601 with an offset, or epoch milliseconds)
+          description: >-
+            latest (snapshot, then live), now, an id of this stream, or a time of observation (ISO 8601 with an offset, or epoch
+            milliseconds)
           schema: { type: string, default: latest }
           examples: { time: { value: "2026-11-22T14:05:00Z" } }
         - name: last

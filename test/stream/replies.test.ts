@@ -285,4 +285,4 @@ it("a client may take nothing for longer than a library's own patience", async (
     return (await read(response)) === wholeText(5_000);
   });
   expect(await Promise.all(waits)).toEqual([true, true]);
-});
+}, 60_000);

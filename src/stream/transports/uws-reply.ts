@@ -9,8 +9,8 @@ import { internalError, type ReplySink, ReplyWriter, releaseBody } from "../repl
 const sliceBytes = 15 * 1024;
 
 /**
- * Whether what was written has left is known only from the next write, which the library keeps in any case. So while the client is
- * slow a small one asks: less than the room there is when the kernel reports some, thus what is kept never grows.
+ * Whether what was written has left is known only from the next write, which the library keeps in any case. So while the
+ * client is slow a small one asks: less than the room there is when the kernel reports some, thus what is kept never grows.
  */
 const probeBytes = 1024;
 
@@ -101,7 +101,7 @@ class UwsReplySink implements ReplySink {
     return this.handOver();
   }
 
-  /** Called when the kernel has room; true when all is handed over. With a handler of ours the library does not drain by itself. */
+  /** To be called when the kernel has room, since the library leaves draining to us; true when all is handed over. */
   drain(): boolean {
     if (this.isGone) return false;
     this.client.response.cork(() => {});
