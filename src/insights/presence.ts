@@ -59,6 +59,8 @@ interface Device {
   signBegan: number;
   /** Between signs of life, milliseconds, the newest last. */
   intervals: number[];
+  /** Their median, null if there are none. */
+  rhythmMs: number | null;
   connected: boolean | null;
   /** When its connection closed, if nothing has come since. */
   closedAt: number | null;
@@ -122,7 +124,7 @@ class PresenceReducer implements Reducer {
 
   #signOfLife(key: string, now: number, emit: Emit): void {
     let device = this.#devices.get(key);
-    const hasNewInterval = device !== undefined && noteArrival(device, now);
+    const isQuicker = device !== undefined && noteArrival(device, now);
     if (!device) device = { ...unknownDevice, intervals: [], seen: now, signBegan: now };
     const forgotten = putBounded(this.#devices, key, device, maxDevices);
     if (forgotten !== undefined) this.#due.delete(forgotten);
@@ -132,7 +134,7 @@ class PresenceReducer implements Reducer {
       this.#await(key, device);
       return;
     }
-    if (hasNewInterval) this.#hasten(key, device);
+    if (isQuicker) this.#hasten(key, device);
     if (now - device.toldAt >= this.#settings.refreshS * 1_000) this.#tell(key, device, now, emit);
   }
 
@@ -169,7 +171,7 @@ class PresenceReducer implements Reducer {
 
   #tell(key: string, device: Device, time: number, emit: Emit): void {
     device.toldAt = time;
-    const rhythmMs = medianOf(device.intervals);
+    const { rhythmMs } = device;
     const values: Values = {
       state: device.state,
       lastSeen: isoTime(device.seen),
@@ -192,10 +194,10 @@ class PresenceReducer implements Reducer {
   }
 
   /** What the device becomes, and when, if it stays silent; null if nothing any more. */
-  #nextChange({ state, seen, closedAt, intervals }: Device): { to: PresenceState; at: number } | null {
+  #nextChange({ state, seen, closedAt, rhythmMs }: Device): { to: PresenceState; at: number } | null {
     if (state === "offline") return null;
     const { staleAfterIntervals, offlineAfterIntervals, assumedIntervalS, ...limits } = this.#settings;
-    const intervalMs = medianOf(intervals) ?? assumedIntervalS * 1_000;
+    const intervalMs = rhythmMs ?? assumedIntervalS * 1_000;
     const staleMs = Math.min(
       Math.max(staleAfterIntervals * intervalMs, limits.minStaleS * 1_000),
       limits.maxStaleS * 1_000,
@@ -210,9 +212,15 @@ class PresenceReducer implements Reducer {
   }
 }
 
-const unknownDevice = { state: "offline", connected: null, closedAt: null, toldAt: 0 } as const;
+const unknownDevice = {
+  state: "offline",
+  rhythmMs: null,
+  connected: null,
+  closedAt: null,
+  toldAt: 0,
+} as const;
 
-/** Returns whether an interval has come to an end. */
+/** Returns whether the device shows a quicker rhythm than before. */
 function noteArrival(device: Device, now: number): boolean {
   device.seen = now;
   const intervalMs = now - device.signBegan;
@@ -220,12 +228,13 @@ function noteArrival(device: Device, now: number): boolean {
   device.signBegan = now;
   device.intervals.push(intervalMs);
   if (device.intervals.length > maxIntervals) device.intervals.shift();
-  return true;
+  const before = device.rhythmMs;
+  device.rhythmMs = medianOf(device.intervals);
+  return before === null || device.rhythmMs < before;
 }
 
-/** The lower one of the two in the middle of an even number; null if there are none. */
-function medianOf(numbers: readonly number[]): number | null {
-  if (numbers.length === 0) return null;
+/** Of an even number the lower one of the two in the middle. */
+function medianOf(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   return sorted[(sorted.length - 1) >> 1] as number;
 }

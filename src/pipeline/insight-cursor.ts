@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { CommittedReading, Reducer } from "../insights/insight.ts";
+import type { Reducer } from "../insights/insight.ts";
 import {
   type Log,
   type LogRecord,
@@ -8,10 +8,9 @@ import {
   type Progress,
   type SavedProgress,
 } from "../log/contract.ts";
-import type { DerivedDomain, Domain, Reading } from "../model/reading.ts";
-import type { TopicParts } from "../model/topic.ts";
+import type { Reading } from "../model/reading.ts";
 import type { Logger } from "../observe/log.ts";
-import { InsightInputs } from "./insight-inputs.ts";
+import { InsightInputs, RecordReading } from "./insight-inputs.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
 import { decodeState, encodeState } from "./insight-state.ts";
 import { InsightWriter } from "./insight-writer.ts";
@@ -176,7 +175,9 @@ export class InsightCursor {
       this.#passTold(this.#seq + 1);
       this.#advance(this.#log.time);
     }
-    await this.#commit();
+    // On the way to the head fewer, larger commits.
+    if (isAtHead || this.#emitted.length >= this.#options.gatherReadings || this.#isSaveDue())
+      await this.#commit();
     return this.#log.head > this.#seq;
   }
 
@@ -210,15 +211,8 @@ export class InsightCursor {
     // Records always tell when they were committed; only history does not.
     this.#advance(record.committedAt ?? this.#time);
     this.#read++;
-    this.#reducer?.reduce(this.#reading(record, parts), this.#emit);
+    this.#reducer?.reduce(new RecordReading(record, parts, this.#time), this.#emit);
     this.#seq = record.seq;
-  }
-
-  #reading(record: LogRecord, parts: TopicParts): CommittedReading {
-    const { seq, topic, time, values, attrs } = record;
-    const { device, channel } = parts;
-    const domain = parts.domain as Domain | DerivedDomain;
-    return { seq, committedAt: this.#time, topic: topic.name, domain, device, channel, time, values, attrs };
   }
 
   #advance(now: number): void {

@@ -1,6 +1,7 @@
-import type { Topic } from "../log/contract.ts";
+import type { CommittedReading } from "../insights/insight.ts";
+import type { LogRecord, Topic } from "../log/contract.ts";
 import { matchesFilter } from "../model/filter.ts";
-import type { DerivedDomain } from "../model/reading.ts";
+import type { DerivedDomain, Domain, Values } from "../model/reading.ts";
 import { type TopicParts, topicParts } from "../model/topic.ts";
 
 /** Topics whose fate is remembered, so that a reading costs one look-up; forgotten all at once beyond this. */
@@ -34,6 +35,51 @@ export class InsightInputs {
     return this.#filters.some(
       (filter) => (!isOwn || firstLevel(filter) === level) && matchesFilter(filter, topic),
     );
+  }
+}
+
+/** A record as an insight sees it; its values are decoded when they are asked for. */
+export class RecordReading implements CommittedReading {
+  readonly #record: LogRecord;
+  readonly #parts: TopicParts;
+  readonly committedAt: number;
+
+  constructor(record: LogRecord, parts: TopicParts, committedAt: number) {
+    this.#record = record;
+    this.#parts = parts;
+    this.committedAt = committedAt;
+  }
+
+  get seq(): number {
+    return this.#record.seq;
+  }
+
+  get topic(): string {
+    return this.#record.topic.name;
+  }
+
+  get domain(): Domain | DerivedDomain {
+    return this.#parts.domain as Domain | DerivedDomain;
+  }
+
+  get device(): string {
+    return this.#parts.device;
+  }
+
+  get channel(): string | undefined {
+    return this.#parts.channel;
+  }
+
+  get time(): number {
+    return this.#record.time;
+  }
+
+  get values(): Values {
+    return this.#record.values;
+  }
+
+  get attrs(): Values | null {
+    return this.#record.attrs;
   }
 }
 

@@ -15,6 +15,8 @@ export interface InsightOptions {
   readonly tickMs: number;
   /** Bytes of bodies read from the log at a time; between two pages others have their turn. */
   readonly pageBytes: number;
+  /** Behind the log's head so many readings that it made gather for a commit. */
+  readonly gatherReadings: number;
   /** How often the state of an insight is saved, milliseconds. After a crash what came since is reduced again. */
   readonly saveMs: number;
   /** It is also saved after so many readings that it read. */
@@ -28,6 +30,7 @@ export interface InsightOptions {
 export const defaultInsightOptions: InsightOptions = {
   tickMs: 1_000,
   pageBytes: 64 * 1024,
+  gatherReadings: 1_000,
   saveMs: 60_000,
   saveReadings: 200_000,
   maxStateBytes: 16 * 1024 * 1024,

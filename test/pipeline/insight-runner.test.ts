@@ -239,7 +239,7 @@ describe("after a restart", () => {
         const settings = presence.settings.parse(quick);
         const start = async () => {
           const log = await open(engine, { gatherMs: 0 }, clock);
-          const options = { tickMs: 2, retryMs: 2, saveReadings, pageBytes: 60 };
+          const options = { tickMs: 2, retryMs: 2, saveReadings, pageBytes: 60, gatherReadings: 3 };
           const insights = startInsights(
             [{ insight: presence, settings, context }],
             log,
