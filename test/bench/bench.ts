@@ -48,7 +48,8 @@ export async function runBench(args: readonly string[]): Promise<number> {
     const runs = await runScenario(scenario, plan, missing);
     process.stdout.write(`${resultTable(scenario, runs)}\n`);
     lines.push(...resultLines(scenario, runs));
-    hasLost ||= (runs.get("fieldcast") ?? []).some(({ lost = 0, extra = 0 }) => lost + extra > 0);
+    const ours = [...(runs.get("fieldcast") ?? []), ...(runs.get("fieldcast-ws") ?? [])];
+    hasLost ||= ours.some(({ lost = 0, extra = 0 }) => lost + extra > 0);
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
