@@ -26,7 +26,7 @@ export interface InsightFixture {
   readonly expected: readonly Row[];
   readonly lateS?: number;
   readonly shuffle?: "all" | "device";
-  readonly settled?: "latest" | "history";
+  readonly settled?: "latest" | "history" | "values";
 }
 
 const folder = join(import.meta.dirname, "../fixtures/insights");
@@ -103,18 +103,24 @@ function committed(reading: Reading, seq: number, committedAt: number): Committe
   return { seq, committedAt, topic: topicOf(reading), domain, device, channel, time, values, attrs };
 }
 
-/** What remains to be seen: each topic's values merged by time (`latest`), or those of each topic and time (`history`). */
-export function settled(readings: readonly Reading[], what: "latest" | "history"): object {
+/**
+ * What remains to be seen: each topic's values merged by time (`latest`), the same whatever time they were told for
+ * (`values`), or those of each topic and time (`history`).
+ */
+export function settled(readings: readonly Reading[], what: "latest" | "history" | "values"): object {
   const shown: Record<string, Record<string, { time: number; value: unknown }>> = {};
   for (const reading of readings) {
     const { time, values, attrs } = reading;
-    const key = what === "latest" ? topicOf(reading) : `${topicOf(reading)} ${new Date(time).toISOString()}`;
+    const key = what === "history" ? `${topicOf(reading)} ${new Date(time).toISOString()}` : topicOf(reading);
     shown[key] ??= {};
     for (const [name, value] of Object.entries({ ...values, ...(attrs && { attrs }) })) {
       const known = shown[key][name];
       if (known === undefined || known.time <= time) shown[key][name] = { time, value };
     }
   }
+  if (what !== "values") return shown;
+  for (const values of Object.values(shown))
+    for (const shownValue of Object.values(values)) shownValue.time = 0;
   return shown;
 }
 
