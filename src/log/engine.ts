@@ -37,6 +37,8 @@ export interface EngineState {
   readonly remembered: readonly Packet[];
   /** One per name. */
   readonly progress: readonly SavedProgress[];
+  /** What an operator must know about how it was opened; absent if nothing. */
+  readonly notice?: string;
 }
 
 /** A record as it is handed to an engine; seqs are contiguous and continue the engine's head. */

@@ -42,6 +42,7 @@ export async function openLog(
   const all: LogOptions = { ...defaultLogOptions, ...options };
   let died = (_problem: string): void => {};
   const state = await engine.open((problem) => died(problem));
+  if (state.notice !== undefined) logger.error({ epoch: state.epoch }, state.notice);
   const memory: LogMemory = {
     topics: new TopicTable(all.maxTopics, state.topics, state.lastTopicId),
     shapes: new ShapeTable(all.maxShapes, state.shapes),

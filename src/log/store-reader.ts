@@ -102,12 +102,19 @@ export class StoreReader {
   #page(after: number, { bodies, committedAt }: EngineBodies): Page {
     const { head } = this.#ends;
     if (bodies.length === 0) throw new Error(`it has no record ${after + 1}, though the newest is ${head}`);
+    const records: LogRecord[] = [];
     // Nothing is shown before the listeners have had it.
-    const records = bodies.slice(0, head - after).map((body, index) => {
-      const record = this.#record(after + 1 + index, body);
-      record.committedAt = committedAt[index];
-      return record;
-    });
+    for (const [index, body] of bodies.slice(0, head - after).entries()) {
+      try {
+        const record = this.#record(after + 1 + index, body);
+        record.committedAt = committedAt[index];
+        records.push(record);
+      } catch {
+        // The reader goes on behind a damaged record, and is told that it is gone.
+        if (index === 0) return this.#evicted(after + 2);
+        break;
+      }
+    }
     return { kind: "records", records, through: after + records.length };
   }
 }

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Log } from "../../src/log/contract.ts";
 import { append, open, readAll, reading } from "./harness.ts";
 import { sqliteIn, temporaryFolder } from "./place.ts";
 
@@ -11,6 +12,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** The numbers of all that can be read, gaps left out. */
+async function readableNumbers(log: Log): Promise<unknown[]> {
+  const numbers: unknown[] = [];
+  for (let at = 0; at < log.head; ) {
+    const page = await log.read(at, 2_000);
+    if (page.kind === "evicted") at = page.oldest - 1;
+    else {
+      numbers.push(...page.records.map(({ values }) => values["n"]));
+      at = page.through;
+    }
+  }
+  return numbers;
+}
+
 describe("opening a SQLite log", () => {
   it("makes the folder, and leaves one file after close", async () => {
     const log = await open(sqliteIn(join(folder, "deep/er")));
@@ -19,11 +34,17 @@ describe("opening a SQLite log", () => {
     expect(await readdir(join(folder, "deep/er"))).toEqual(["log.db"]);
   });
 
-  it("refuses a file that is no database, and leaves it as it is", async () => {
+  it("sets a file aside that is no database, as it is, and begins a new log", async () => {
     const text = "these are the holiday pictures ".repeat(100);
     await writeFile(join(folder, "log.db"), text);
-    await expect(open(sqliteIn(folder))).rejects.toThrow(/log\.db is not a database: move it away/);
-    expect(await readFile(join(folder, "log.db"), "utf8")).toBe(text);
+    const log = await open(sqliteIn(folder));
+    await append(log, reading("a"));
+    await log.close();
+    expect((await readdir(folder)).sort()).toEqual(["log.db", "log.db.damaged-1"]);
+    expect(await readFile(join(folder, "log.db.damaged-1"), "utf8")).toBe(text);
+    const again = await open(sqliteIn(folder));
+    expect([again.epoch, again.head]).toEqual([log.epoch, 1]);
+    await again.close();
   });
 
   it("refuses another program's database, and one of another version", async () => {
@@ -109,14 +130,65 @@ describe("opening a SQLite log", () => {
     await expect(open(sqliteIn(long))).rejects.toThrow(/cannot be opened for writing.*ENAMETOOLONG/);
   });
 
-  it("refuses a damaged file with a word on what to do", async () => {
+  it.each([
+    ["its first pages", 4_096, 5 * 4_096],
+    ["its header", 0, 100],
+    ["pages in the middle", 40 * 4_096, 44 * 4_096],
+    ["its second half", 80 * 4_096, Number.POSITIVE_INFINITY],
+  ])(
+    "reads what it can of a file with damage in %s, and tells that there is a gap",
+    async (_name, from, to) => {
+      const log = await open(sqliteIn(folder));
+      for (let n = 0; n < 150; n++) await append(log, reading("a", { n, text: "x".repeat(3_000) }));
+      await log.close();
+      const bytes = await readFile(join(folder, "log.db"));
+      bytes.fill(0xa5, from, Math.min(to, bytes.length));
+      await writeFile(join(folder, "log.db"), bytes);
+      const second = await open(sqliteIn(folder), { tailRecords: 0 });
+      const isKept = second.epoch === log.epoch;
+      await append(second, reading("a", { n: 1_000 }));
+      const numbers = await readableNumbers(second);
+      expect(numbers.at(-1)).toBe(1_000);
+      expect(numbers).toEqual([...numbers].sort((a, b) => Number(a) - Number(b)));
+      if (from >= 40 * 4_096) expect(numbers.length).toBeGreaterThan(20);
+      expect(numbers.length).toBeLessThan(151);
+      await second.close();
+      // Damage that only readers meet is set aside at the next start.
+      const third = await open(sqliteIn(folder));
+      expect(third.epoch).not.toBe(log.epoch);
+      if (!isKept) expect(third.epoch).toBe(second.epoch);
+      expect(await readableNumbers(third)).toEqual(numbers);
+      await third.close();
+      expect(await readdir(folder)).toContain("log.db.damaged-1");
+    },
+  );
+
+  it("notices that finished commits are missing behind a damaged place of the write-ahead log", async () => {
     const log = await open(sqliteIn(folder));
-    for (let i = 0; i < 50; i++) await append(log, reading("a", { text: "x".repeat(3_000) }));
+    for (let n = 0; n < 40; n++) await append(log, reading("a", { n }));
+    const crashed = join(folder, "crashed");
+    await mkdir(crashed);
+    for (const name of ["log.db", "log.db-wal"]) {
+      await writeFile(join(crashed, name), await readFile(join(folder, name)));
+    }
     await log.close();
-    const bytes = await readFile(join(folder, "log.db"));
-    bytes.fill(0xa5, 4_096, 5 * 4_096);
-    await writeFile(join(folder, "log.db"), bytes);
-    await expect(open(sqliteIn(folder))).rejects.toThrow(/log\.db is damaged: .*move it away/);
+    const intact = join(folder, "intact");
+    await cp(crashed, intact, { recursive: true });
+    const wal = await readFile(join(crashed, "log.db-wal"));
+    const middle = Math.floor(wal.length * 0.8);
+    wal[middle] = (wal[middle] as number) ^ 1;
+    await writeFile(join(crashed, "log.db-wal"), wal);
+    const whole = await open(sqliteIn(intact));
+    expect([whole.epoch, whole.head]).toEqual([log.epoch, 40]);
+    await whole.close();
+    const damaged = await open(sqliteIn(crashed));
+    expect(damaged.epoch).not.toBe(log.epoch);
+    expect(damaged.head).toBeGreaterThan(10);
+    expect(damaged.head).toBeLessThan(40);
+    expect(damaged.latest("gps/a")[0]?.values).toEqual({ n: damaged.head - 1 });
+    expect(await readAll(damaged, 0)).toHaveLength(damaged.head);
+    await damaged.close();
+    expect((await readdir(crashed)).sort()).toEqual(["log.db", "log.db.damaged-1", "log.db.damaged-1-wal"]);
   });
 
   it.each(["process", "power-loss"] as const)("keeps its durability as asked: %s", async (durability) => {

@@ -215,7 +215,8 @@ const problems: readonly (readonly [RegExp, (path: string) => string])[] = [
   ],
   [
     /^SQLITE_CORRUPT/,
-    (path) => `${path} is damaged: stop the gateway and restore the file, or move it away to begin a new log`,
+    (path) =>
+      `${path} is damaged: restart the gateway, which sets the file aside and reads what it can of it`,
   ],
   [
     /^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)|^E(ACCES|PERM|ROFS|ISDIR|NOTDIR|EXIST|NOENT|INVAL|LOOP|NAMETOOLONG)$/,

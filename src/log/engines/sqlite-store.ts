@@ -7,6 +7,7 @@ import { startOfTopic, takeObserved } from "../observed.ts";
 import type { SqliteOptions } from "../options.ts";
 import { readBodyHead } from "../record.ts";
 import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
+import { isDamage, noteDamage } from "./damage.ts";
 import { readDictionary, writeDictionary } from "./dictionary.ts";
 import { quarantinePackets, readQuarantine, releasePackets, rememberPacket } from "./packets.ts";
 import { Retention, rowBytes } from "./retention.ts";
@@ -113,14 +114,24 @@ export class SqliteStore {
     const commits: { count: number; committedAt: number }[] = [];
     let next = wanted;
     let left = Math.max(1, maxBytes);
-    for (const row of this.#sql.blocksFrom.iterate(wanted)) {
-      if (row.last_seq < next || row.first_seq > next) break;
-      const part = cutBlock(row, next, left);
-      parts.push(part.bytes);
-      commits.push({ count: part.nextSeq - next, committedAt: row.committed_at });
-      left -= part.bytes.length;
-      next = part.nextSeq;
-      if (left <= 0 || next <= row.last_seq) break;
+    try {
+      for (const row of this.#sql.blocksFrom.iterate(wanted)) {
+        if (row.last_seq < next || row.first_seq > next) break;
+        const part = cutBlock(row, next, left);
+        parts.push(part.bytes);
+        commits.push({ count: part.nextSeq - next, committedAt: row.committed_at });
+        left -= part.bytes.length;
+        next = part.nextSeq;
+        if (left <= 0 || next <= row.last_seq) break;
+      }
+    } catch (error) {
+      if (codeOf(error) !== "" && !isDamage(error)) throw error;
+      // A reader is told that the bad block is gone, and goes on behind it.
+      noteDamage(this.#options.path);
+      if (next > wanted) return { kind: "packed", bytes: joined(parts), commits };
+      const following = this.#sql.blockAfter.get(wanted)?.first_seq;
+      if (following === undefined) throw error;
+      return { kind: "evicted", oldest: following };
     }
     if (next === wanted && wanted <= this.#meta.head) {
       return { kind: "evicted", oldest: this.#sql.blockAfter.get(wanted)?.first_seq ?? this.#meta.head + 1 };

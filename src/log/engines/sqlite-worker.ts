@@ -1,7 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { isDamage, noteDamage } from "./damage.ts";
+import { openStore } from "./recovery.ts";
 import type { StoreCall, StoreCalls, WorkerAnswer, WorkerRequest, WorkerStart } from "./sqlite-protocol.ts";
 import { describeProblem } from "./sqlite-schema.ts";
-import { SqliteStore } from "./sqlite-store.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
 
 /** The worker thread that owns the connection: it answers one request after the other, but for backups, which take their time. */
 const { options, newEpoch } = workerData as WorkerStart;
@@ -11,8 +13,9 @@ type Answer = StoreCalls[keyof StoreCalls]["answer"];
 
 function answer(call: StoreCall): Answer | Promise<null> {
   if (call.name === "open") {
-    store = new SqliteStore(options, newEpoch, call.ask);
-    return store.state();
+    const opened = openStore(options, newEpoch, call.ask);
+    store = opened.store;
+    return opened.state;
   }
   if (!store) throw new Error("the log is closed");
   switch (call.name) {
@@ -36,7 +39,10 @@ function answer(call: StoreCall): Answer | Promise<null> {
 }
 
 function reply({ id, call }: WorkerRequest): void {
-  const fail = (error: unknown) => post({ id, problem: describeProblem(error, options.path) });
+  const fail = (error: unknown) => {
+    if (call.name !== "backup" && isDamage(error)) noteDamage(options.path);
+    post({ id, problem: describeProblem(error, options.path) });
+  };
   try {
     const answered = answer(call);
     if (answered instanceof Promise) answered.then((late) => post({ id, problem: null, answer: late }), fail);

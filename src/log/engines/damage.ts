@@ -1,0 +1,24 @@
+import { writeFileSync } from "node:fs";
+import { codeOf } from "./sqlite-schema.ts";
+
+/** Whether SQLite says that the file itself is bad. */
+export function isDamage(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (/^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(cause))) return true;
+  }
+  return false;
+}
+
+/** Beside a log that was found to be damaged while in use. */
+export function damageNotePath(path: string): string {
+  return `${path}.is-damaged`;
+}
+
+/** Notes that the file was found to be damaged while in use, so that the next start sets it aside (recovery.ts). */
+export function noteDamage(path: string): void {
+  try {
+    writeFileSync(damageNotePath(path), "this log was found to be damaged; the next start sets it aside\n");
+  } catch {
+    // Then the next start finds out by itself, or not before the log is in use again.
+  }
+}
