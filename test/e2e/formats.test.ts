@@ -77,6 +77,8 @@ async function startFor({ contexts }: Run, name: string, time: { readonly now: n
     http: { port: 0 },
     ring: { engine: "memory", maxAgeHours: 1_000_000 },
     stream: { batchMs: 0 },
+    // Only what the formats make.
+    insights: { presence: { enabled: false } },
     contexts,
   };
   writeFileSync(file, JSON.stringify(settings));

@@ -57,6 +57,22 @@ test("a second client with the same id takes over", async () => {
   expect(to.connections()).toBe(1);
 });
 
+test("tells who came and who is gone; who takes over from itself is not gone, who never connected never came", async () => {
+  const told: string[] = [];
+  const to = await broker({ onConnection: (id, isOpen) => void told.push(`${id} ${isOpen}`) });
+  await session(to, "a");
+  const second = await session(to, "a");
+  const stranger = await raw(to);
+  stranger.socket.destroy();
+  const other = await session(to, "b");
+  await until(() => to.connections() === 2);
+  other.socket.destroy();
+  await until(() => to.connections() === 1);
+  second.socket.destroy();
+  await until(() => to.connections() === 0);
+  expect(told).toEqual(["a true", "a true", "b true", "b false", "a false"]);
+});
+
 test("many clients fight for one id and one is left", async () => {
   const to = await broker();
   const clients = await Promise.all(Array.from({ length: 20 }, () => raw(to)));
