@@ -13,9 +13,10 @@ export class TabHost {
   private holder: Request | null = null;
   private readonly queue: Request[] = [];
 
-  /** What one more tab sees. `freeze` takes it off the air, as a debugger or a crash does. */
-  tab(): TabPlatform & { freeze(): void; crash(): void } {
+  /** What one more tab sees. `freeze` stops it as a debugger does: what it is sent waits until `thaw`. */
+  tab(): TabPlatform & { freeze(): void; thaw(): void; crash(): void } {
     let isFrozen = false;
+    const waiting: (() => void)[] = [];
     let own: Request | null = null;
     const locks: TabLocks = {
       request: (_name, options, callback) =>
@@ -49,12 +50,18 @@ export class TabHost {
           close: () => real.close(),
         };
         real.onmessage = (event) => {
-          if (!isFrozen) (channel.onmessage as (event: unknown) => void)(event);
+          const deliver = () => (channel.onmessage as (event: unknown) => void)(event);
+          if (isFrozen) waiting.push(deliver);
+          else deliver();
         };
         return channel;
       },
       freeze: () => {
         isFrozen = true;
+      },
+      thaw: () => {
+        isFrozen = false;
+        for (const deliver of waiting.splice(0)) deliver();
       },
       crash: () => {
         isFrozen = true;

@@ -117,6 +117,12 @@ describe("tabs that share a connection", () => {
     expect(gateway.peers.length).toBeGreaterThanOrEqual(2);
     // The old holder was told that it is none any more: its socket is closed.
     await until(() => gateway.peers[0]?.filters.size === 0);
+    holder.platform.thaw();
+    time.advance(1_000);
+    await until(() => gateway.peer.filters.size === 2);
+    gateway.commit("gps/a", { n: 2 });
+    await all(tabs, 2);
+    for (const { readings } of tabs) expect(seqs(readings)).toEqual([1, 2]);
   });
 
   test("are left to themselves when they are frozen, and resume when they wake", async () => {
@@ -128,7 +134,13 @@ describe("tabs that share a connection", () => {
     for (const n of range(1, 600)) gateway.commit("gps/a", { n });
     await all([holder], 600);
     await until(() => gateway.peer.filters.size === 1);
-    expect(seqs(holder.readings)).toEqual(range(1, 600));
+    expect(frozen.readings).toEqual([]);
+    frozen.platform.thaw();
+    await until(() => gateway.peer.filters.size === 2);
+    gateway.commit("gps/a", { n: 601 });
+    await all(tabs, 601);
+    for (const { readings } of tabs) expect(seqs(readings)).toEqual(range(1, 601));
+    expect(gateway.peers).toHaveLength(1);
   });
 
   test("all hear of a lost gateway, and all resume", async () => {
