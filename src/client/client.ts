@@ -38,6 +38,7 @@ export interface Fieldcast {
    *
    * for await (const { topic, values } of fieldcast.subscribe("energy/+")) console.log(topic, values.powerW);
    * ```
+   * `from: { time }` goes back in time, at a `speed`; `pause()`, `resume()` and `seek()` move it.
    * The filter's first level tells the types of the values: those of `gps/#` have `lat` and `lon`.
    * @throws FieldcastError `bad-filter`, `closed`, `too-many-subscriptions`; TypeError for arguments in another order
    */

@@ -41,7 +41,7 @@ async function startWithPage(): Promise<{ gateway: GatewayProcess; device: MqttC
     pages.close();
   });
   const url = `http://localhost:${(pages.address() as AddressInfo).port}`;
-  gateway.settings = [`stream.allowedOrigins=${url}`];
+  gateway.settings = [`stream.allowedOrigins=${url}`, "stream.heartbeatMs=1000"];
   await gateway.start();
   const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
   onTestFinished(() => device.endAsync(true));
@@ -119,6 +119,28 @@ it.each(["closed", "crashed"])(
     await expect.poll(() => socketsAtGateway(gateway), { timeout: 20_000 }).toBe(1);
   },
 );
+
+it("a holder that is stuck loses the connection to another, and goes on from where it was when it is free again", async () => {
+  const { gateway, device, url } = await startWithPage();
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const tabs = [await openTab(context, url), await openTab(context, url), await openTab(context, url)];
+  const [holder, ...others] = tabs as [Tab, Tab, Tab];
+  const stop = keepPublishing(device, 1);
+  for (const { page } of others) {
+    await expect.poll(() => read(page, "numbers.length"), { timeout: 20_000 }).toBeGreaterThan(50);
+  }
+  // Longer than the others believe in it: 2.5 heartbeats, and up to 4.5 seconds for an answer.
+  const stuck = read(holder.page, "{ const end = Date.now() + 15_000; while (Date.now() < end); }");
+  await expect.poll(() => others[0].sockets + others[1].sockets, { timeout: 14_000 }).toBe(1);
+  await stuck;
+  const last = await stop();
+  for (const { page } of tabs) {
+    await expect.poll(() => read(page, "numbers.length"), { timeout: 30_000 }).toBe(last);
+    expect(await read(page, "numbers")).toEqual(upTo(last));
+  }
+  await expect.poll(() => socketsAtGateway(gateway), { timeout: 20_000 }).toBe(1);
+});
 
 it("a tab that opens later, and one that is another user's", async () => {
   const { gateway, url } = await startWithPage();
