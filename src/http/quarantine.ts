@@ -1,8 +1,12 @@
 import type { Log, QuarantineQuery, StoredPacket } from "../log/contract.ts";
-import { filterProblem } from "../model/filter.ts";
-import type { HttpReply, HttpRequest } from "../model/http.ts";
+import type { HttpRequest } from "../model/http.ts";
 import { isoTime, type Reading } from "../model/reading.ts";
+import { badRequest, unavailable } from "./answer-descriptions.ts";
+import { type Endpoint, endpoint } from "./endpoint.ts";
 import { json } from "./json.ts";
+import { filterParameter, integerParameter, textParameter } from "./parameter-kinds.ts";
+import type { Asked } from "./parameters.ts";
+import { listSchema, schemaRef } from "./schemas.ts";
 
 /** Decodes quarantined packets again, the oldest first; stores and releases those that can be read now. */
 export type RetryQuarantine = (
@@ -23,23 +27,148 @@ const maxPageBytes = 1024 * 1024;
 /** Longer payloads are cut to this length in a list. */
 const previewBytes = 4 * 1024;
 
-/**
- * `GET /api/v1/quarantine`: quarantined packets, newest first, about 1 MiB of them at most. `topic` is an MQTT filter,
- * `format` a format's name (empty: no format claims the topic), `before` and `since` are ids. Of a payload that is longer
- * than what stands in `payloadBase64`, as `payloadBytes` tells, `GET /api/v1/quarantine/<id>` gives the whole.
- */
-export async function listQuarantine(log: Log, { query }: HttpRequest): Promise<HttpReply> {
-  const asked = readQuery(query);
-  if (typeof asked === "string") return json(400, { error: asked });
-  const packets = await log.quarantined(asked.limit, { ...asked.query, previewBytes });
-  return json(200, { packets: packets.map(present) });
+const numberOfPackets = 100;
+
+const parameters = {
+  limit: integerParameter(`Most packets, ${numberOfPackets} if absent.`, 1, maxPage),
+  before: integerParameter("Only ids below this one.", 0, Number.MAX_SAFE_INTEGER),
+  since: integerParameter("Only ids above this one.", 0, Number.MAX_SAFE_INTEGER),
+  topic: filterParameter("Only packets of these topics, as devices published them; an MQTT filter."),
+  format: textParameter("Only packets that this format tried; empty: those that no format claims."),
+} as const;
+
+/** Quarantined packets: a list of them, one of them, and another try. */
+export function quarantineEndpoints(log: Log, retry: RetryQuarantine): Endpoint[] {
+  return [listEndpoint(log), packetEndpoint(log), retryEndpoint(retry)];
 }
 
-/** `GET /api/v1/quarantine/<id>`: one packet with its whole payload. */
-export async function showQuarantined(log: Log, id: number): Promise<HttpReply> {
-  const [packet] = await log.quarantined(1, { after: id - 1, before: id + 1 });
-  return packet ? json(200, present(packet)) : json(404, { error: `no packet ${id} is in quarantine` });
+/**
+ * `GET /api/v1/quarantine`. Of a payload that is longer than what stands in `payloadBase64`, as `payloadBytes` tells,
+ * `GET /api/v1/quarantine/<id>` gives the whole.
+ */
+function listEndpoint(log: Log): Endpoint {
+  return endpoint({
+    method: "GET",
+    path: "/api/v1/quarantine",
+    operation: "quarantine",
+    summary: "Packets that could not be read, newest first",
+    description: "About 1 MiB of them at most, long payloads cut to their beginning.",
+    parameters,
+    answers: {
+      200: {
+        description: "The packets.",
+        content: { "application/json": listSchema("packets", "QuarantinedPacket") },
+      },
+      400: badRequest,
+      503: unavailable,
+    },
+    handle: async (_request, asked) => {
+      const packets = await log.quarantined(asked.limit ?? numberOfPackets, {
+        ...queryOf(asked),
+        previewBytes,
+      });
+      return json(200, { packets: packets.map(present) });
+    },
+  });
 }
+
+function packetEndpoint(log: Log): Endpoint {
+  return endpoint({
+    method: "GET",
+    path: "/api/v1/quarantine/{id}",
+    operation: "quarantinedPacket",
+    summary: "One packet with its whole payload",
+    parameters: {},
+    answers: {
+      200: {
+        description: "The packet.",
+        content: { "application/json": schemaRef("QuarantinedPacket") },
+      },
+      400: badRequest,
+      404: {
+        description: "It is not in quarantine.",
+        content: { "application/json": schemaRef("Error") },
+      },
+      503: unavailable,
+    },
+    handle: async (_request, _asked, id) => {
+      const [packet] = await log.quarantined(1, { after: id - 1, before: id + 1 });
+      return packet ? json(200, present(packet)) : json(404, { error: `no packet ${id} is in quarantine` });
+    },
+  });
+}
+
+function retryEndpoint(retry: RetryQuarantine): Endpoint {
+  return endpoint({
+    method: "POST",
+    path: "/api/v1/quarantine/retry",
+    operation: "retryQuarantine",
+    summary:
+      "Decode quarantined packets again, the oldest first; store and release those that can be read now",
+    parameters,
+    answers: {
+      200: {
+        description: "What became of each.",
+        content: { "application/json": retriedSchema },
+      },
+      400: badRequest,
+      403: {
+        description: "Asked by a web page of another origin.",
+        content: { "application/json": schemaRef("Error") },
+      },
+      503: unavailable,
+    },
+    handle: async (request, asked) => {
+      if (!isSameOrigin(request)) {
+        return json(403, { error: "a page of another origin may not do this" });
+      }
+      const packets = await retry(asked.limit ?? numberOfPackets, queryOf(asked));
+      return json(200, {
+        packets: packets.map(({ readings, ...packet }) => ({
+          ...packet,
+          readings: readings.map((reading) => ({ ...reading, time: isoTime(reading.time) })),
+        })),
+      });
+    },
+  });
+}
+
+const retriedSchema = {
+  type: "object",
+  required: ["packets"],
+  additionalProperties: false,
+  properties: {
+    packets: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["id", "topic", "readings", "rejected"],
+        additionalProperties: false,
+        properties: {
+          id: { type: "integer" },
+          topic: { type: "string" },
+          readings: {
+            type: "array",
+            items: {
+              type: "object",
+              required: ["domain", "device", "time", "values"],
+              additionalProperties: false,
+              properties: {
+                domain: { type: "string" },
+                device: { type: "string" },
+                channel: { type: "string" },
+                time: schemaRef("Time"),
+                values: schemaRef("Values"),
+                attrs: { type: "object", additionalProperties: true },
+              },
+            },
+          },
+          rejected: { type: ["string", "null"], description: "Why it still cannot be read." },
+        },
+      },
+    },
+  },
+} as const;
 
 function present({ id, topic, payload, payloadBytes, receivedAt, client, format, reason }: StoredPacket) {
   return {
@@ -54,54 +183,18 @@ function present({ id, topic, payload, payloadBytes, receivedAt, client, format,
   };
 }
 
-/** `POST /api/v1/quarantine/retry`: with the same parameters, but oldest first. */
-export async function retryQuarantine(retry: RetryQuarantine, request: HttpRequest): Promise<HttpReply> {
-  if (!isSameOrigin(request)) {
-    return json(403, { error: "a page of another origin may not do this" });
-  }
-  const asked = readQuery(request.query);
-  if (typeof asked === "string") return json(400, { error: asked });
-  const packets = await retry(asked.limit, asked.query);
-  return json(200, {
-    packets: packets.map(({ readings, ...packet }) => ({
-      ...packet,
-      readings: readings.map((reading) => ({ ...reading, time: isoTime(reading.time) })),
-    })),
-  });
-}
-
 /** Browsers let any page send a POST without a body anywhere, with its Origin; programs send none. */
 function isSameOrigin(request: HttpRequest): boolean {
   const origin = request.header("origin");
   return origin === "" || origin.replace(/^https?:\/\//, "") === request.header("host");
 }
 
-function readQuery(query: URLSearchParams): { limit: number; query: QuarantineQuery } | string {
-  const limit = readInteger(query, "limit", 1, maxPage);
-  const before = readInteger(query, "before", 0, Number.MAX_SAFE_INTEGER);
-  const after = readInteger(query, "since", 0, Number.MAX_SAFE_INTEGER);
-  for (const problem of [limit, before, after]) if (typeof problem === "string") return problem;
-  const filter = query.get("topic");
-  const problem = filter === null ? null : filterProblem(filter);
-  if (problem) return `parameter topic: ${problem}`;
-  const format = query.get("format");
+function queryOf({ before, since, topic, format }: Asked<typeof parameters>): QuarantineQuery {
   return {
-    limit: (limit as number | null) ?? 100,
-    query: {
-      maxPageBytes,
-      ...(before !== null && { before: before as number }),
-      ...(after !== null && { after: after as number }),
-      ...(filter !== null && { filter }),
-      ...(format !== null && { format: format === "" ? null : format }),
-    },
+    maxPageBytes,
+    ...(before !== null && { before }),
+    ...(since !== null && { after: since }),
+    ...(topic !== null && { filter: topic }),
+    ...(format !== null && { format: format === "" ? null : format }),
   };
-}
-
-/** A parameter's number, null if it is absent, or what is wrong with it. */
-function readInteger(query: URLSearchParams, name: string, min: number, max: number): number | string | null {
-  const text = query.get(name);
-  if (text === null) return null;
-  const value = Number(text);
-  const isGood = /^\d+$/.test(text) && value >= min && value <= max;
-  return isGood ? value : `parameter ${name}: ${text} is not a whole number from ${min} to ${max}`;
 }

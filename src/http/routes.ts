@@ -1,90 +1,124 @@
+import { stringify } from "yaml";
 import { type Log, LogUnavailable } from "../log/contract.ts";
-import { filterProblem } from "../model/filter.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
-import { isoTime, isoTimes } from "../model/reading.ts";
+import { badRequest } from "./answer-descriptions.ts";
+import { type Endpoint, endpoint } from "./endpoint.ts";
+import { type HealthDependencies, healthEndpoints } from "./health.ts";
+import { historyEndpoint } from "./history.ts";
 import { json } from "./json.ts";
-import { openapi } from "./openapi.ts";
-import { listQuarantine, type RetryQuarantine, retryQuarantine, showQuarantined } from "./quarantine.ts";
+import { latestEndpoint } from "./latest.ts";
+import { describeApi } from "./openapi.ts";
+import { BadParameter, readParameters } from "./parameters.ts";
+import { quarantineEndpoints, type RetryQuarantine } from "./quarantine.ts";
 import type { StaticFiles } from "./static.ts";
+import { topicsEndpoint } from "./topics.ts";
 
-export interface HttpDependencies {
-  readonly log: Log;
+export interface HttpDependencies extends HealthDependencies {
   readonly files: StaticFiles;
-  /** What is wrong with the gateway as a whole; empty if nothing. */
-  readonly problems: () => readonly string[];
-  /** What is wrong with parts that the gateway can do without; it is ready all the same. */
-  readonly warnings: () => readonly string[];
   readonly retryQuarantine: RetryQuarantine;
-  readonly metrics: { write(): Promise<string>; readonly contentType: string };
 }
 
-type Route = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+/** Answers of `isLarge` endpoints that are made at once, some hundred kilobytes each; more are refused with status 503. */
+const maxLargeAnswers = 64;
 
 /** Everything served over HTTP but the stream itself. */
 export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
-  const { log, files, problems, warnings, metrics } = dependencies;
-  const gets: Readonly<Record<string, Route>> = {
-    "/healthz": () => json(200, { status: "ok" }),
-    "/readyz": () => {
-      const found = problems();
-      const more = warnings().length === 0 ? {} : { warnings: warnings() };
-      return found.length === 0
-        ? json(200, { status: "ready", epoch: log.epoch, head: log.head, oldest: log.oldest, ...more })
-        : json(503, { status: "degraded", problems: found, ...more });
-    },
-    "/metrics": async () => ({
-      status: 200,
-      headers: { "content-type": metrics.contentType },
-      body: await metrics.write(),
-    }),
-    "/api/v1/openapi.yaml": () => ({
-      status: 200,
-      headers: { "content-type": "application/yaml; charset=utf-8", "access-control-allow-origin": "*" },
-      body: openapi,
-    }),
-    "/api/v1/latest": (request) => latest(log, request),
-    "/api/v1/quarantine": (request) => listQuarantine(log, request),
-  };
-  const posts: Readonly<Record<string, Route>> = {
-    "/api/v1/quarantine/retry": (request) => retryQuarantine(dependencies.retryQuarantine, request),
-  };
+  const { log, files } = dependencies;
+  const endpoints = [
+    ...healthEndpoints(dependencies),
+    latestEndpoint(log),
+    historyEndpoint(log),
+    topicsEndpoint(log),
+    ...quarantineEndpoints(log, dependencies.retryQuarantine),
+  ];
+  const routes = withDescription(endpoints).map(routeOf);
+  const answer = createAnswering(log);
   return async (request) => {
-    const { method, path } = request;
-    const isPost = Object.hasOwn(posts, path);
-    const allowed = isPost ? ["POST"] : ["GET", "HEAD"];
-    if (!allowed.includes(method)) {
-      const error = `${method} is not served here; use ${allowed[0]}`;
-      return withHeader(json(405, { error }), "allow", allowed.join(", "));
-    }
-    const routes = isPost ? posts : gets;
-    const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-    const packetId = /^\/api\/v1\/quarantine\/(\d{1,15})$/.exec(path)?.[1];
+    const found = routes.filter(({ pattern }) => pattern.test(request.path));
+    const [first] = found;
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const route = found.find(({ endpoint: { method: own } }) => own === method);
+    if (route) return answer(route, request);
+    if (first)
+      return wrongMethod(request.method, first.endpoint.method === "GET" ? ["GET", "HEAD"] : ["POST"]);
+    if (method !== "GET") return wrongMethod(request.method, ["GET", "HEAD"]);
+    if (!request.path.startsWith("/api/")) return files.serve(request);
+    return json(404, { error: `nothing is served at ${request.path}; /api/v1/openapi.json tells what is` });
+  };
+}
+
+interface Route {
+  readonly endpoint: Endpoint;
+  readonly pattern: RegExp;
+}
+
+function routeOf(one: Endpoint): Route {
+  return {
+    endpoint: one,
+    pattern: new RegExp(`^${one.path.replaceAll(".", "\\.").replace("{id}", "(\\d{1,15})")}$`),
+  };
+}
+
+function createAnswering(log: Log): (route: Route, request: HttpRequest) => Promise<HttpReply> {
+  let large = 0;
+  return async ({ endpoint: { parameters, handle, isLarge = false }, pattern }, request) => {
+    if (isLarge && large >= maxLargeAnswers) return busy();
+    if (isLarge) large++;
     try {
-      if (route) return await route(request);
-      if (packetId !== undefined) return await showQuarantined(log, Number(packetId));
-      return files.serve(request);
+      const asked = parameters === null ? {} : readParameters(request.query, parameters, { now: log.time });
+      return await handle(request, asked, Number(pattern.exec(request.path)?.[1] ?? 0));
     } catch (error) {
+      if (error instanceof BadParameter) return json(400, { error: error.message });
       if (error instanceof LogUnavailable) return json(503, { error: error.message });
       throw error;
+    } finally {
+      if (isLarge) large--;
     }
   };
 }
 
-function withHeader(reply: HttpReply, name: string, value: string): HttpReply {
-  return { ...reply, headers: { ...reply.headers, [name]: value } };
+/** The description, of which it is itself a part. */
+function withDescription(others: readonly Endpoint[]): Endpoint[] {
+  const all = [
+    ...others,
+    descriptionEndpoint("json", "openapi", () => asJson),
+    descriptionEndpoint("yaml", "openapiYaml", () => asYaml),
+  ];
+  const description = describeApi(all);
+  const asJson = `${JSON.stringify(description)}\n`;
+  const asYaml = stringify(description);
+  return all;
 }
 
-function latest(log: Log, request: HttpRequest): HttpReply {
-  const filter = request.query.get("filter") ?? "#";
-  const problem = filterProblem(filter);
-  if (problem) return json(400, { error: `parameter filter: ${problem}` });
-  const readings = log.latest(filter).map(({ seq, topic, time, values, times, attrs }) => ({
-    seq,
-    topic: topic.name,
-    time: isoTime(time),
-    values,
-    ...(times && { times: isoTimes(times) }),
-    ...(attrs && { attrs }),
-  }));
-  return json(200, { readings });
+function descriptionEndpoint(form: "json" | "yaml", operation: string, text: () => string): Endpoint {
+  const type = `application/${form}`;
+  return endpoint({
+    method: "GET",
+    path: `/api/v1/openapi.${form}`,
+    operation,
+    summary: `This description in ${form.toUpperCase()}`,
+    parameters: {},
+    answers: {
+      200: { description: "OpenAPI 3.1.", content: { [type]: { type: "object" } } },
+      400: badRequest,
+    },
+    // Tools that show it run in pages of other origins.
+    handle: () => ({
+      status: 200,
+      headers: { "content-type": `${type}; charset=utf-8`, "access-control-allow-origin": "*" },
+      body: text(),
+    }),
+  });
+}
+
+function wrongMethod(method: string, allowed: readonly string[]): HttpReply {
+  const reply = json(405, { error: `${method} is not served here; use ${allowed[0]}` });
+  return { ...reply, headers: { ...reply.headers, allow: allowed.join(", ") } };
+}
+
+function busy(): HttpReply {
+  const reply = json(503, {
+    error: `${maxLargeAnswers} answers are being made, the most at once; try again soon`,
+  });
+  return { ...reply, headers: { ...reply.headers, "retry-after": "1" } };
 }

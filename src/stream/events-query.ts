@@ -1,4 +1,5 @@
 import { parseCursor } from "../model/cursor.ts";
+import { filterFromQuery } from "../model/query-filter.ts";
 import type { Condition } from "../wire/messages.ts";
 
 /** Parameters that may stand once, and those that may stand several times. */
@@ -14,8 +15,10 @@ export const eventsId = 1;
  * @param lastEventId the header with which an EventSource resumes, empty if none
  */
 export function readEventsQuery(query: URLSearchParams, lastEventId: string): object | string {
-  const problem = parameterProblem(query) ?? filterProblem(query.get("filter"));
+  const problem = parameterProblem(query);
   if (problem) return problem;
+  const filter = filterFromQuery(query.get("filter") ?? "#");
+  if (typeof filter !== "string") return `parameter filter: ${filter.problem}`;
   const where = query.getAll("where").map(readCondition);
   const wrong = where.find((condition) => typeof condition === "string");
   if (wrong !== undefined) return wrong;
@@ -28,7 +31,7 @@ export function readEventsQuery(query: URLSearchParams, lastEventId: string): ob
   return {
     type: "subscribe",
     id: eventsId,
-    filter: unspace(query.get("filter") ?? "#"),
+    filter,
     from,
     // What is no number becomes null in JSON, which is refused by name.
     ...(speed !== null && { speed: toNumber(speed) }),
@@ -50,20 +53,6 @@ function parameterProblem(query: URLSearchParams): string | null {
     return "parameter filter: one connection follows one filter; use a wildcard (`+`, or %23 for `#`) or another connection";
   }
   return twice === undefined ? null : `parameter ${twice}: it may be given once`;
-}
-
-// The rest of the URL after a bare `#` never leaves the client, so what arrives is another, valid filter that matches nothing.
-function filterProblem(filter: string | null): string | null {
-  if (filter === null || (filter !== "" && !filter.endsWith("/"))) return null;
-  return "parameter filter: it is cut off; in a URL `#` is written %23, as in gps/%23";
-}
-
-/** In a query a bare `+` means a space, which no level of a filter is. */
-function unspace(filter: string): string {
-  return filter
-    .split("/")
-    .map((level) => (level === " " ? "+" : level))
-    .join("/");
 }
 
 function readStart(query: URLSearchParams, lastEventId: string): object | string | { problem: string } {

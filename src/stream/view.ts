@@ -1,3 +1,4 @@
+import { isInBox } from "../model/box.ts";
 import type { Value, Values } from "../model/reading.ts";
 import type { Bbox, Condition, ViewOptions } from "../wire/messages.ts";
 
@@ -58,12 +59,8 @@ export class View {
   }
 
   /** Whether a position lies in the box, null if the values have none. A box whose west is east of its east wraps around. */
-  contains({ lat, lon }: Values): boolean | null {
-    if (this.bbox === null) return true;
-    if (typeof lat !== "number" || typeof lon !== "number") return null;
-    const [west, south, east, north] = this.bbox;
-    if (lat < south || lat > north) return false;
-    return west <= east ? lon >= west && lon <= east : lon >= west || lon <= east;
+  contains(values: Values): boolean | null {
+    return this.bbox === null || isInBox(this.bbox, values);
   }
 }
 

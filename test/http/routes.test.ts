@@ -104,6 +104,7 @@ describe("HTTP", () => {
             attrs,
           },
         ],
+        next: null,
       },
     });
     expect(await getJson("/api/v1/latest?filter=a%23")).toMatchObject({
