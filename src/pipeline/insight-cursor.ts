@@ -63,9 +63,11 @@ export class InsightCursor {
     this.#writer = new InsightWriter(log, logger);
     const restored = this.#restore(saved);
     this.#state = restored ? restored.state : insight.start();
-    this.#seq = restored?.seq ?? 0;
+    // A damaged log may have lost records that were read.
+    const known = (seq: number) => Math.min(seq, log.head);
+    this.#seq = known(restored?.seq ?? 0);
     this.#time = restored?.time ?? Number.NEGATIVE_INFINITY;
-    this.#told = saved && { seq: saved.seq, time: saved.time };
+    this.#told = saved && { seq: known(saved.seq), time: saved.time };
     this.#savedAt = log.time;
     this.#inputs = new InsightInputs(insight.reads(settings), insight.writes);
     let reducer: Reducer | null = null;

@@ -10,6 +10,7 @@ import type { Reading } from "../../src/model/reading.ts";
 import { topicParts } from "../../src/model/topic.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 import { type InsightOptions, startInsights } from "../../src/pipeline/insight-runner.ts";
+import { encodeState } from "../../src/pipeline/insight-state.ts";
 import { play } from "../insights/fixtures.ts";
 import { append, open, readAll, reading, TestClock, TestedEngine, t0, until } from "../log/harness.ts";
 import { memoryEngine, sqliteIn, temporaryFolder } from "../log/place.ts";
@@ -167,6 +168,19 @@ describe("after a restart", () => {
       ["usage/a", 2],
       ["usage/a", 4],
     ]);
+  });
+
+  it("of a log that lost its newest records, it goes on behind what is left", async () => {
+    const engine = memoryEngine();
+    const log = await open(engine);
+    await append(log, reading("a"));
+    const state = encodeState(1, new Map([["a", 3]]));
+    await log.append({ readings: [], progress: { name: "counting", seq: 90, time: t0, state } });
+    await log.close();
+    const life = await live(engine, counting);
+    await append(life.log, reading("a"));
+    await until(() => life.log.head === 3);
+    expect(await counts(life.log)).toEqual([["usage/a", 4]]);
   });
 
   it("what the ring dropped meanwhile is counted as missed", async () => {
