@@ -42,10 +42,10 @@ export class PacedSocket implements Socket {
     this.askIfMuchIsUnread();
   }
 
-  // One at a time: a client may answer only the newest of several.
   ping(): void {
-    if (this.askedAt !== null) return;
-    this.askedAt = this.sentBytes;
+    // Something must be under way to a client that has gone without a word, or the kernel never notices it.
+    if (this.askedAt !== null && this.socket.bufferedBytes() > 0) return;
+    this.askedAt ??= this.sentBytes;
     this.socket.ping();
   }
 
@@ -69,7 +69,9 @@ export class PacedSocket implements Socket {
     return { ...handler, onPong };
   }
 
+  // One question at a time: a client may answer only the newest of several.
   private askIfMuchIsUnread(): void {
-    if (this.sentBytes - this.readBytes > this.maxUnreadBytes * askShare) this.ping();
+    if (this.askedAt === null && this.sentBytes - this.readBytes > this.maxUnreadBytes * askShare)
+      this.ping();
   }
 }

@@ -139,8 +139,7 @@ export class Session implements SocketHandler {
     if (isWaiting || this.heard) this.heardAt = now;
     this.heard = false;
     if (now - this.heardAt > this.hub.options.silentMs) return this.socket.terminate();
-    if (isWaiting) return;
-    this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
+    if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
     this.socket.ping();
   }
 
