@@ -25,6 +25,7 @@ class Fleet {
   private readonly pending = new Set<Promise<unknown>>();
   private readonly clients: readonly MqttClient[];
   private timer: NodeJS.Timeout | null = null;
+  private isDisposed = false;
 
   private constructor(clients: readonly MqttClient[]) {
     this.clients = clients;
@@ -55,6 +56,7 @@ class Fleet {
   }
 
   dispose(): void {
+    this.isDisposed = true;
     if (this.timer) clearInterval(this.timer);
     for (const client of this.clients) client.end(true);
   }
@@ -63,13 +65,23 @@ class Fleet {
     const line = n % lines;
     const topic = `telemetry/${herdTopic(n % devices, lines)}`;
     const payload = JSON.stringify({ lat: 60.17 + (n % 1_000) / 1e5, lon: 24.94, speedKmh: n % 80, n });
-    const publishing = (this.clients[line] as MqttClient)
-      .publishAsync(topic, payload, { qos: 1 })
-      .then(() => {
-        this.acknowledged++;
-        this.pending.delete(publishing);
-      });
+    const publishing = this.untilAcknowledged(this.clients[line] as MqttClient, topic, payload).finally(() =>
+      this.pending.delete(publishing),
+    );
     this.pending.add(publishing);
+  }
+
+  // MQTT.js gives up what was published while it resends, if the connection closes meanwhile; a device would not.
+  private async untilAcknowledged(client: MqttClient, topic: string, payload: string): Promise<void> {
+    while (!this.isDisposed) {
+      try {
+        await client.publishAsync(topic, payload, { qos: 1 });
+        this.acknowledged++;
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
   }
 }
 
@@ -95,7 +107,7 @@ async function headOf(gateway: GatewayProcess): Promise<number> {
 async function recovery(gateway: GatewayProcess, herd: LoadProcess): Promise<string> {
   const head = await headOf(gateway);
   const waits: { snapshotMs: number; liveMs: number }[] = [];
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 90_000;
   let state: HerdState;
   do {
     waits.push(await newcomer(gateway.httpPort));
@@ -149,4 +161,4 @@ it(`${members} subscribers that a restart drops at once all resume, each reading
   const verdict = await herd.ask("herdVerdict", null);
   expect(verdict).toMatchObject({ wrong: 0, faults: [] });
   expect(verdict.readingsInLog).toBeGreaterThanOrEqual(fleet.acknowledged);
-});
+}, 300_000);
