@@ -227,8 +227,12 @@ function noteArrival(device: Device, now: number): boolean {
   if (intervalMs < burstMs) return false;
   device.signBegan = now;
   device.intervals.push(intervalMs);
-  if (device.intervals.length > maxIntervals) device.intervals.shift();
   const before = device.rhythmMs;
+  const gone = device.intervals.length > maxIntervals ? device.intervals.shift() : undefined;
+  // One on the same side of the median took its place: the usual case, and no need to sort.
+  if (before !== null && gone !== undefined && Math.sign(gone - before) === Math.sign(intervalMs - before)) {
+    return false;
+  }
   device.rhythmMs = medianOf(device.intervals);
   return before === null || device.rhythmMs < before;
 }
