@@ -9,7 +9,7 @@ import { onlyFields, type Row } from "./export/row.ts";
  * Bytes of bodies that are read, decoded and written without a pause: some hundred readings, a few milliseconds of the main
  * loop. What comes next is waited for, and others have their turn.
  */
-const sliceBytes = 32 * 1024;
+const sliceBytes = 16 * 1024;
 /** Rows likewise, where they do not come from the store. */
 const sliceRows = 500;
 

@@ -71,7 +71,8 @@ function point({ time, values: { altM, speedKmh, courseDeg } }: Row, lat: number
 /** xsd:decimal knows no exponent. */
 function decimal(value: number): string {
   const text = String(value);
-  return text.includes("e") ? value.toFixed(9) : text;
+  if (!text.includes("e")) return text;
+  return Number.isInteger(value) ? String(BigInt(value)) : value.toFixed(9);
 }
 
 function escapeXml(text: string): string {
