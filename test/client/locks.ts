@@ -13,17 +13,17 @@ export class TabHost {
   private holder: Request | null = null;
   private readonly queue: Request[] = [];
 
-  /** What one more tab sees. `freeze` stops it as a debugger does: what it is sent waits until `thaw`. */
+  /** What one more tab sees. `freeze` stops it as a debugger does: what it hears and says waits until `thaw`. */
   tab(): TabPlatform & { freeze(): void; thaw(): void; crash(): void } {
     let isFrozen = false;
     const waiting: (() => void)[] = [];
-    let own: Request | null = null;
+    let isDead = false;
+    const own = new Set<Request>();
     const locks: TabLocks = {
       request: (_name, options, callback) =>
         new Promise((resolve, reject) => {
           const request: Request = {
             start: () => {
-              own = request;
               callback().then(() => {
                 this.release(request);
                 resolve(undefined);
@@ -37,6 +37,8 @@ export class TabHost {
             this.queue.splice(at, 1);
             reject(new DOMException("aborted", "AbortError"));
           });
+          if (isDead) return;
+          own.add(request);
           this.take(request, options.steal ?? false);
         }),
     };
@@ -44,15 +46,27 @@ export class TabHost {
       locks,
       openChannel: (name) => {
         const real = new BroadcastChannel(name);
+        let isClosed = false;
         const channel = {
           onmessage: null as unknown,
-          postMessage: (data: unknown) => isFrozen || real.postMessage(data),
-          close: () => real.close(),
+          postMessage: (data: unknown) => {
+            if (isDead) return;
+            if (isFrozen) waiting.push(() => isClosed || real.postMessage(data));
+            else real.postMessage(data);
+          },
+          close: () => {
+            const close = () => {
+              isClosed = true;
+              real.close();
+            };
+            if (isFrozen && !isDead) waiting.push(close);
+            else close();
+          },
         };
         real.onmessage = (event) => {
           const deliver = () => (channel.onmessage as (event: unknown) => void)(event);
           if (isFrozen) waiting.push(deliver);
-          else deliver();
+          else if (!isDead) deliver();
         };
         return channel;
       },
@@ -64,8 +78,8 @@ export class TabHost {
         for (const deliver of waiting.splice(0)) deliver();
       },
       crash: () => {
-        isFrozen = true;
-        if (own) this.release(own);
+        isDead = true;
+        for (const request of own) this.forget(request);
       },
     };
   }
@@ -77,6 +91,12 @@ export class TabHost {
       this.queue.unshift(request);
     } else this.queue.push(request);
     queueMicrotask(() => this.grant());
+  }
+
+  private forget(request: Request): void {
+    const at = this.queue.indexOf(request);
+    if (at >= 0) this.queue.splice(at, 1);
+    this.release(request);
   }
 
   private release(request: Request): void {
