@@ -107,6 +107,11 @@ const ring = z
       .describe(
         "What an acknowledged reading survives: the end of the process, or loss of power too (one fsync per commit)",
       ),
+    recentReadings: whole(0, 10_000_000)
+      .default(65_536)
+      .describe(
+        "A reading with the device, channel, time and values of one of so many newest is the same, sent again, and stored once. 0 stores each",
+      ),
     tailBytes: whole(1, 65_536 * mebibyte)
       .default(64 * mebibyte)
       .describe("Memory for the newest readings, from which most resuming clients are served"),

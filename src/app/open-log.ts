@@ -55,5 +55,6 @@ function logOptions({ ring }: Config) {
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
     gatherMs: ring.gatherMs,
+    maxRecentReadings: ring.recentReadings,
   };
 }

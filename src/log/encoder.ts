@@ -3,6 +3,7 @@ import { topicOf } from "../model/topic.ts";
 import { freeShape, type Shape, writeBody } from "../wire/body.ts";
 import { MsgpackWriter } from "../wire/writer.ts";
 import { UnstorableReading } from "./contract.ts";
+import type { RecentReadings } from "./recent.ts";
 import { StoredRecord } from "./record.ts";
 import { type ShapeTable, sameNames } from "./shapes.ts";
 import type { TopicEntry, TopicTable } from "./topics.ts";
@@ -28,16 +29,26 @@ export class RecordEncoder {
   }
 
   /**
-   * Records with seqs from `firstSeq` on.
+   * Records with seqs from `firstSeq` on, without those that `recent` knows. Its `settle` must be called before the next.
    * @throws TooManyTopics, UnstorableReading; no seq has been used then
    */
-  encode(readings: readonly Reading[], firstSeq: number, oldest: number): StoredRecord[] {
+  encode(
+    readings: readonly Reading[],
+    firstSeq: number,
+    oldest: number,
+    recent: RecentReadings,
+  ): StoredRecord[] {
     const entries = readings.map((reading, index) =>
       this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel),
     );
-    return readings.map((reading, index) =>
-      this.#record(firstSeq + index, entries[index] as TopicEntry, reading),
-    );
+    const records: StoredRecord[] = [];
+    for (const [index, reading] of readings.entries()) {
+      const record = this.#record(firstSeq + records.length, entries[index] as TopicEntry, reading);
+      // Two packets in a row may be unreadable alike, and each counts.
+      const isRepeated = reading.domain !== "quarantine" && recent.isRepeated(record.body);
+      if (!isRepeated) records.push(record);
+    }
+    return records;
   }
 
   /** The same record at another seq. */

@@ -21,13 +21,17 @@ import {
 import { RecordEncoder } from "./encoder.ts";
 import type { EngineState, LogEngine } from "./engine.ts";
 import { History } from "./history.ts";
-import { applyRecord, type LogMemory, recoverLatest } from "./memory.ts";
+import { applyRecord, type LogMemory, recoverLatest, recoverRecent } from "./memory.ts";
 import { defaultLogOptions, type LogOptions } from "./options.ts";
+import { RecentReadings } from "./recent.ts";
 import { ShapeTable } from "./shapes.ts";
 import { findLatest, findLatestPage } from "./snapshot.ts";
 import { messageOf, StoreReader } from "./store-reader.ts";
 import { MemoryTail } from "./tail.ts";
 import { TopicTable } from "./topics.ts";
+
+/** Readings of the store that are known again when it is opened: those whose acknowledgement may not have arrived. */
+const maxRecovered = 10_000;
 
 /**
  * Opens the log that `engine` stores, with latest as it was.
@@ -48,9 +52,11 @@ export async function openLog(
     shapes: new ShapeTable(all.maxShapes, state.shapes),
     checkpoint: new LatestCheckpoint(),
     maxFieldsPerTopic: all.maxFieldsPerTopic,
+    recent: new RecentReadings(all.maxRecentReadings),
   };
   try {
     await recoverLatest(engine, state, memory);
+    await recoverRecent(engine, state, memory.recent, Math.min(all.maxRecentReadings, maxRecovered));
   } catch (error) {
     await engine.close();
     throw error;
@@ -138,15 +144,19 @@ class SequencedLog implements Log {
   append(batch: Append): Promise<void> | null {
     const { readings, quarantine = [], remember = [], release = [], progress } = batch;
     const parts = readings.length + quarantine.length + remember.length + release.length;
-    const isBarrier = parts === 0 && progress === undefined;
     const last = this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
-    if (isBarrier && !last) return null;
+    if (parts === 0 && progress === undefined && !last) return null;
     if (this.#stopped !== null) return Promise.reject(new LogUnavailable(this.#stopped));
-    const records = this.#encoder.encode(readings, this.#nextSeq, this.#oldest);
+    this.#memory.recent.settle(false);
+    const records = this.#encoder.encode(readings, this.#nextSeq, this.#oldest, this.#memory.recent);
+    const isNothingNew = parts === readings.length && records.length === 0 && progress === undefined;
+    // All of it is stored already, or will be with what is pending.
+    if (isNothingNew) return last?.settled() ?? null;
     const part = commitPart(records, batch);
     const full = this.#fullProblem(part.bytes);
     if (full !== null) return Promise.reject(new LogUnavailable(full));
-    const commit = isBarrier && last ? last : this.#gathering();
+    this.#memory.recent.settle(true);
+    const commit = this.#gathering();
     commit.add(part);
     this.#pendingBytes += part.bytes;
     this.#nextSeq += records.length;
@@ -348,6 +358,7 @@ class SequencedLog implements Log {
       this.#logger.error({ reason }, "the log cannot store; nothing is acknowledged");
     this.#problem = this.#stopped === null ? reason : (this.#problem ?? reason);
     commit.reject(new LogUnavailable(reason));
+    this.#memory.recent.forget();
     this.#nextSeq = this.#head + 1;
     for (const waiting of this.#queue) {
       // Nobody has seen these seqs, and the log has no holes: those behind move up.

@@ -1,6 +1,7 @@
 import type { LatestCheckpoint } from "./checkpoint.ts";
 import type { EngineState, LogEngine } from "./engine.ts";
 import { decodeLatest, mergeLatest } from "./latest.ts";
+import type { RecentReadings } from "./recent.ts";
 import { recordFromBody, type StoredRecord } from "./record.ts";
 import type { ShapeTable } from "./shapes.ts";
 import type { TopicTable } from "./topics.ts";
@@ -13,6 +14,7 @@ export interface LogMemory {
   readonly shapes: ShapeTable;
   readonly checkpoint: LatestCheckpoint;
   readonly maxFieldsPerTopic: number;
+  readonly recent: RecentReadings;
 }
 
 /** Takes a committed record into latest. Records must come in seq order. */
@@ -48,15 +50,38 @@ export async function recoverLatest(engine: LogEngine, state: EngineState, memor
     }
     for (const body of page.bodies) {
       after++;
-      applyRecord(
-        memory,
-        recordFromBody(
-          after,
-          body,
-          (id) => memory.topics.byId(id)?.topic,
-          (id) => memory.shapes.byId(id),
-        ),
-      );
+      const record = recoverRecord(after, body, memory);
+      if (record) applyRecord(memory, record);
+    }
+  }
+}
+
+/** Null if it is damaged: whoever reads there is told, and the rest goes on. */
+function recoverRecord(seq: number, body: Uint8Array, memory: LogMemory): StoredRecord | null {
+  const topicOf = (id: number) => memory.topics.byId(id)?.topic;
+  try {
+    return recordFromBody(seq, body, topicOf, (id) => memory.shapes.byId(id));
+  } catch {
+    return null;
+  }
+}
+
+/** Makes the newest stored readings known. */
+export async function recoverRecent(
+  engine: LogEngine,
+  state: EngineState,
+  recent: RecentReadings,
+  maxCount: number,
+): Promise<void> {
+  let after = Math.max(state.oldest - 1, state.head - maxCount);
+  while (after < state.head) {
+    const page = await engine.read(after, replayPageBytes);
+    if (page.kind === "evicted") after = Math.max(after + 1, page.oldest - 1);
+    else if (page.bodies.length === 0) return;
+    else {
+      for (const body of page.bodies) recent.isRepeated(body);
+      recent.settle(true);
+      after += page.bodies.length;
     }
   }
 }

@@ -28,6 +28,8 @@ export interface LogOptions {
   readonly lookBackMs: number;
   /** Reads of the store under way or waiting; beyond it reads are refused with LogUnavailable. */
   readonly maxStoreReads: number;
+  /** A reading that is the same as one of so many newest is stored once (recent.ts); 0 stores each. */
+  readonly maxRecentReadings: number;
   /** Memory for pages of the store that several readers want, as after a restart. */
   readonly maxSharedBytes: number;
 }
@@ -49,6 +51,7 @@ export const defaultLogOptions: LogOptions = {
   housekeepingMs: 60_000,
   lookBackMs: 24 * 3_600_000,
   maxStoreReads: 10_000,
+  maxRecentReadings: 0,
   maxSharedBytes: 16 * mebibyte,
 };
 

@@ -116,6 +116,13 @@ export function readHeadAt(view: DataView, start: number, head: BodyHead): void 
   head.time = readInteger(view, at);
 }
 
+/** Where a body that was just written says what it is about, behind its seq. */
+export function bodyIdentityStart(body: Uint8Array): number {
+  const tag = body[0] as number;
+  const at = tag === 0xdc ? 3 : tag === 0xdd ? 5 : 1;
+  return at + integerBytes(body[at] as number);
+}
+
 const notAnInteger = "not a body: seq, topic, shape and time must be integers";
 
 /** Integers as MessagePack writes them (its specification, "int format family"). */
