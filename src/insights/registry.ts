@@ -1,5 +1,7 @@
+import { geofence } from "./geofence.ts";
 import type { Insight } from "./insight.ts";
 import { presence } from "./presence.ts";
+import { trips } from "./trips.ts";
 
 /** Every insight there is. To add one: its file, its fixture, its line here. */
-export const allInsights: readonly Insight[] = [presence];
+export const allInsights: readonly Insight[] = [presence, trips, geofence];

@@ -1,0 +1,213 @@
+import type { Values } from "../model/reading.ts";
+
+/** Something that was observed at a time. */
+interface Timed {
+  readonly time: number;
+}
+
+/** Says that from `time` on (epoch milliseconds) the topic called `name` shows `values`; always all of its values. */
+export type Tell = (name: string, time: number, values: Values) => void;
+
+/** How observations of one thing, taken in the order of their times, become what is told of it. */
+export interface Course<Item extends Timed, Fold> {
+  /** What is known before the first observation. Plain data: it is cloned. */
+  start(): Fold;
+  /** Takes the next observation: changes `fold` in place, tells what follows from it. */
+  step(fold: Fold, item: Item, tell: Tell): void;
+  /** Tells what follows from nothing coming after the newest for so long; a later `step` must come to the same by itself. */
+  close?(fold: Fold, tell: Tell): void;
+  /** True for names under which an old word may stay that would not be told any more. */
+  isKept?(name: string): boolean;
+}
+
+interface Told {
+  readonly time: number;
+  /** Time of the observation from which it followed. */
+  readonly by: number;
+  readonly values: Values;
+}
+
+/** What is kept of one thing: belongs to the state of an insight. */
+export interface Track<Item extends Timed, Fold> {
+  /** The newest observations, in the order of their times. */
+  readonly items: Item[];
+  /** What came of all observations before those, and the time of the last of them. */
+  base: Fold;
+  baseTime: number;
+  isClosed: boolean;
+  /** What was told, by name, in the order of times: for what follows from `items`, and the last before it. */
+  readonly told: Map<string, Told[]>;
+}
+
+/** Names of one thing for which it is known what was told; the one told longest ago is forgotten, and is not corrected then. */
+const maxNames = 64;
+
+/**
+ * Reducing in the order of observation, though observations come late, twice and out of order. The newest come as they are,
+ * at the cost of a step. A late one goes to its place among the last `maxItems`; what follows from them is worked out anew,
+ * and where that differs from what was told, it is told again **for the same time**: what should not have been told for a
+ * time is replaced by what is true then. So in the end every time at which something was told shows what is known to be true
+ * then, whatever the order was, as long as nothing is later than `maxItems` others; what is, is ignored.
+ */
+export class Rework<Item extends Timed, Fold> {
+  readonly #course: Course<Item, Fold>;
+  readonly #maxItems: number;
+  /** What came of all observations; made from the track when it is missing. */
+  readonly #heads = new WeakMap<Track<Item, Fold>, Fold>();
+
+  constructor(course: Course<Item, Fold>, maxItems: number) {
+    this.#course = course;
+    this.#maxItems = maxItems;
+  }
+
+  newTrack(): Track<Item, Fold> {
+    const base = this.#course.start();
+    return { items: [], base, baseTime: Number.NEGATIVE_INFINITY, isClosed: false, told: new Map() };
+  }
+
+  /** Takes an observation, and tells what is new or different. Returns whether it is the newest. */
+  take(track: Track<Item, Fold>, item: Item, tell: Tell): boolean {
+    const { items } = track;
+    let at = items.length;
+    while (at > 0 && (items[at - 1] as Item).time > item.time) at--;
+    const before = items[at - 1];
+    if (before?.time === item.time) {
+      if (!isPreferred(item, before)) return false;
+      items[at - 1] = item;
+      this.#rework(track, tell);
+      return at === items.length;
+    }
+    if (at === 0 && (items.length >= this.#maxItems || item.time <= track.baseTime)) return false;
+    const isNewest = at === items.length;
+    const head = isNewest && !track.isClosed ? this.#head(track) : null;
+    items.splice(at, 0, item);
+    while (items.length > this.#maxItems) this.#settle(track);
+    if (isNewest) track.isClosed = false;
+    if (head === null) this.#rework(track, tell);
+    else
+      this.#course.step(head, item, (name, time, values) =>
+        note(track, { time, by: item.time, values }, name, tell),
+      );
+    return isNewest;
+  }
+
+  /** Nothing came after the newest observation for long: tells what follows from that. */
+  close(track: Track<Item, Fold>, tell: Tell): void {
+    const by = track.items.at(-1)?.time;
+    if (track.isClosed || by === undefined) return;
+    const head = this.#head(track);
+    track.isClosed = true;
+    this.#course.close?.(head, (name, time, values) => note(track, { time, by, values }, name, tell));
+  }
+
+  #head(track: Track<Item, Fold>): Fold {
+    const known = this.#heads.get(track);
+    if (known !== undefined) return known;
+    return this.#follow(track, () => {});
+  }
+
+  /** The oldest observation becomes part of what is not reworked any more. */
+  #settle(track: Track<Item, Fold>): void {
+    const oldest = track.items.shift() as Item;
+    this.#course.step(track.base, oldest, () => {});
+    track.baseTime = oldest.time;
+  }
+
+  /** Goes through all items again. */
+  #follow(track: Track<Item, Fold>, found: (name: string, told: Told) => void): Fold {
+    const fold = structuredClone(track.base);
+    let by = track.baseTime;
+    const tell: Tell = (name, time, values) => found(name, { time, by, values });
+    for (const item of track.items) {
+      by = item.time;
+      this.#course.step(fold, item, tell);
+    }
+    if (track.isClosed) this.#course.close?.(fold, tell);
+    this.#heads.set(track, fold);
+    return fold;
+  }
+
+  #rework(track: Track<Item, Fold>, tell: Tell): void {
+    const results = new Map<string, Told[]>();
+    for (const name of track.told.keys()) results.set(name, []);
+    this.#follow(track, (name, told) => {
+      const list = results.get(name) ?? [];
+      results.set(name, list);
+      place(list, told);
+    });
+    for (const [name, news] of results) {
+      correct(track, name, news, this.#course.isKept?.(name) ?? false, tell);
+    }
+  }
+}
+
+/** Of two observations of the same time the same one is kept, whichever came first. */
+function isPreferred(item: object, other: object): boolean {
+  return JSON.stringify(item) > JSON.stringify(other);
+}
+
+/** Keeps and tells something new. */
+function note(
+  track: { baseTime: number; told: Map<string, Told[]> },
+  told: Told,
+  name: string,
+  tell: Tell,
+): void {
+  const list = track.told.get(name) ?? [];
+  touch(track.told, name, list);
+  // One is kept of what is settled: it is what was true before all that may still change.
+  while (list.length > 1 && (list[1] as Told).by <= track.baseTime) list.shift();
+  place(list, told);
+  tell(name, told.time, told.values);
+}
+
+/** Tells again what now follows, where it is not what was told. */
+function correct(
+  track: { baseTime: number; told: Map<string, Told[]> },
+  name: string,
+  news: readonly Told[],
+  isKept: boolean,
+  tell: Tell,
+): void {
+  const olds = track.told.get(name) ?? [];
+  const list = olds.filter(({ by }) => by <= track.baseTime);
+  for (const told of news) place(list, told);
+  const oldOf = new Map(olds.map((told) => [told.time, told]));
+  for (const old of olds) {
+    if (list.some(({ time }) => time === old.time)) continue;
+    const values = isKept
+      ? old.values
+      : (list.findLast(({ time }) => time < old.time)?.values ?? nothingOf(old.values));
+    place(list, { ...old, values });
+  }
+  for (const { time, values } of list) {
+    const old = oldOf.get(time);
+    if (old === undefined || !isSame(old.values, values)) tell(name, time, values);
+  }
+  if (list.length > 0) touch(track.told, name, list);
+}
+
+/** Puts what was told in its place by time; for the same time the later word counts. */
+function place(list: Told[], told: Told): void {
+  let at = list.length;
+  while (at > 0 && (list[at - 1] as Told).time > told.time) at--;
+  if (at > 0 && (list[at - 1] as Told).time === told.time) list[at - 1] = told;
+  else list.splice(at, 0, told);
+}
+
+function touch(map: Map<string, Told[]>, name: string, list: Told[]): void {
+  map.delete(name);
+  map.set(name, list);
+  if (map.size <= maxNames) return;
+  const [oldest] = map.keys();
+  map.delete(oldest as string);
+}
+
+function isSame(one: Values, other: Values): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Nothing was true then after all. */
+function nothingOf(values: Values): Values {
+  return Object.fromEntries(Object.keys(values).map((name) => [name, null]));
+}

@@ -1,0 +1,327 @@
+import { isoTime, type Values } from "../model/reading.ts";
+import {
+  accuracyOf,
+  type Fix,
+  type FixFilter,
+  type FixLimits,
+  judge,
+  newFixFilter,
+  speedOf,
+} from "./fixes.ts";
+import { distanceM, nearestOnLine, type Position } from "./geo.ts";
+import type { Course, Tell } from "./rework.ts";
+
+/** When a device is taken to move and to stand. */
+export interface TripLimits extends FixLimits {
+  readonly stopRadiusM: number;
+  readonly stopAfterS: number;
+  readonly silentAfterS: number;
+  readonly minMoveM: number;
+  readonly minTripM: number;
+  readonly statusS: number;
+  readonly speedLimitKmh?: number | undefined;
+  readonly speedingAfterS: number;
+  readonly trailSpacingM: number;
+  readonly trailToleranceM: number;
+}
+
+/** A place and when the device was there. */
+interface Spot extends Position {
+  readonly time: number;
+}
+
+interface Trip {
+  readonly started: number;
+  readonly from: Position;
+  distanceM: number;
+  maxKmh: number;
+}
+
+/** A place that the device has not left by more than `stopRadiusM`. */
+interface Rest extends Spot {
+  /** When it was last near. */
+  lastTime: number;
+  /** The trip's distance when it came here: what is added before it is known to stand is noise. */
+  readonly tripM: number;
+}
+
+interface Speeding {
+  since: number;
+  maxKmh: number;
+  isTold: boolean;
+}
+
+/** What is known of a device's way. Times are epoch milliseconds. */
+export interface TripFold {
+  readonly filter: FixFilter;
+  /** Time of the newest position, also of one that was left out. */
+  seen: number;
+  state: "unknown" | "stopped" | "moving";
+  since: number;
+  rest: Rest | null;
+  /** The first position away from the rest, until a second one says that it has left. */
+  away: Fix | null;
+  trip: Trip | null;
+  /** Up to where the trip's distance is counted. */
+  counted: Position | null;
+  /** Of all trips that have ended. */
+  endedM: number;
+  endedTrips: number;
+  speeding: Speeding | null;
+  /** The last point of the trail that was told, and the newest that may become one. */
+  trailEnd: Position | null;
+  trailNext: (Spot & { readonly tripM: number }) | null;
+}
+
+/** How a device's positions become its trips, stops and trail. `trips.ts` tells what the topics hold. */
+export class TripCourse implements Course<Fix, TripFold> {
+  readonly #limits: TripLimits;
+
+  constructor(limits: TripLimits) {
+    this.#limits = limits;
+  }
+
+  start(): TripFold {
+    return {
+      filter: newFixFilter(),
+      seen: Number.NEGATIVE_INFINITY,
+      state: "unknown",
+      since: 0,
+      rest: null,
+      away: null,
+      trip: null,
+      counted: null,
+      endedM: 0,
+      endedTrips: 0,
+      speeding: null,
+      trailEnd: null,
+      trailNext: null,
+    };
+  }
+
+  step(fold: TripFold, fix: Fix, tell: Tell): void {
+    this.#tellStatusSoFar(fold, fix.time, tell);
+    fold.seen = fix.time;
+    const before = fold.filter.last;
+    const verdict = judge(fold.filter, fix, this.#limits);
+    if (verdict === "bad") return;
+    const isLost = verdict === "elsewhere" || this.#wasSilent(fold, before as Fix, fix);
+    if (isLost) return this.#beginAnew(fold, before, fix, tell);
+    if (fold.trip) this.#move(fold, fold.trip, fix, before as Fix, tell);
+    else this.#stay(fold, fix, before as Fix, tell);
+    this.#watchSpeed(fold, speedOf(fix, before), fix.time, tell);
+  }
+
+  /** Nothing came for so long: a trip has ended for all that is known. Who stood is taken to stand still. */
+  close(fold: TripFold, tell: Tell): void {
+    if (fold.filter.last) this.#fallSilent(fold, fold.filter.last, tell);
+  }
+
+  /** A word about the way stays true when a late position would have been the better one. */
+  isKept(name: string): boolean {
+    return name === "trail";
+  }
+
+  #fallSilent(fold: TripFold, last: Fix, tell: Tell): void {
+    if (!fold.trip) return;
+    this.#endTrip(fold, last, "silent", tell);
+    this.#endSpeeding(fold, last.time, tell);
+    this.#change(fold, "unknown", last.time, tell, last.time + 1_000 * this.#limits.silentAfterS);
+  }
+
+  /** Silent for so long that what happened in between is not known. Who is found where it stood has not moved. */
+  #wasSilent({ trip, rest }: TripFold, before: Fix, fix: Fix): boolean {
+    if (fix.time - before.time <= 1_000 * this.#limits.silentAfterS) return false;
+    return trip !== null || rest === null || this.#hasLeft(rest, fix);
+  }
+
+  #beginAnew(fold: TripFold, before: Fix | null, fix: Fix, tell: Tell): void {
+    if (before && fold.trip) {
+      if (fix.time - before.time > 1_000 * this.#limits.silentAfterS) this.#fallSilent(fold, before, tell);
+      else this.#endTrip(fold, before, "jump", tell);
+    }
+    this.#endSpeeding(fold, before?.time ?? fix.time, tell);
+    if (fold.state === "stopped" && fold.rest) this.#tellStop(fold.rest, tell);
+    fold.rest = { ...spotOf(fix), lastTime: fix.time, tripM: 0 };
+    fold.away = null;
+    this.#change(fold, "unknown", fix.time, tell);
+  }
+
+  #hasLeft(rest: Rest, fix: Fix): boolean {
+    return distanceM(rest, fix) > Math.max(this.#limits.stopRadiusM, accuracyOf(fix));
+  }
+
+  /** Not on a trip: a second position in a row that is away begins one. */
+  #stay(fold: TripFold, fix: Fix, before: Fix, tell: Tell): void {
+    const rest = fold.rest as Rest;
+    if (!this.#hasLeft(rest, fix)) {
+      rest.lastTime = fix.time;
+      fold.away = null;
+      const stoodMs = fix.time - rest.time;
+      if (fold.state === "unknown" && stoodMs >= 1_000 * this.#limits.stopAfterS) {
+        this.#change(fold, "stopped", rest.time, tell, fix.time);
+      }
+      return;
+    }
+    if (fold.away === null) {
+      fold.away = fix;
+      return;
+    }
+    if (fold.state === "stopped") this.#tellStop(rest, tell);
+    const trip: Trip = {
+      started: rest.lastTime,
+      from: { lat: rest.lat, lon: rest.lon },
+      distanceM: 0,
+      maxKmh: 0,
+    };
+    fold.trip = trip;
+    fold.counted = rest;
+    fold.trailEnd = null;
+    fold.trailNext = { ...rest, time: rest.lastTime, tripM: 0 };
+    fold.state = "moving";
+    fold.since = rest.lastTime;
+    const { away } = fold;
+    fold.away = null;
+    this.#move(fold, trip, away, null, tell);
+    this.#move(fold, trip, fix, before, tell);
+    // Who reports seldom may have come to its next stop already.
+    if (fold.trip) tell("", fix.time, statusOf(fold));
+  }
+
+  #move(fold: TripFold, trip: Trip, fix: Fix, before: Fix | null, tell: Tell): void {
+    const stepM = distanceM(fold.counted as Position, fix);
+    if (stepM >= Math.max(this.#limits.minMoveM, accuracyOf(fix))) {
+      trip.distanceM += stepM;
+      fold.counted = fix;
+      this.#followTrail(fold, trip, fix, tell);
+    }
+    trip.maxKmh = Math.max(trip.maxKmh, speedOf(fix, before) ?? 0);
+    const { rest } = fold;
+    if (rest === null || this.#hasLeft(rest, fix)) {
+      fold.rest = { ...spotOf(fix), lastTime: fix.time, tripM: trip.distanceM };
+      return;
+    }
+    rest.lastTime = fix.time;
+    if (fix.time - rest.time >= 1_000 * this.#limits.stopAfterS) {
+      trip.distanceM = rest.tripM;
+      this.#endTrip(fold, rest, "stopped", tell);
+      this.#change(fold, "stopped", rest.time, tell, fix.time);
+    }
+  }
+
+  #endTrip(fold: TripFold, end: Spot, reason: "stopped" | "silent" | "jump", tell: Tell): void {
+    const trip = fold.trip as Trip;
+    const { trailNext } = fold;
+    if (trailNext) tell("trail", trailNext.time, trailValues(trailNext));
+    fold.trip = null;
+    fold.counted = null;
+    fold.trailNext = null;
+    fold.endedM += trip.distanceM;
+    if (trip.distanceM < this.#limits.minTripM) return;
+    fold.endedTrips++;
+    tell("trip", end.time, {
+      start: isoTime(trip.started),
+      end: isoTime(end.time),
+      durationS: (end.time - trip.started) / 1_000,
+      distanceM: Math.round(trip.distanceM),
+      maxKmh: roundedKmh(trip.maxKmh),
+      fromLat: trip.from.lat,
+      fromLon: trip.from.lon,
+      toLat: end.lat,
+      toLon: end.lon,
+      endedBy: reason,
+    });
+  }
+
+  #tellStop({ time, lastTime, lat, lon }: Rest, tell: Tell): void {
+    const durationS = (lastTime - time) / 1_000;
+    tell("stop", lastTime, { arrived: isoTime(time), left: isoTime(lastTime), durationS, lat, lon });
+  }
+
+  /** A point of the trail is told when the next would leave it aside by more than the tolerance, or is far off. */
+  #followTrail(fold: TripFold, { distanceM: tripM }: Trip, fix: Fix, tell: Tell): void {
+    const { trailEnd: end, trailNext: next } = fold;
+    fold.trailNext = { ...spotOf(fix), tripM };
+    if (next === null) return;
+    const { trailSpacingM, trailToleranceM } = this.#limits;
+    const isNeeded =
+      end === null ||
+      distanceM(end, fix) >= trailSpacingM ||
+      nearestOnLine(next, end, fix).distanceM > trailToleranceM;
+    if (!isNeeded) return;
+    fold.trailEnd = next;
+    tell("trail", next.time, trailValues(next));
+  }
+
+  #watchSpeed(fold: TripFold, kmh: number | null, time: number, tell: Tell): void {
+    const { speedLimitKmh, speedingAfterS } = this.#limits;
+    if (speedLimitKmh === undefined || kmh === null) return;
+    if (kmh <= speedLimitKmh) return this.#endSpeeding(fold, time, tell);
+    fold.speeding ??= { since: time, maxKmh: 0, isTold: false };
+    const { speeding } = fold;
+    speeding.maxKmh = Math.max(speeding.maxKmh, kmh);
+    if (speeding.isTold || time - speeding.since < 1_000 * speedingAfterS) return;
+    speeding.isTold = true;
+    tell("speeding", time, speedingValues(speeding, speedLimitKmh, null));
+  }
+
+  #endSpeeding(fold: TripFold, time: number, tell: Tell): void {
+    const { speeding } = fold;
+    fold.speeding = null;
+    if (speeding?.isTold)
+      tell("speeding", time, speedingValues(speeding, this.#limits.speedLimitKmh ?? 0, time));
+  }
+
+  #change(fold: TripFold, state: TripFold["state"], since: number, tell: Tell, time = since): void {
+    fold.state = state;
+    fold.since = since;
+    tell("", time, statusOf(fold));
+  }
+
+  /**
+   * While it moves, at every full `statusS` that lies between two positions: what holds for all that was before. (Not with the
+   * positions themselves: those times would depend on which of them came late.)
+   */
+  #tellStatusSoFar(fold: TripFold, time: number, tell: Tell): void {
+    if (fold.state !== "moving") return;
+    const everyMs = 1_000 * this.#limits.statusS;
+    const due = (Math.floor(fold.seen / everyMs) + 1) * everyMs;
+    if (due <= time && time - fold.seen <= 1_000 * this.#limits.silentAfterS) tell("", due, statusOf(fold));
+  }
+}
+
+function statusOf({ state, since, trip, endedM, endedTrips, filter }: TripFold): Values {
+  return {
+    state,
+    since: isoTime(since),
+    tripStart: trip && isoTime(trip.started),
+    tripDistanceM: trip && Math.round(trip.distanceM),
+    tripMaxKmh: trip && roundedKmh(trip.maxKmh),
+    totalDistanceM: Math.round(endedM + (trip?.distanceM ?? 0)),
+    totalTrips: endedTrips,
+    jumps: filter.jumps,
+    inaccurate: filter.inaccurate,
+  };
+}
+
+function speedingValues({ since, maxKmh }: Speeding, limitKmh: number, until: number | null): Values {
+  return {
+    isSpeeding: until === null,
+    since: isoTime(since),
+    until: until === null ? null : isoTime(until),
+    maxKmh: roundedKmh(maxKmh),
+    limitKmh,
+  };
+}
+
+function trailValues({ lat, lon, tripM }: Position & { readonly tripM: number }): Values {
+  return { lat, lon, tripDistanceM: Math.round(tripM) };
+}
+
+function spotOf({ time, lat, lon }: Fix): Spot {
+  return { time, lat, lon };
+}
+
+function roundedKmh(kmh: number): number {
+  return Math.round(kmh * 10) / 10;
+}
