@@ -49,7 +49,7 @@ type State = Map<string, Device>;
 /**
  * Where devices went. `trips/<device>`: `state` (moving, stopped, unknown) since when, the trip under way, totals, and how
  * many positions were left out. Below it `trip` (one reading per trip, at its end), `stop` (one per stop, at its end), `trail`
- * (the way as few points as show it) and `speeding`. README-gps.md tells what the values mean.
+ * (the way as few points as show it) and `speeding`. gps.md tells what the values mean.
  */
 export const trips: Insight<Settings, State> = {
   name: "trips",
