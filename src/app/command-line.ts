@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { systemClock } from "../model/clock.ts";
 import { createLogger } from "../observe/log.ts";
 import { formatAddress } from "./address.ts";
+import type { Config } from "./config.ts";
 import { configReference } from "./config-keys.ts";
 import { routerSettings } from "./context-config.ts";
 import { decodeFiles, listFormats } from "./decode-command.ts";
@@ -79,10 +80,19 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
       return;
     }
     const { decodeQuarantine } = await import("./quarantine-command.ts");
-    const ownUrl =
-      flags.dataDir === undefined ? formatAddress("http", config.host, config.http.port) : undefined;
-    const target = { url: flags.url ?? ownUrl, commit: flags.commit === true };
+    const target = { url: targetUrl(flags, config), commit: flags.commit === true };
     code = await decodeQuarantine(target, config, systemClock, port);
+  });
+  withConfig(
+    program
+      .command("backup")
+      .description("copy the log to the folder `backups` in the gateway's data folder, while it is in use")
+      .argument("[name]", "of the file; default: the time")
+      .option("--url <address>", "the running gateway; default: where the configuration says it listens"),
+  ).action(async (name: string | undefined, flags: ConfigFlags & { readonly url?: string }) => {
+    const config = readConfig(flags, port);
+    const { backUp } = await import("./backup-command.ts");
+    code = await backUp({ name: name ?? null, url: targetUrl(flags, config) }, config, systemClock, port);
   });
   program
     .command("formats")
@@ -98,6 +108,14 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
     port.err(`${error.message}\n`);
     return 2;
   }
+}
+
+/** The gateway that a command asks; undefined if a data folder is named, whose file it opens itself. */
+function targetUrl(
+  flags: ConfigFlags & { readonly url?: string },
+  { host, http }: Config,
+): string | undefined {
+  return flags.url ?? (flags.dataDir === undefined ? formatAddress("http", host, http.port) : undefined);
 }
 
 function packageVersion(): string {

@@ -18,6 +18,7 @@ import { chooseTransport } from "../stream/choose-transport.ts";
 import { defaultStreamOptions } from "../stream/options.ts";
 import { type StreamServer, startStream } from "../stream/stream.ts";
 import { formatAddress } from "./address.ts";
+import { backupFolder } from "./backup-command.ts";
 import { joinCommands } from "./commands.ts";
 import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
@@ -152,6 +153,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     problems,
     warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings()],
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
+    backupFolder: backupFolder(config),
     metrics,
   });
   const { clock, pipeline } = parts;

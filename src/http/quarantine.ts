@@ -1,9 +1,9 @@
 import type { Log, QuarantineQuery, StoredPacket } from "../log/contract.ts";
-import type { HttpRequest } from "../model/http.ts";
 import { isoTime, type Reading } from "../model/reading.ts";
 import { badRequest, unavailable } from "./answer-descriptions.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import { json } from "./json.ts";
+import { isSameOrigin } from "./origin.ts";
 import { filterParameter, integerParameter, textParameter } from "./parameter-kinds.ts";
 import type { Asked } from "./parameters.ts";
 import { listSchema, schemaRef } from "./schemas.ts";
@@ -181,12 +181,6 @@ function present({ id, topic, payload, payloadBytes, receivedAt, client, format,
     payloadBytes,
     payloadBase64: Buffer.from(payload).toString("base64"),
   };
-}
-
-/** Browsers let any page send a POST without a body anywhere, with its Origin; programs send none. */
-function isSameOrigin(request: HttpRequest): boolean {
-  const origin = request.header("origin");
-  return origin === "" || origin.replace(/^https?:\/\//, "") === request.header("host");
 }
 
 function queryOf({ before, since, topic, format }: Asked<typeof parameters>): QuarantineQuery {

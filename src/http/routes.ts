@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { type Log, LogUnavailable } from "../log/contract.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
 import { badRequest } from "./answer-descriptions.ts";
+import { backupEndpoint } from "./backup.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import { type HealthDependencies, healthEndpoints } from "./health.ts";
 import { historyEndpoint } from "./history.ts";
@@ -16,6 +17,8 @@ import { topicsEndpoint } from "./topics.ts";
 export interface HttpDependencies extends HealthDependencies {
   readonly files: StaticFiles;
   readonly retryQuarantine: RetryQuarantine;
+  /** Where backups of the log go. */
+  readonly backupFolder: string;
 }
 
 /** Answers of `isLarge` endpoints that are made at once, some hundred kilobytes each; more are refused with status 503. */
@@ -30,6 +33,7 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     historyEndpoint(log),
     topicsEndpoint(log),
     ...quarantineEndpoints(log, dependencies.retryQuarantine),
+    backupEndpoint(log, dependencies.backupFolder),
   ];
   const routes = withDescription(endpoints).map(routeOf);
   const answer = createAnswering(log);

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -63,9 +64,11 @@ function problemOf(schema: Json, body: unknown): string | null {
   return result.success ? null : z.prettifyError(result.error);
 }
 
+const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-openapi-"));
 let gateway: Gateway;
 beforeAll(async () => {
-  const flags = { "mqtt.port": "0", "http.port": "0", "ring.engine": "memory", logLevel: "silent" };
+  const ports = { "mqtt.port": "0", "http.port": "0" };
+  const flags = { ...ports, "ring.engine": "memory", logLevel: "silent", dataDir };
   const config = loadConfig({ flags, env: {}, file: null });
   gateway = await startGateway(config, { logger: silentLogger, clock: systemClock });
   const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
@@ -77,7 +80,10 @@ beforeAll(async () => {
   await device.endAsync();
   document = (await (await ask("/api/v1/openapi.json")).json()) as Document;
 });
-afterAll(() => gateway?.close());
+afterAll(async () => {
+  await gateway?.close();
+  rmSync(dataDir, { recursive: true });
+});
 
 function ask(url: string, init: RequestInit = {}): Promise<Response> {
   return fetch(`http://127.0.0.1:${gateway.httpPort}${url}`, init);
@@ -234,6 +240,7 @@ describe("the gateway answers as the OpenAPI document says", () => {
     ["GET", "/api/v1/quarantine/12345", 404],
     ["POST", "/api/v1/quarantine/retry?limit=1", 200],
     ["POST", "/api/v1/quarantine/retry?limit=x", 400],
+    ["POST", "/api/v1/backup", 409],
     ["GET", "/api/v1/openapi.json", 200],
     ["GET", "/api/v1/openapi.json?pretty=1", 400],
     ["GET", "/api/v1/openapi.yaml", 200],

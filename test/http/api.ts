@@ -22,6 +22,7 @@ export function openApi(log: Log): Api {
     problems: () => [],
     warnings: () => [],
     retryQuarantine: async () => [],
+    backupFolder: "/nowhere",
     metrics: { write: async () => "", contentType: "text/plain; charset=utf-8" },
   });
   const reply: Api["reply"] = (method, url, headers = {}) => {

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
@@ -294,6 +296,23 @@ describe("history", () => {
     const { status, text, headers } = await api.get(`/api/v1/history?${query}`);
     expect([status, headers["content-type"]]).toEqual([400, "application/json; charset=utf-8"]);
     expect(JSON.parse(text)).toEqual({ error: expect.stringContaining(message) });
+  });
+
+  it("answers the README's lines as they are written", async () => {
+    await append(
+      log,
+      gpsReading("a", {}, Date.now() - 700_000),
+      power("m", Date.now() - 1_000, { powerW: 1 }),
+    );
+    const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+    const urls = [
+      ...readme.matchAll(/^curl 'http:\/\/localhost:8080(\/api\/v1\/(?:history|latest)[^']*)'/gm),
+    ];
+    expect(urls).toHaveLength(3);
+    for (const [, url = ""] of urls) {
+      const { status, text } = await api.get(url);
+      expect([url, status, text]).toEqual([url, 200, expect.stringMatching(/gps\/a|energy\/m/)]);
+    }
   });
 
   it("says so when the store cannot be read", async () => {

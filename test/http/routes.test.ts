@@ -36,6 +36,7 @@ beforeEach(async () => {
       retries.push({ limit, query });
       return [];
     },
+    backupFolder: join(folder, "backups"),
     metrics,
   });
 });
@@ -205,6 +206,17 @@ describe("HTTP", () => {
         query: { after: 3, filter: "a/#", format: "shelly", maxPageBytes: 1_048_576 },
       }),
     );
+  });
+
+  it("makes no backup of a log in memory, nor for a page of another origin, nor under any name", async () => {
+    const { status, body } = await get("/api/v1/backup?name=x", "POST");
+    expect([status, String(body)]).toEqual([409, expect.stringContaining("in memory only")]);
+    const foreign = { origin: "https://evil.example", host: "gw:8080" };
+    expect((await get("/api/v1/backup", "POST", foreign)).status).toBe(403);
+    for (const name of ["..", "a/b", "", "a.db", "x".repeat(65)]) {
+      const reply = await get(`/api/v1/backup?name=${encodeURIComponent(name)}`, "POST");
+      expect([reply.status, String(reply.body)]).toEqual([400, expect.stringContaining("parameter name")]);
+    }
   });
 
   it("says so when the store cannot be read", async () => {
