@@ -75,7 +75,7 @@ async function startFor({ contexts }: Run, name: string, time: { readonly now: n
   const settings = {
     mqtt: { port: 0 },
     http: { port: 0 },
-    ring: { engine: "memory", maxAgeHours: 1_000_000 },
+    ring: { engine: "memory", maxAgeHours: 1_000_000, recentReadings: 0 },
     stream: { batchMs: 0 },
     // Only what the formats make.
     insights: { presence: { enabled: false } },
