@@ -15,6 +15,8 @@ import { startSimulation } from "./simulation.ts";
 
 /** Where `tsc` puts the gateway, seen from where it puts this file. */
 const gatewayEntry = fileURLToPath(new URL("../src/main.js", import.meta.url));
+/** The insights about the simulated devices; who names a file of their own gets that. */
+const demoConfig = fileURLToPath(new URL("../../config/demo.yaml", import.meta.url));
 /** Not the folder of a real installation: its log would fill with devices that there are not. */
 const demoFolder = "./data/demo";
 const readyTimeoutMs = 60_000;
@@ -48,7 +50,7 @@ export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): 
 function checkArguments(args: readonly string[]): void {
   new Command("npm run demo --")
     .description("The gateway with some forty simulated devices of all five domains.")
-    .option("-c, --config <file>", "YAML configuration file")
+    .option("-c, --config <file>", "YAML configuration file (default: FIELDCAST_CONFIG or config/demo.yaml)")
     .option("--host <address>", "address to listen on")
     .option("--mqtt-port <port>", "port of the MQTT broker")
     .option("--http-port <port>", "port of the dashboard, the stream and the API")
@@ -102,7 +104,11 @@ function startGateway(args: readonly string[], env: NodeJS.ProcessEnv, log: Gate
   const gateway = spawn(process.execPath, [gatewayEntry, ...serve], {
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
-    env: { ...env, FIELDCAST_DATA_DIR: env["FIELDCAST_DATA_DIR"] || demoFolder },
+    env: {
+      ...env,
+      FIELDCAST_CONFIG: env["FIELDCAST_CONFIG"] || demoConfig,
+      FIELDCAST_DATA_DIR: env["FIELDCAST_DATA_DIR"] || demoFolder,
+    },
   });
   createInterface({ input: gateway.stdout as Readable }).on("line", (line) => log.take(line));
   // Whatever ends the demo, the gateway must not stay behind.

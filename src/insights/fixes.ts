@@ -45,7 +45,7 @@ export const fixSettings = {
     .int()
     .min(1)
     .max(100_000)
-    .default(5_000)
+    .default(3_000)
     .describe("Most devices followed; the one not heard of longest is forgotten"),
 } as const;
 

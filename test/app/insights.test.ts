@@ -12,6 +12,7 @@ import { systemClock } from "../../src/model/clock.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 
 const example = join(import.meta.dirname, "../../config/insights.yaml");
+const demo = join(import.meta.dirname, "../../config/demo.yaml");
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "fieldcast-insights-"));
@@ -51,6 +52,12 @@ describe("insights in the config", () => {
   it("has an example that can be used, with a section for every insight", () => {
     const { insights } = loadConfig({ flags: {}, env: {}, file: example });
     expect(Object.keys(insights).sort()).toEqual(allInsights.map(({ name }) => name).sort());
+  });
+
+  it("run in the demo, each of them", () => {
+    const { insights } = loadConfig({ flags: {}, env: {}, file: demo });
+    const running = allInsights.filter(({ name }) => insights[name]?.enabled);
+    expect(running.map(({ name }) => name)).toEqual(allInsights.map(({ name }) => name));
   });
 
   it("run by default or when they are mentioned", () => {
