@@ -6,6 +6,8 @@ import { type ExportFormat, exportFormats } from "./formats.ts";
 
 /** Answers up to about this size are whole; larger ones are made while they are sent. */
 const maxWholeChars = 64 * 1024;
+/** From so many pieces on an answer is sent while it is made even if it is short: a client that waits in vain may leave. */
+const maxFirstPieces = 32;
 /** A page ends here even if fewer rows were asked for. */
 const maxPageChars = 512 * 1024;
 /** Most rows of a page. */
@@ -108,7 +110,7 @@ async function* each(pieces: readonly string[]): AsyncGenerator<string> {
 async function soonWhole(pieces: AsyncGenerator<string>): Promise<string | BodyPieces> {
   const first: string[] = [];
   let chars = 0;
-  while (chars < maxWholeChars) {
+  while (chars < maxWholeChars && first.length < maxFirstPieces) {
     const { done, value } = await pieces.next();
     if (done) return first.join("");
     first.push(value);

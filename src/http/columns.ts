@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../log/contract.ts";
 import { BadParameter } from "./parameters.ts";
+import type { Turns } from "./turns.ts";
 
 /** Most columns of a table. */
 export const maxColumns = 1_000;
@@ -12,10 +12,11 @@ const topicsAtOnce = 1_000;
  * are known.
  * @throws BadParameter if they are too many
  */
-export async function fieldsOf(log: Log, filter: string): Promise<readonly string[]> {
+export async function fieldsOf(log: Log, turns: Turns, filter: string): Promise<readonly string[]> {
   const names = new Set<string>();
   let after: number | null = 0;
   while (after !== null) {
+    await turns.next();
     const page = log.latestPage(filter, after, topicsAtOnce);
     for (const { values } of page.entries) for (const name of Object.keys(values)) names.add(name);
     if (names.size > maxColumns) {
@@ -25,7 +26,6 @@ export async function fieldsOf(log: Log, filter: string): Promise<readonly strin
       );
     }
     after = page.next;
-    await nextTurn();
   }
   return [...names].sort();
 }

@@ -1,9 +1,9 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log, LogRecord, ObservedPlace } from "../log/contract.ts";
 import type { Values } from "../model/reading.ts";
 import { Series } from "./downsampling/series.ts";
 import { type Aggregate, Step, stepStart } from "./downsampling/steps.ts";
 import { onlyFields, type Row } from "./export/row.ts";
+import type { Turns } from "./turns.ts";
 
 /**
  * Bytes of bodies that are read, decoded and written without a pause: some hundred readings, a few milliseconds of the main
@@ -28,6 +28,8 @@ export interface HistoryQuery {
   readonly fields: readonly string[] | null;
   /** Null for every reading. */
   readonly resampling: Resampling | null;
+  /** Whose turn it is. */
+  readonly turns: Turns;
 }
 
 /**
@@ -62,7 +64,7 @@ export function placeAfter(
 
 async function* readRecords(
   log: Log,
-  { filter, from, to, newestFirst }: HistoryQuery,
+  { filter, from, to, newestFirst, turns }: HistoryQuery,
   start: ObservedPlace | null,
 ): AsyncGenerator<readonly LogRecord[]> {
   const range = { ...(from !== null && { from }), ...(to !== null && { to }) };
@@ -75,6 +77,7 @@ async function* readRecords(
       maxBytes: sliceBytes,
       after,
     });
+    await turns.next();
     yield records;
     after = next;
   } while (after !== null);
@@ -139,19 +142,19 @@ async function* readPicked(log: Log, query: HistoryQuery, points: number): Async
   for await (const records of readRecords(log, { ...query, newestFirst: false }, null)) {
     for (const record of records) {
       if (topic && topic.id !== record.topic.id) {
-        yield* inSlices(pickRows(topic, series, points, query.newestFirst));
+        yield* inSlices(pickRows(topic, series, points, query.newestFirst), query.turns);
         series = new Map();
       }
       topic = record.topic;
       push(series, record, fields);
     }
   }
-  if (topic) yield* inSlices(pickRows(topic, series, points, query.newestFirst));
+  if (topic) yield* inSlices(pickRows(topic, series, points, query.newestFirst), query.turns);
 }
 
-async function* inSlices(rows: readonly Row[]): AsyncGenerator<readonly Row[]> {
+async function* inSlices(rows: readonly Row[], turns: Turns): AsyncGenerator<readonly Row[]> {
   for (let start = 0; start < rows.length; start += sliceRows) {
-    await nextTurn();
+    await turns.next();
     yield rows.slice(start, start + sliceRows);
   }
 }

@@ -18,6 +18,7 @@ import {
   textParameter,
 } from "./parameter-kinds.ts";
 import { type Asked, BadParameter } from "./parameters.ts";
+import type { Turns } from "./turns.ts";
 
 const formats = ["json", "ndjson", "csv", "geojson", "gpx"] as const satisfies readonly ExportFormat[];
 /** Most fields that LTTB picks from: each is a series of its own in memory. */
@@ -52,7 +53,7 @@ const parameters = {
 } as const;
 
 /** `GET /api/v1/history`. */
-export function historyEndpoint(log: Log): Endpoint {
+export function historyEndpoint(log: Log, turns: Turns): Endpoint {
   return endpoint({
     method: "GET",
     path: "/api/v1/history",
@@ -63,11 +64,16 @@ export function historyEndpoint(log: Log): Endpoint {
     parameters,
     answers: { 200: rowsAnswer("The readings.", formats), 400: badRequest, 503: unavailable },
     isLarge: true,
-    handle: (request, asked) => history(log, request, asked),
+    handle: (request, asked) => history(log, turns, request, asked),
   });
 }
 
-async function history(log: Log, request: HttpRequest, asked: Asked<typeof parameters>): Promise<HttpReply> {
+async function history(
+  log: Log,
+  turns: Turns,
+  request: HttpRequest,
+  asked: Asked<typeof parameters>,
+): Promise<HttpReply> {
   const { query: texts } = request;
   const start = readStart(log, texts, asked);
   const filter = asked.filter ?? "#";
@@ -78,13 +84,14 @@ async function history(log: Log, request: HttpRequest, asked: Asked<typeof param
     newestFirst: asked.order === "desc",
     fields: asked.fields,
     resampling: readResampling(asked),
+    turns,
   };
   const format = chooseFormat(asked.format, formats, request);
   return answerWith({
     request,
     format,
     name: "history",
-    writer: await createRowWriter(format, async () => asked.fields ?? (await fieldsOf(log, filter))),
+    writer: await createRowWriter(format, async () => asked.fields ?? (await fieldsOf(log, turns, filter))),
     slices: readHistory(log, query, start.after),
     limit: asked.limit,
     oldest: await oldestStored(log),

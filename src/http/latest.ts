@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Latest, LatestPage, Log } from "../log/contract.ts";
 import { type Box, isInBox } from "../model/box.ts";
 import type { HttpReply, HttpRequest } from "../model/http.ts";
@@ -19,6 +18,7 @@ import {
   textParameter,
 } from "./parameter-kinds.ts";
 import type { Asked } from "./parameters.ts";
+import type { Turns } from "./turns.ts";
 
 /** Topics that are looked up and written without a pause. */
 const sliceTopics = 250;
@@ -41,7 +41,7 @@ const parameters = {
 } as const;
 
 /** `GET /api/v1/latest`. */
-export function latestEndpoint(log: Log): Endpoint {
+export function latestEndpoint(log: Log, turns: Turns): Endpoint {
   return endpoint({
     method: "GET",
     path: "/api/v1/latest",
@@ -56,11 +56,16 @@ export function latestEndpoint(log: Log): Endpoint {
       503: unavailable,
     },
     isLarge: true,
-    handle: (request, asked) => latest(log, request, asked),
+    handle: (request, asked) => latest(log, turns, request, asked),
   });
 }
 
-async function latest(log: Log, request: HttpRequest, asked: Asked<typeof parameters>): Promise<HttpReply> {
+async function latest(
+  log: Log,
+  turns: Turns,
+  request: HttpRequest,
+  asked: Asked<typeof parameters>,
+): Promise<HttpReply> {
   const { query: texts } = request;
   const place = asked.cursor === null ? null : readPageToken(asked.cursor, log.epoch, texts, 2);
   const [at = null, after] = place ?? [asked.at, 0];
@@ -70,8 +75,8 @@ async function latest(log: Log, request: HttpRequest, asked: Asked<typeof parame
     request,
     format,
     name: "latest",
-    writer: await createRowWriter(format, async () => asked.fields ?? (await fieldsOf(log, filter))),
-    slices: rowsOf(readLatest(log, filter, at, after ?? 0), asked.fields, asked.bbox),
+    writer: await createRowWriter(format, async () => asked.fields ?? (await fieldsOf(log, turns, filter))),
+    slices: rowsOf(readLatest(log, turns, filter, at, after ?? 0), asked.fields, asked.bbox),
     limit: asked.limit,
     ...(at !== null && { oldest: await oldestStored(log) }),
     cursorAfter: ({ topicId }) => formatPageToken(log.epoch, texts, [at, topicId]),
@@ -86,19 +91,20 @@ async function latest(log: Log, request: HttpRequest, asked: Asked<typeof parame
  */
 export async function* readLatest(
   log: Log,
+  turns: Turns,
   filter: string,
   at: number | null,
   start: number,
 ): AsyncGenerator<readonly Latest[]> {
   let after: number | null = start;
   do {
+    await turns.next();
     const page: LatestPage =
       at === null
         ? log.latestPage(filter, after, sliceTopics)
         : await log.latestAt(filter, at, after, sliceTopics);
     yield page.entries;
     after = page.next;
-    await nextTurn();
   } while (after !== null);
 }
 

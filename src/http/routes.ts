@@ -13,6 +13,7 @@ import { BadParameter, readParameters } from "./parameters.ts";
 import { quarantineEndpoints, type RetryQuarantine } from "./quarantine.ts";
 import type { StaticFiles } from "./static.ts";
 import { topicsEndpoint } from "./topics.ts";
+import { Turns } from "./turns.ts";
 
 export interface HttpDependencies extends HealthDependencies {
   readonly files: StaticFiles;
@@ -22,16 +23,17 @@ export interface HttpDependencies extends HealthDependencies {
 }
 
 /** Answers of `isLarge` endpoints that are made at once, some hundred kilobytes each; more are refused with status 503. */
-const maxLargeAnswers = 64;
+const maxLargeAnswers = 32;
 
 /** Everything served over HTTP but the stream itself. */
 export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
   const { log, files } = dependencies;
+  const turns = new Turns();
   const endpoints = [
     ...healthEndpoints(dependencies),
-    latestEndpoint(log),
-    historyEndpoint(log),
-    topicsEndpoint(log),
+    latestEndpoint(log, turns),
+    historyEndpoint(log, turns),
+    topicsEndpoint(log, turns),
     ...quarantineEndpoints(log, dependencies.retryQuarantine),
     backupEndpoint(log, dependencies.backupFolder),
   ];

@@ -12,6 +12,7 @@ import { formatPageToken, readPageToken } from "./page-token.ts";
 import { choiceParameter, filterParameter, integerParameter, textParameter } from "./parameter-kinds.ts";
 import type { Asked } from "./parameters.ts";
 import { listSchema } from "./schemas.ts";
+import type { Turns } from "./turns.ts";
 
 const formats = ["json", "ndjson"] as const satisfies readonly ExportFormat[];
 
@@ -23,7 +24,7 @@ const parameters = {
 } as const;
 
 /** `GET /api/v1/topics`. */
-export function topicsEndpoint(log: Log): Endpoint {
+export function topicsEndpoint(log: Log, turns: Turns): Endpoint {
   return endpoint({
     method: "GET",
     path: "/api/v1/topics",
@@ -43,11 +44,16 @@ export function topicsEndpoint(log: Log): Endpoint {
       503: unavailable,
     },
     isLarge: true,
-    handle: (request, asked) => topics(log, request, asked),
+    handle: (request, asked) => topics(log, turns, request, asked),
   });
 }
 
-function topics(log: Log, request: HttpRequest, asked: Asked<typeof parameters>): Promise<HttpReply> {
+function topics(
+  log: Log,
+  turns: Turns,
+  request: HttpRequest,
+  asked: Asked<typeof parameters>,
+): Promise<HttpReply> {
   const { query: texts } = request;
   const after = asked.cursor === null ? 0 : readPageToken(asked.cursor, log.epoch, texts, 1)[0];
   const format = chooseFormat(asked.format, formats, request);
@@ -56,7 +62,7 @@ function topics(log: Log, request: HttpRequest, asked: Asked<typeof parameters>)
     format,
     name: "topics",
     writer: format === "json" ? new JsonWriter('{"topics":[', present) : new NdjsonWriter(present),
-    slices: readLatest(log, asked.filter ?? "#", null, after ?? 0),
+    slices: readLatest(log, turns, asked.filter ?? "#", null, after ?? 0),
     limit: asked.limit,
     cursorAfter: ({ topic }) => formatPageToken(log.epoch, texts, [topic.id]),
   });

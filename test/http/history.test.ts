@@ -258,6 +258,16 @@ describe("history", () => {
     expect((await textOf(whole)).trim().split("\n")).toHaveLength(10_000);
   });
 
+  it("begins to answer even if it finds nothing for long, so that a client may leave", async () => {
+    const values = { text: "x".repeat(200) };
+    for (let n = 0; n < 20; n++) {
+      await append(log, ...Array.from({ length: 500 }, (_, at) => power("m", start + n * 500 + at, values)));
+    }
+    const { body = "" } = await api.reply("GET", "/api/v1/history?fields=nothing");
+    expect(typeof body).toBe("object");
+    expect(JSON.parse(await textOf(body))).toMatchObject({ readings: [], next: null });
+  });
+
   it("ends a page of large rows early, and says where to go on", async () => {
     const values = { text: "x".repeat(30_000) };
     await append(log, ...Array.from({ length: 100 }, (_, at) => power("m", start + at, values)));
