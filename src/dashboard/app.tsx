@@ -3,6 +3,7 @@ import { domains } from "../model/reading.ts";
 import { Card } from "./card.tsx";
 import { FilterBox } from "./filterbox.tsx";
 import { Header } from "./header.tsx";
+import { InsightPanel } from "./insightpanel.tsx";
 import { MapView } from "./mapview.tsx";
 import type { Page } from "./page.ts";
 import { Panel } from "./panel.tsx";
@@ -32,6 +33,7 @@ export function App({ page }: { page: Page }) {
             {domains.map((domain) => (
               <Panel key={domain} page={page} domain={domain} rowCount={rowCount} />
             ))}
+            <InsightPanel page={page} />
           </div>
         </section>
       </main>

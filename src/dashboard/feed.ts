@@ -1,6 +1,7 @@
 import { connect } from "../client/client.ts";
 import { domains } from "../model/reading.ts";
 import { nextConnection } from "./connection.ts";
+import { watchedLevels } from "./insightrows.ts";
 import type { Page } from "./page.ts";
 
 /** Feeds the page from the gateway's stream until the page is left. */
@@ -26,6 +27,9 @@ export function startFeed(page: Page, url: string): void {
       if (!reading.snapshot) page.rate.count(page.clock.now());
       for (const listener of page.onReadings) listener();
     });
+  }
+  for (const level of watchedLevels) {
+    client.subscribe(`${level}/#`, { from: "latest" }, (reading) => page.insights.apply(reading));
   }
 }
 

@@ -1,6 +1,7 @@
 import { batch, type Signal, signal } from "@preact/signals";
 import type { Clock } from "../model/clock.ts";
 import type { Connection } from "./connection.ts";
+import { InsightRows } from "./insightrows.ts";
 import type { Theme } from "./palette.ts";
 import { RateMeter } from "./rate.ts";
 import { watchTheme } from "./theme.ts";
@@ -15,6 +16,7 @@ const ageTickMs = 1_000;
 export interface Page {
   readonly clock: Clock;
   readonly things: Things;
+  readonly insights: InsightRows;
   readonly rate: RateMeter;
   /** The moment that all ages on the page refer to, epoch milliseconds; set by each refresh. */
   readonly now: Signal<number>;
@@ -34,6 +36,7 @@ export function createPage(clock: Clock): Page {
   return {
     clock,
     things: new Things(),
+    insights: new InsightRows(),
     rate: new RateMeter(),
     now: signal(clock.now()),
     perSecond: signal(0),
@@ -59,9 +62,10 @@ export function keepFresh(page: Page): void {
   let shownVersion = -1;
   const refresh = () => {
     const now = page.clock.now();
-    const isNew = page.things.version !== shownVersion;
+    const version = page.things.version + page.insights.version;
+    const isNew = version !== shownVersion;
     if (!isNew && now - page.now.value < ageTickMs) return;
-    shownVersion = page.things.version;
+    shownVersion = version;
     batch(() => {
       page.now.value = now;
       page.perSecond.value = page.rate.perSecond(now);
