@@ -65,3 +65,18 @@ export async function findLast(
     page = await log.observed({ ...query, after: page.next });
   }
 }
+
+/** Records looked at to tell what time it is at a place. */
+const maxNeighbours = 256;
+const neighbourBytes = 64 * 1024;
+
+/**
+ * The latest observation among the records before a place, which is the time that the log had reached there: of a single
+ * record it cannot be told, for it may have come late.
+ * @throws LogUnavailable (as rejection) when the store cannot be read
+ */
+export async function timeReached(log: Log, position: number): Promise<number> {
+  const page = await log.read(Math.max(log.oldest - 1, position - maxNeighbours), neighbourBytes);
+  const before = page.kind === "records" ? page.records.filter(({ seq }) => seq <= position) : [];
+  return before.reduce((latest, { time }) => Math.max(latest, time), 0);
+}

@@ -4,6 +4,7 @@ import type { UpdateRequest } from "../wire/requests.ts";
 import type { Hub } from "./hub.ts";
 import type { Opened } from "./opening.ts";
 import type { Outlet } from "./outlet.ts";
+import { timeReached } from "./past.ts";
 import { maxReplayPageBytes, Replay, type Seed } from "./replay.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -131,9 +132,12 @@ export class Play {
 
   private seed(replay: Replay, { time, after }: Seed): void {
     const { subscription, hub, outlet } = this;
-    const find = () => hub.log.latestAt(subscription.filter, time, after, outlet.maxLatestPerFrame);
-    subscription.asking.lookUp(find, (page) => {
-      if (replay.takeSeed(page)) hub.advanceSoon(subscription);
+    const find = async () => {
+      const at = time ?? (await timeReached(hub.log, subscription.cursor));
+      return { at, page: await hub.log.latestAt(subscription.filter, at, after, outlet.maxLatestPerFrame) };
+    };
+    subscription.asking.lookUp(find, ({ at, page }) => {
+      if (replay.takeSeed(at, page)) hub.advanceSoon(subscription);
       else this.refuse();
     });
   }

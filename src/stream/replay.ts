@@ -26,7 +26,8 @@ export type Step =
 
 /** A look-up of what topics showed at a time: those with an id above `after` are still missing. */
 export interface Seed {
-  readonly time: number;
+  /** Null: that of the place in the log. */
+  readonly time: number | null;
   readonly after: number;
 }
 
@@ -72,26 +73,22 @@ export class Replay {
   /** Whether it lacks what topics show where it is. */
   get needsSeed(): boolean {
     const { view, owesView } = this.subscription;
-    if (this.shown !== null) return this.seeding !== null;
+    if (this.seeding !== null || this.shown !== null) return this.seeding !== null;
     return owesView || view.bbox !== null || view.rate !== null;
   }
 
-  /** What to look up of what topics show where it is: the instant, and the topic after which to go on. Null: nothing now. */
+  /** What to look up of what topics show where it is. Null: nothing. */
   nextSeed(now: number): Seed | null {
     if (!this.needsSeed) return null;
-    if (this.seeding) return this.seeding;
-    const next = this.page[this.next];
-    const time = this.pace.timeAt(now) ?? (next ? next.time - 1 : null);
-    if (time === null) return null;
-    this.shown = new Shown(this.share);
-    this.seeding = { time, after: 0 };
+    this.seeding ??= { time: this.pace.timeAt(now), after: 0 };
     return this.seeding;
   }
 
-  /** Takes what was looked up; false if there is no room for it. */
-  takeSeed({ entries, next }: LatestPage): boolean {
-    if (this.seeding) this.seeding = next === null ? null : { time: this.seeding.time, after: next };
-    return this.shown?.add(entries) ?? false;
+  /** Takes what was looked up of a time; false if there is no room for it. */
+  takeSeed(time: number, { entries, next }: LatestPage): boolean {
+    this.seeding = next === null ? null : { time, after: next };
+    this.shown ??= new Shown(this.share);
+    return this.shown.add(entries);
   }
 
   /** Gives back its memory. */
@@ -173,7 +170,11 @@ export class Replay {
     const { view, cursor } = subscription;
     // What the seed had of a later place in the log is no news.
     const latest = (this.shown?.of(this.touched) ?? []).filter(({ seq }) => seq <= played);
-    subscription.moveTo(outlet.changes(selectChanges(view, latest, cursor), cursor, played));
+    const news = selectChanges(view, latest, cursor);
+    subscription.moveTo(outlet.changes(news, cursor, played));
+    for (const { seq, topic } of news) {
+      if (view.bbox !== null && seq <= subscription.cursor) subscription.told.shown.add(topic.id);
+    }
     if (subscription.cursor < played) return false;
     this.updateAt = now + 1_000 / (view.rate ?? 1);
     this.tellTouched();

@@ -220,7 +220,10 @@ export class Subscription {
   // What the hub has not pushed yet is left to the push, so that a member's position is always the hub's.
   private wantedOf({ kind, records, through }: Records, from: number): Records {
     const { matcher, stretch } = this;
-    const limit = Math.max(this.hub.position, from);
+    const pushed = Math.max(this.hub.position, from);
+    // With a rate, what comes behind a list are updates.
+    const conflates = this.view.rate !== null && this.play.replay === null;
+    const limit = stretch && conflates ? Math.min(pushed, stretch.end) : pushed;
     const isWanted = (record: LogRecord) =>
       record.seq <= limit && matcher.matches(record.topic) && (stretch === null || stretch.wants(record));
     const reached = Math.min(through, limit);
@@ -266,7 +269,8 @@ export class Subscription {
   /** Tells what came into the box and what left it, frame by frame; false if the connection has no room for all of it. */
   tellView(): boolean {
     const known = this.play.replay?.shown?.all() ?? this.log.latest(this.filter);
-    if (this.isBoxNew) for (const { topic } of known) this.told.inView.add(topic.id);
+    // The client may know topics from before a replay, too.
+    if (this.isBoxNew) for (const { topic } of this.log.latest(this.filter)) this.told.inView.add(topic.id);
     this.isBoxNew = false;
     const changes = viewChanges(this.view, this.told, known);
     const maxTopics = this.outlet.maxLatestPerFrame;

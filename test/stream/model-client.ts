@@ -2,8 +2,11 @@ import { expect } from "vitest";
 import { type Latest, mergeLatest } from "../../src/client/latest.ts";
 import { parseCursor } from "../../src/model/cursor.ts";
 import { matchesFilter } from "../../src/model/filter.ts";
-import type { From, ServerMessage, ViewOptions, WireReading } from "../../src/wire/messages.ts";
+import type { PlayOptions, ServerMessage, ViewOptions, WireReading } from "../../src/wire/messages.ts";
+import type { Start } from "../../src/wire/requests.ts";
 import { type Oracle, wanted } from "./model-oracle.ts";
+import type { Selection } from "./model-selection.ts";
+import { SentChecks } from "./model-sent.ts";
 
 type Message<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
 
@@ -18,9 +21,16 @@ export class ModelSubscription {
   /** The newest cursor of an answered subscription. */
   cursor: string | null = null;
   readonly shown = new Map<string, Latest>();
-  /** Conflated updates as they were sent: topic and time. Null once something happened that sends out of turn. */
-  updates: { topic: string; atMs: number }[] | null = [];
-  private readonly from: From;
+  private from: Start;
+  /** Where the last request started: `from`, or a cursor. */
+  private asked: Start;
+  private play: Required<PlayOptions>;
+  private readonly sentChecks: SentChecks;
+  /** Updates that wait for their ack; true for those that go on from another place. */
+  private readonly sentUpdates: boolean[] = [];
+  private headAtStart = 0;
+  /** What the start is owed that was last answered; null: everything. */
+  private selection: Selection | null = null;
   private readonly oracle: Oracle;
   private answered = false;
   private gap: Message<"gap"> | null = null;
@@ -37,14 +47,18 @@ export class ModelSubscription {
   /** Conditions or fields kept topics in the box from being shown; taken away, they still come with their next reading. */
   private hasHidden: boolean;
 
-  constructor(id: number, filter: string, view: ViewOptions, from: From, oracle: Oracle) {
+  constructor(id: number, filter: string, options: ViewOptions & PlayOptions, from: Start, oracle: Oracle) {
+    const { speed = 0, paused = false, ...view } = options;
     this.id = id;
     this.filter = filter;
     this.view = view;
     this.sentView = view;
+    this.play = { speed, paused };
     this.hasHidden = hides(view);
     this.from = from;
+    this.asked = from;
     this.oracle = oracle;
+    this.sentChecks = new SentChecks(oracle);
     if (typeof from === "object" && "cursor" in from) this.begin(from.cursor);
   }
 
@@ -54,13 +68,52 @@ export class ModelSubscription {
     this.gap = null;
     this.parts = null;
     this.view = this.sentView;
-    const from = this.cursor === null ? this.from : { cursor: this.cursor };
+    if (this.sentUpdates.includes(true)) this.forget();
+    this.sentUpdates.length = 0;
+    this.headAtStart = this.oracle.log.head;
+    this.sentChecks.restart();
+    const isPlain = this.play.speed === 0 && !this.play.paused && !isPast(this.from);
     // What a lost connection was sent counts no more, and a resume begins with what changed meanwhile.
-    this.updates = this.cursor === null ? [] : null;
+    this.sentChecks.updates = this.cursor === null && isPlain ? [] : null;
+    const from = this.cursor === null ? this.from : { cursor: this.cursor };
+    this.asked = from;
+    if (this.cursor !== null) this.resume(this.cursor);
+    return { type: "subscribe", id: this.id, filter: this.filter, from, ...this.view, ...this.play };
+  }
+
+  private resume(cursor: string): void {
+    const isSelected = this.selection !== null;
+    // Behind a cursor everything comes, whatever was left out before it.
+    if (isSelected) this.checkOwed(seqOf(cursor));
+    this.selection = null;
     // Nothing came since, so the cursor stood still, while an update may have made what lies there wanted.
-    if (this.cursor !== null && this.start !== null && seqOf(this.cursor) < this.start)
-      this.begin(this.cursor);
-    return { type: "subscribe", id: this.id, filter: this.filter, from, ...this.view };
+    if (isSelected || (this.start !== null && seqOf(cursor) < this.start)) this.begin(cursor);
+  }
+
+  /** Goes on from another place, as if subscribed anew. */
+  seek(from: Start): object {
+    this.from = from;
+    this.asked = from;
+    this.headAtStart = this.oracle.log.head;
+    this.sentChecks.restart();
+    this.sentChecks.updates = null;
+    this.sentUpdates.push(true);
+    return { type: "update", id: this.id, from };
+  }
+
+  /** Another speed, a pause or its end. */
+  changePlay(changes: PlayOptions): object {
+    this.play = { ...this.play, ...changes };
+    this.sentChecks.changePlay(this.play);
+    this.sentChecks.updates = null;
+    this.sentUpdates.push(false);
+    return { type: "update", id: this.id, ...changes };
+  }
+
+  /** What it takes for everything to come at once, null if nothing is in the way. */
+  hurry(): object | null {
+    const { speed, paused } = this.play;
+    return speed > 0 || paused ? this.changePlay({ speed: 0, paused: false }) : null;
   }
 
   update(changes: Readonly<Record<string, unknown>>, isQuiet: boolean): object {
@@ -68,34 +121,25 @@ export class ModelSubscription {
     const kept = Object.entries(merged).filter(([, value]) => value !== null);
     this.sentView = Object.fromEntries(kept) as ViewOptions;
     this.hasHidden ||= hides(this.sentView);
-    this.updates = null;
+    this.sentChecks.updates = null;
+    this.sentUpdates.push(false);
     this.base = this.oracle.log.head;
     if (!isQuiet) this.isMixed = true;
     return { type: "update", id: this.id, ...changes };
   }
 
-  /** A message is sent: what it says of the present must be what the log says now. */
-  sent(message: ServerMessage, atMs: number): void {
-    const view = this.sentView;
-    if (message.type === "gap" && message.reason === "evicted") {
-      expect(message.to).toBe(this.oracle.log.oldest - 1);
-      expect(message.from).toBeLessThanOrEqual(message.to as number);
-    }
-    const isSnapshot = message.type === "subscribed" || message.type === "snapshot";
-    if (isSnapshot) for (const reading of message.snapshot ?? []) this.checkCurrent(reading, view);
-    if (message.type === "view") for (const reading of message.entered) this.checkCurrent(reading, view);
-    if (message.type === "subscribed" && message.snapshot && !message.more) this.checkWhole(message.snapshot);
-    if (message.type !== "readings" || view.rate === undefined) return;
-    for (const reading of message.readings) {
-      if (!this.isMixed) this.checkCurrent(reading, view);
-      this.updates?.push({ topic: reading.topic, atMs });
-    }
+  /** A message is sent. */
+  sent(message: ServerMessage): void {
+    const { filter, asked: from, play, headAtStart, sentView: view } = this;
+    this.sentChecks.check(message, { filter, from, view, play, headAtStart }, this.isMixed);
   }
 
   /** A message arrives. */
   receive(message: ServerMessage): void {
-    if (message.type === "ack") this.view = this.sentView;
-    else if (message.type === "gap") this.takeGap(message);
+    if (message.type === "ack") {
+      this.view = this.sentView;
+      if (this.sentUpdates.shift()) this.forget();
+    } else if (message.type === "gap") this.takeGap(message);
     else if (message.type === "subscribed") this.takeSubscribed(message);
     else if (message.type === "snapshot") this.takePart(message);
     else if (message.type === "readings") this.takeReadings(message);
@@ -112,13 +156,31 @@ export class ModelSubscription {
   checkQuiet(): void {
     const { head } = this.oracle.log;
     expect(this.answered, "answered").toBe(true);
+    expect(this.sentChecks.state ?? "live", "state").toBe("live");
     this.checkOwed(head);
+    this.selection = null;
     this.start = head;
     this.got = [];
     this.isMixed = false;
     this.checkInView();
     this.checkValues();
     this.checkRate();
+  }
+
+  /** What was known belongs to another place. */
+  private forget(): void {
+    this.answered = false;
+    this.gap = null;
+    this.parts = null;
+    this.cursor = null;
+    this.start = null;
+    this.selection = null;
+    this.got = [];
+    this.base = null;
+    // An update that was sent behind the seek may come into force at any moment.
+    this.isMixed = this.sentUpdates.length > 0;
+    this.shown.clear();
+    if (typeof this.from === "object" && "cursor" in this.from) this.begin(this.from.cursor);
   }
 
   private begin(cursor: string): void {
@@ -131,11 +193,25 @@ export class ModelSubscription {
     if (gap.reason !== "evicted") throw new Error(`no reason for a gap: ${gap.reason}`);
     this.answered = false;
     this.gap = gap;
-    this.checkOwed((gap.from as number) - 1);
+    if (gap.from !== null) this.checkOwed(gap.from - 1);
   }
 
-  private takeSubscribed({ cursor, snapshot, more }: Message<"subscribed">): void {
+  private takeSubscribed(message: Message<"subscribed">): void {
+    const { cursor, time, snapshot, more } = message;
     expect(this.answered, "subscribed twice").toBe(false);
+    // What the ring still has comes behind the gap.
+    if (this.gap && time === undefined) expect(seqOf(cursor)).toBe(this.gap.to);
+    const owed = this.sentChecks.owed.get(message);
+    if (owed) {
+      this.selection = owed.selection;
+      this.isMixed ||= owed.isMixed;
+    }
+    if (owed?.selection && snapshot === undefined) {
+      this.begin(cursor);
+      this.base = owed.selection.end;
+    }
+    // Of what a small ring has dropped nobody knows what it showed.
+    if (time !== undefined && this.oracle.log.oldest > 1) this.base ??= seqOf(cursor);
     if (snapshot === undefined) {
       expect(this.gap, "a gap needs its snapshot").toBeNull();
       return this.confirm(cursor);
@@ -199,22 +275,10 @@ export class ModelSubscription {
     this.shown.set(reading.topic, mergeLatest(this.shown.get(reading.topic), reading));
   }
 
-  private checkCurrent(reading: WireReading, view: ViewOptions): void {
-    const { seq, values } = this.oracle.latestOf(reading, view);
-    expect({ seq: reading.seq, values: reading.values }).toEqual({ seq, values });
-  }
-
-  private checkWhole(snapshot: readonly WireReading[]): void {
-    const want = this.oracle
-      .topicsInside(this.filter, this.sentView)
-      .filter(({ values }) => wanted(this.sentView, values) !== null);
-    expect(namesOf(snapshot.map(({ topic }) => topic))).toEqual(namesOf(want.map(({ topic }) => topic.name)));
-  }
-
   // Of a conflated subscription only the last word is owed, which `checkValues` looks at.
   private checkOwed(to: number): void {
     if (this.isMixed || this.view.rate !== undefined || this.start === null) return;
-    const owed = this.oracle.owed(this.filter, this.view, this.start, to);
+    const owed = this.oracle.owed(this.filter, this.view, this.start, to, this.selection);
     // A reading without a position may come or not: that depends on when its topic was seen in the box.
     const got = this.got.filter(
       (seq) => !this.view.bbox || typeof this.oracle.valuesAt(seq)["lat"] === "number",
@@ -246,14 +310,19 @@ export class ModelSubscription {
 
   private checkRate(): void {
     const { rate } = this.view;
-    if (rate === undefined || !this.updates) return;
-    for (const { topic, atMs } of this.updates) {
-      const inSecond = this.updates.filter(
+    const { updates } = this.sentChecks;
+    if (rate === undefined || !updates) return;
+    for (const { topic, atMs } of updates) {
+      const inSecond = updates.filter(
         (other) => other.topic === topic && other.atMs >= atMs && other.atMs < atMs + 1_000,
       );
       expect(inSecond.length, `updates of ${topic} in a second`).toBeLessThanOrEqual(rate + 1);
     }
   }
+}
+
+function isPast(from: Start): boolean {
+  return typeof from === "object" && !("cursor" in from);
 }
 
 function hides({ where, fields }: ViewOptions): boolean {

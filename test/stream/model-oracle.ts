@@ -2,6 +2,7 @@ import type { Latest, Log } from "../../src/log/contract.ts";
 import { matchesFilter } from "../../src/model/filter.ts";
 import type { Value, Values } from "../../src/model/reading.ts";
 import type { ViewOptions, WireReading } from "../../src/wire/messages.ts";
+import type { Selection } from "./model-selection.ts";
 
 /** What a topic's values are in a view, null if they are not wanted; written from the protocol's document alone. */
 export function wanted({ where = [], fields }: ViewOptions, values: Values): Values | null {
@@ -24,22 +25,39 @@ export function isInside({ bbox }: ViewOptions, { lat, lon }: Values): boolean {
   return isBetween && south <= lat && lat <= north;
 }
 
+/** A reading that was committed. */
+export interface Committed {
+  readonly seq: number;
+  readonly topic: string;
+  readonly time: number;
+  readonly values: Values;
+}
+
 /** Every reading that was committed, and what a subscription ought to get of them. */
 export class Oracle {
   readonly log: Log;
-  private readonly records: { seq: number; topic: string; values: Values }[] = [];
+  private readonly records: Committed[] = [];
 
   constructor(log: Log) {
     this.log = log;
     log.onCommitted((records) => {
-      for (const { seq, topic, values } of records) this.records.push({ seq, topic: topic.name, values });
+      for (const { seq, topic, time, values } of records) {
+        this.records.push({ seq, topic: topic.name, time, values });
+      }
     });
   }
 
   /** Seqs of the readings after one place up to another whose own values and position are wanted. */
-  owed(filter: string, view: ViewOptions, after: number, to: number): number[] {
+  owed(
+    filter: string,
+    view: ViewOptions,
+    after: number,
+    to: number,
+    selection: Selection | null = null,
+  ): number[] {
     return this.records
       .slice(after, to)
+      .filter((record) => selection === null || record.seq > selection.end || selection.wants(record))
       .filter(({ topic }) => matchesFilter(filter, topic))
       .filter(({ values }) => isInside(view, values) && wanted(view, values) !== null)
       .map(({ seq }) => seq);
@@ -47,6 +65,34 @@ export class Oracle {
 
   valuesAt(seq: number): Values {
     return this.records[seq - 1]?.values ?? {};
+  }
+
+  /** The newest readings of each topic that the ring still has, by time of observation. */
+  newest(filter: string, perTopic: number): Committed[] {
+    const matching = this.records
+      .slice(this.log.oldest - 1)
+      .filter(({ topic }) => matchesFilter(filter, topic))
+      .sort((one, other) => other.time - one.time || other.seq - one.seq);
+    const taken = new Map<string, number>();
+    return matching.filter(({ topic }) => {
+      const count = (taken.get(topic) ?? 0) + 1;
+      taken.set(topic, count);
+      return count <= perTopic;
+    });
+  }
+
+  /** What each topic showed at a time, of all that was ever committed. */
+  shownAt(filter: string, time: number): Map<string, Values> {
+    const shown = new Map<string, Values>();
+    const observed = this.records
+      .filter((record) => record.time <= time && matchesFilter(filter, record.topic))
+      .sort((one, other) => one.time - other.time || one.seq - other.seq);
+    for (const { topic, values } of observed) shown.set(topic, { ...shown.get(topic), ...values });
+    return shown;
+  }
+
+  timeOf(seq: number): number {
+    return this.records[seq - 1]?.time ?? 0;
   }
 
   topicsInside(filter: string, view: ViewOptions): Latest[] {

@@ -5,7 +5,8 @@ import { systemClock } from "../../src/model/clock.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
 import { Hub } from "../../src/stream/hub.ts";
 import { defaultStreamOptions } from "../../src/stream/options.ts";
-import type { Bbox, From, ServerMessage, ViewOptions } from "../../src/wire/messages.ts";
+import type { Bbox, PlayOptions, ServerMessage, ViewOptions } from "../../src/wire/messages.ts";
+import type { Start } from "../../src/wire/requests.ts";
 import { openTestLog } from "../support/log.ts";
 import { ModelSubscription } from "./model-client.ts";
 import { Oracle } from "./model-oracle.ts";
@@ -62,7 +63,18 @@ const from = fc.oneof(
   { weight: 3, arbitrary: fc.constant("latest" as const) },
   { weight: 1, arbitrary: fc.constant("now" as const) },
   { weight: 1, arbitrary: fc.record({ back: fc.nat({ max: 40 }) }) },
+  { weight: 2, arbitrary: fc.record({ agoMs: fc.integer({ min: -100, max: 4_000 }) }) },
+  { weight: 1, arbitrary: fc.record({ last: fc.integer({ min: 1, max: 6 }) }) },
 );
+type DrawnFrom = typeof from extends fc.Arbitrary<infer T> ? T : never;
+const play = {
+  speed: fc.constantFrom(0, 0.5, 2, 20, 1_000),
+  paused: fc.boolean(),
+};
+const playOptions = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  { weight: 1, arbitrary: fc.record(play, { requiredKeys: [] }) },
+) as fc.Arbitrary<PlayOptions>;
 const client = fc.nat({ max: 2 });
 const id = fc.integer({ min: 1, max: 2 });
 const filter = fc.constantFrom(...filters);
@@ -82,7 +94,25 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("turn" as const), turns: fc.nat({ max: 3 }) }) },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("subscribe" as const), client, id, filter, view, from }),
+    arbitrary: fc.record({
+      kind: fc.constant("subscribe" as const),
+      client,
+      id,
+      filter,
+      view,
+      from,
+      play: playOptions,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("seek" as const), client, id, from }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("play" as const),
+      client,
+      id,
+      changes: fc.record(play, { requiredKeys: [] }) as fc.Arbitrary<PlayOptions>,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("unsubscribe" as const), client, id }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("update" as const), client, id, changes }) },
@@ -118,6 +148,8 @@ class ModelClient {
   socket: ModelSocket;
   private readonly hub: Hub;
   private readonly isBinary: boolean;
+  /** What was wrong with messages so far. */
+  readonly failures: unknown[] = [];
 
   constructor(hub: Hub, isBinary: boolean) {
     this.hub = hub;
@@ -140,9 +172,18 @@ class ModelClient {
     return new ModelSocket(
       this.hub,
       this.isBinary ? "fieldcast.v1.msgpack" : "fieldcast.v1.json",
-      (message) => this.of(message)?.sent(message, Date.now()),
-      (message) => this.receive(message),
+      (message) => this.check(() => this.of(message)?.sent(message)),
+      (message) => this.check(() => this.receive(message)),
     );
+  }
+
+  // Thrown where the hub sends, it would be lost or end the run.
+  private check(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.failures.push(error);
+    }
   }
 
   private receive(message: ServerMessage): void {
@@ -182,8 +223,9 @@ class World {
     const { socket, subscriptions } = client;
     if (step.kind === "subscribe") {
       if (subscriptions.has(step.id)) return;
-      const { id, filter, view } = step;
-      const subscription = new ModelSubscription(id, filter, view, this.fromOf(step.from), this.oracle);
+      const { id, filter, view, play } = step;
+      const options = { ...view, ...play };
+      const subscription = new ModelSubscription(id, filter, options, this.fromOf(step.from), this.oracle);
       subscriptions.set(id, subscription);
       socket.request(subscription.request());
     } else if (step.kind === "unsubscribe") {
@@ -193,6 +235,12 @@ class World {
     } else if (step.kind === "update") {
       const subscription = subscriptions.get(step.id);
       if (subscription) socket.request(subscription.update(step.changes, false));
+    } else if (step.kind === "seek") {
+      const subscription = subscriptions.get(step.id);
+      if (subscription) socket.request(subscription.seek(this.fromOf(step.from)));
+    } else if (step.kind === "play") {
+      const subscription = subscriptions.get(step.id);
+      if (subscription) socket.request(subscription.changePlay(step.changes));
     } else if (step.kind === "stall") socket.isStalled = true;
     else if (step.kind === "drain") socket.drain(step.bytes);
     else if (step.kind === "resume") socket.resume();
@@ -200,14 +248,25 @@ class World {
     else socket.session.beat(Date.now());
   }
 
+  checkMessages(): void {
+    for (const { failures } of this.clients) if (failures.length > 0) throw failures[0];
+  }
+
   /** Waits until nothing is under way any more, not even what a rate holds back, and looks at everything. */
   async checkQuiet(): Promise<void> {
-    for (const { socket } of this.clients) socket.resume();
+    for (const { socket, subscriptions } of this.clients) {
+      socket.resume();
+      for (const subscription of subscriptions.values()) {
+        const update = subscription.hurry();
+        if (update) socket.request(update);
+      }
+    }
     for (let ms = 0; ms < 1_200; ms += 100) {
       await this.settle();
       vi.advanceTimersByTime(100);
     }
     await this.settle();
+    this.checkMessages();
     for (const client of this.clients) {
       client.checkBounded();
       for (const subscription of client.subscriptions.values()) subscription.checkQuiet();
@@ -223,6 +282,8 @@ class World {
       expect(size, `the hub's ${name}`).toBe(0);
     }
     expect(Reflect.get(this.hub, "wildcardGroups")).toEqual([]);
+    const { metronome, lookUps, replayMemory } = this.hub;
+    expect([metronome.size, lookUps.size, replayMemory.used], "left of replays").toEqual([0, 0, 0]);
   }
 
   // A subscription far behind takes many turns in which nothing is sent.
@@ -235,8 +296,9 @@ class World {
     }
   }
 
-  private fromOf(drawn: "latest" | "now" | { back: number }): From {
-    if (typeof drawn === "string") return drawn;
+  private fromOf(drawn: DrawnFrom): Start {
+    if (typeof drawn === "string" || "last" in drawn) return drawn;
+    if ("agoMs" in drawn) return { time: Date.now() - drawn.agoMs };
     return { cursor: `${this.log.epoch}:${Math.max(0, this.log.head - drawn.back)}` };
   }
 }
@@ -266,7 +328,10 @@ test(
           : await openTestLog();
         const model = new World(log, batchMs);
         try {
-          for (const step of steps) await model.run(step);
+          for (const step of steps) {
+            await model.run(step);
+            model.checkMessages();
+          }
           await model.checkQuiet();
           await model.close();
         } finally {
