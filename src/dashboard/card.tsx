@@ -1,5 +1,7 @@
 import type { Value } from "../model/reading.ts";
+import { courseOf } from "./hour.ts";
 import { CloseIcon, DomainIcon } from "./icons.tsx";
+import { LastHour } from "./lasthour.tsx";
 import { formatMoney } from "./money.ts";
 import type { Page } from "./page.ts";
 import { isLate } from "./rhythm.ts";
@@ -20,6 +22,7 @@ export function Card({ page }: { page: Page }) {
   if (!thing) return null;
   const now = page.now.value;
   const ageMs = now - thing.time;
+  const course = courseOf(thing);
   const close = () => {
     page.selected.value = null;
   };
@@ -40,6 +43,7 @@ export function Card({ page }: { page: Page }) {
         <code>{thing.topic}</code>
         <span class={isLate(ageMs, thing.rhythmMs) ? "age late" : "age"}>{agoWords(ageMs)}</span>
       </p>
+      {course && <LastHour topic={course.topic} name={course.name} now={now} />}
       <div class="card-values">
         {[...thing.parts].slice(0, maxCardParts).map(([name, part]) => (
           <PartValues

@@ -137,7 +137,8 @@ export class Thing {
   }
 }
 
-const mainNames = { gps: "speedKmh", energy: "powerW", road: "speedKmh", transit: "delayS" } as const;
+/** The value that each domain is about. */
+export const mainNames = { gps: "speedKmh", energy: "powerW", road: "speedKmh", transit: "delayS" } as const;
 
 function isPlain(value: unknown): value is number | string | boolean {
   return typeof value === "number" || typeof value === "string" || typeof value === "boolean";

@@ -119,6 +119,29 @@ it("fits small phones with large totals, and claims no rate when the gateway is 
   expect(await overflows(page, widths)).toEqual([]);
 });
 
+it("a card shows the last hour, of which the page itself saw nothing", async () => {
+  const gateway = new GatewayProcess();
+  opened.push(gateway);
+  await gateway.start();
+  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
+  opened.push({ dispose: () => device.endAsync(true) });
+  const now = Date.now();
+  for (const [minutesAgo, speedKmh] of [
+    [50, 20],
+    [45, 80],
+    [40, 35],
+  ] as const) {
+    const time = new Date(now - minutesAgo * 60_000).toISOString();
+    const payload = JSON.stringify({ lat: 60.17, lon: 24.94, speedKmh, time });
+    await device.publishAsync("telemetry/gps/van-7", payload, { qos: 1 });
+  }
+  const { page, faults } = await openPage(gateway.httpPort);
+  await page.click('li[data-topic="gps/van-7"] button');
+  const caption = () => page.textContent(".card-hour figcaption", { timeout: 1_000 }).catch(() => null);
+  await expect.poll(caption, { timeout: 20_000 }).toMatch(/last hour.*20 to 80 km\/h/);
+  expect(faults).toEqual([]);
+});
+
 /** What reaches over the edge of the page at each width. */
 async function overflows(page: Page, widths: readonly number[]): Promise<string[]> {
   const found: string[] = [];
