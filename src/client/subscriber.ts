@@ -8,6 +8,7 @@ import type {
   ViewOptions,
   WireReading,
 } from "../wire/messages.ts";
+import { readViewOptions } from "../wire/view-options.ts";
 import { FieldcastError, report, SafeCalls } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import type { Gap, Reading, Replay } from "./reading.ts";
@@ -66,8 +67,10 @@ export class Subscriber implements Subscription {
   }
 
   update(changes: ViewChanges): void {
-    this.view = viewOf({ ...this.view, ...changes });
-    if (!this.ended) this.wire.update(this, changes);
+    const checked = readViewOptions({ ...changes }, true);
+    if (typeof checked === "string") throw new FieldcastError("bad-option", checked);
+    this.view = viewOf({ ...this.view, ...checked });
+    if (!this.ended) this.wire.update(this, checked);
   }
 
   pause(): void {
@@ -279,6 +282,8 @@ export class Subscriber implements Subscription {
 
   private refuse(message: Message<"error">): void {
     const error = new FieldcastError(message.code, message.message);
+    // Of a subscription that has begun only the change was refused.
+    if (this.answered && error.code === "bad-option") return report(error, this.options.onError);
     this.wire.release(this, false);
     if (!error.again) return this.fail(error);
     this.retryTimer = this.wire.timers.set(() => this.wire.open(this), this.backoff.nextDelayMs());

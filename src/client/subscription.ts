@@ -36,6 +36,7 @@ export interface Subscription<V extends Values = Values> extends AsyncIterable<R
   /**
    * Changes what is wanted from now on, as a map that was moved changes its `bbox`. Options that are not named stay; null
    * takes one away.
+   * @throws FieldcastError `bad-option`; nothing has changed then
    */
   update(changes: ViewChanges): void;
   /** Where a replay is; null until the gateway has said so, which it does once there is a `speed` or a pause. */
@@ -44,7 +45,10 @@ export interface Subscription<V extends Values = Values> extends AsyncIterable<R
   pause(): void;
   /** Goes on from where it was held, through everything since. */
   resume(): void;
-  /** From now on so many times as fast as it was, 0.01 to 1000; 0 is as fast as it goes. */
+  /**
+   * From now on so many times as fast as it was, 0.01 to 1000; 0 is as fast as it goes.
+   * @throws FieldcastError `bad-option`
+   */
   setSpeed(speed: number): void;
   /** Goes on from another place, as if subscribed anew; what waits for an iterator is given up. Offline too. */
   seek(from: From): void;

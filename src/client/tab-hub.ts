@@ -26,6 +26,8 @@ interface Route {
   readonly id: number;
   /** Else it is free after the first answer. */
   readonly isSubscription: boolean;
+  /** The subscription has begun. */
+  hasBegun: boolean;
 }
 
 /** In the tab that holds the connection: shares it among all, each with ids of its own. */
@@ -133,7 +135,7 @@ export class TabHub {
       id = this.freshId();
       member.ids.set(message.id, id);
       const isSubscription = message.type === "subscribe";
-      this.routes.set(id, { member, id: message.id, isSubscription });
+      this.routes.set(id, { member, id: message.id, isSubscription, hasBegun: false });
     }
     this.connection?.send({ ...message, id });
     if (message.type === "unsubscribe") this.free(id);
@@ -147,7 +149,8 @@ export class TabHub {
     }
     const route = this.routes.get(id);
     if (!route) return;
-    if (!route.isSubscription || message.type === "error") this.free(id);
+    if (message.type === "subscribed") route.hasBegun = true;
+    if (!route.isSubscription || endsSubscription(message, route)) this.free(id);
     this.tell(route.member, { ...message, id: route.id } as ServerMessage);
   }
 
@@ -194,4 +197,9 @@ export class TabHub {
     while (this.routes.has(this.lastId));
     return this.lastId;
   }
+}
+
+/** Of a subscription that has begun, `bad-option` refuses only a change. */
+function endsSubscription(message: ServerMessage, { hasBegun }: Route): boolean {
+  return message.type === "error" && !(hasBegun && message.code === "bad-option");
 }

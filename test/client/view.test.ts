@@ -1,6 +1,6 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
-import type { Gap, Reading, ViewChange } from "../../src/client/node.ts";
+import type { Gap, Reading, ViewChange, ViewChanges } from "../../src/client/node.ts";
 import { freeShape, writeBody } from "../../src/wire/body.ts";
 import { frameKinds, readingJson } from "../../src/wire/frames.ts";
 import type { ServerMessage, WireReading } from "../../src/wire/messages.ts";
@@ -91,6 +91,56 @@ describe.each(["msgpack", "json"] as const)("a view (%s)", (protocol) => {
     expect(gateway.peer.subscribes[0]).not.toHaveProperty("fields");
     gateway.commit("gps/a", { n: 1 });
     expect(updates(gateway.peer)).toEqual([]);
+  });
+
+  test("lives on when a change makes no sense: the caller is told, and nothing is sent", async () => {
+    const gateway = await startGateway();
+    const seen: Reading[] = [];
+    const subscription = open(gateway, { protocol }).subscribe("gps/#", { rate: 5 }, (one) => seen.push(one));
+    await until(() => gateway.peers[0]?.filters.size === 1);
+    const noBox = [Number.NaN, 60, 25, 61] as const;
+    expect(() => subscription.update({ rate: 0 })).toThrow(/`rate` must be/);
+    expect(() => subscription.setSpeed(-1)).toThrow(expect.objectContaining({ code: "bad-option" }));
+    expect(() => subscription.update({ fields: ["n"], bbox: noBox })).toThrow(/`bbox` must be/);
+    gateway.commit("gps/a", { n: 1 });
+    await until(() => seen.length === 1);
+    gateway.peer.drop();
+    await until(() => gateway.peers[1]?.subscribes.length === 1);
+    expect(gateway.peers.flatMap(updates)).toEqual([]);
+    expect(gateway.peer.subscribes[0]).toMatchObject({ rate: 5 });
+    expect(gateway.peer.subscribes[0]).not.toHaveProperty("fields");
+  });
+
+  test("lives on when the gateway refuses a change", async () => {
+    const gateway = await startGateway();
+    const errors: string[] = [];
+    const seen: Reading[] = [];
+    const subscription = open(gateway, { protocol }).subscribe("gps/#", {
+      onError: ({ code }) => errors.push(code),
+      onReading: (one) => seen.push(one),
+    });
+    await until(() => gateway.peers[0]?.filters.size === 1);
+    subscription.update({ rate: 1 });
+    await until(() => updates(gateway.peer).length === 1);
+    const id = gateway.peer.subscribes[0]?.id as number;
+    gateway.peer.send({ type: "error", id, code: "bad-option", message: "not by this gateway" });
+    await until(() => errors.length === 1);
+    gateway.commit("gps/a", { n: 1 });
+    await until(() => seen.length === 1);
+    expect(errors).toEqual(["bad-option"]);
+  });
+
+  test("keeps what a change names as undefined", async () => {
+    const gateway = await startGateway();
+    const subscription = open(gateway, { protocol }).subscribe("gps/#", { rate: 5, onReading: () => {} });
+    await until(() => gateway.peers[0]?.filters.size === 1);
+    const id = gateway.peer.subscribes[0]?.id;
+    subscription.update({ rate: undefined, fields: ["n"] } as ViewChanges);
+    await until(() => updates(gateway.peer).length === 1);
+    expect(updates(gateway.peer)).toEqual([{ type: "update", id, fields: ["n"] }]);
+    gateway.peer.drop();
+    await until(() => gateway.peers[1]?.subscribes.length === 1);
+    expect(gateway.peer.subscribes[0]).toMatchObject({ rate: 5, fields: ["n"] });
   });
 
   test("that changes after the end goes nowhere", async () => {
