@@ -46,7 +46,7 @@ export const sharedSchemas = {
   },
   Oldest: {
     description:
-      "Since when the ring has everything: when the oldest reading that it still has was stored; null if it has none. What was stored before is gone.",
+      "Since when the ring has everything: when the oldest reading that it still has was stored; null if it has none. What was stored before is gone. A domain with limits of its own (`ring.domains`) may have less.",
     anyOf: [{ $ref: "#/components/schemas/Time" }, { type: "null" }],
   },
   Feature: {
