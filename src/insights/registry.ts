@@ -2,6 +2,7 @@ import { geofence } from "./geofence.ts";
 import type { Insight } from "./insight.ts";
 import { presence } from "./presence.ts";
 import { trips } from "./trips.ts";
+import { usage } from "./usage.ts";
 
 /** Every insight there is. To add one: its file, its fixture, its line here. */
-export const allInsights: readonly Insight[] = [presence, trips, geofence];
+export const allInsights: readonly Insight[] = [presence, trips, geofence, usage];

@@ -1,0 +1,200 @@
+import { type Calendar, type Level, levels } from "./calendar.ts";
+import type { Measure } from "./energy-interval.ts";
+
+/** Observations kept of a value; beyond this they are joined early, and the oldest forgotten. */
+const maxPoints = 1_024;
+/** Observations no farther apart than this are joined when nothing is awaited between them any more. */
+const maxSealedMs = 300_000;
+
+/**
+ * Longest time between two observations across whose middle a period of this length may begin. What is farther apart tells
+ * nothing of the periods between, though the longer period around them knows their energy.
+ */
+const maxBridgeMs: Readonly<Record<Level, number>> = {
+  quarterHour: 1.5 * 900_000,
+  hour: 1.5 * 3_600_000,
+  day: 1.5 * 86_400_000,
+  month: 1.5 * 86_400_000,
+};
+
+/** No period of this level is longer: a day at the end of summer time has 25 hours. */
+const longestMs: Readonly<Record<Level, number>> = {
+  quarterHour: 900_000,
+  hour: 3_600_000,
+  day: 26 * 3_600_000,
+  month: 32 * 86_400_000,
+};
+const forgetEveryMs = 3_600_000;
+
+/** What is known of a period: a tuple, since there are a hundred of each meter in a saved state. */
+export type Slot = [importMicroWh: number, exportMicroWh: number, knownMs: number, estimatedMs: number];
+
+/** Slots by the start of their period. */
+export type Slots = Record<Level, Map<number, Slot>>;
+
+interface Point {
+  readonly time: number;
+  value: number;
+  readonly arrivedAt: number;
+  /** What lies between this one and the next is complete: nothing is put between them any more. */
+  isSealed: boolean;
+}
+
+/**
+ * The observations of one value of a meter, and the energy of each period that follows from them. The energy is a sum
+ * over neighbours, in whole numbers: when a late observation comes between two, what they gave is taken out and what the
+ * three give is put in. So the sums depend on what was observed, not on when it came.
+ */
+export interface Track {
+  points: Point[];
+  /** Nothing at or before this is taken any more, and periods that ended by then are forgotten. */
+  floor: number;
+  sealedAt: number;
+  forgetTo: number;
+  readonly slots: Slots;
+}
+
+/** What a track is read by. Made from settings, so it is no part of the state. */
+export interface TrackRules {
+  readonly measure: Measure;
+  readonly calendar: Calendar;
+  /** Observations may come so much later than their neighbours, in any order. */
+  readonly lateMs: number;
+  /** How far back from the newest observation late ones are taken. */
+  readonly keepMs: number;
+}
+
+/** Called with every period whose energy changed. */
+export type Touch = (level: Level, start: number, end: number) => void;
+
+export function newTrack(): Track {
+  const slots = { quarterHour: new Map(), hour: new Map(), day: new Map(), month: new Map() };
+  const never = Number.NEGATIVE_INFINITY;
+  return { points: [], floor: never, sealedAt: never, forgetTo: never, slots };
+}
+
+/**
+ * Takes an observation. Of two at the same time the larger counts.
+ * @returns false if it says nothing new, or is too late
+ */
+export function addPoint(
+  track: Track,
+  observed: { readonly time: number; readonly value: number; readonly arrivedAt: number },
+  rules: TrackRules,
+  touch: Touch,
+): boolean {
+  const { time, value, arrivedAt } = observed;
+  const { points } = track;
+  if (time <= track.floor) return false;
+  let at = points.length;
+  while (at > 0 && (points[at - 1] as Point).time > time) at--;
+  const [before, same] = [points[at - 2], points[at - 1]];
+  if (same?.time === time) {
+    if (value <= same.value || same.isSealed || before?.isSealed) return false;
+    exchange(track, at - 1, { ...same, value }, rules, touch);
+    return true;
+  }
+  if (same?.isSealed) return false;
+  if (at === points.length) moveFloor(track, time - rules.keepMs);
+  const next = points[at];
+  if (same && next) contribute(track, same, next, -1, rules, touch);
+  const point = { time, value, arrivedAt, isSealed: false };
+  points.splice(at, 0, point);
+  if (same) contribute(track, same, point, 1, rules, touch);
+  if (next) contribute(track, point, next, 1, rules, touch);
+  if (points.length > maxPoints) makeRoom(track, arrivedAt);
+  else if (arrivedAt - track.sealedAt >= rules.lateMs / 4) seal(track, arrivedAt, rules.lateMs);
+  return true;
+}
+
+function exchange(track: Track, at: number, point: Point, rules: TrackRules, touch: Touch): void {
+  const { points } = track;
+  const [before, old, next] = [points[at - 1], points[at] as Point, points[at + 1]];
+  if (before) contribute(track, before, old, -1, rules, touch);
+  if (next) contribute(track, old, next, -1, rules, touch);
+  points[at] = point;
+  if (before) contribute(track, before, point, 1, rules, touch);
+  if (next) contribute(track, point, next, 1, rules, touch);
+}
+
+/** Adds (`sign` 1) or takes out (-1) the energy between two neighbours, period by period. */
+function contribute(
+  track: Track,
+  from: Point,
+  to: Point,
+  sign: 1 | -1,
+  rules: TrackRules,
+  touch: Touch,
+): void {
+  const ms = to.time - from.time;
+  const interval = rules.measure(from.value, to.value, ms);
+  if (interval === null) return;
+  for (const level of levels) {
+    let period = rules.calendar.periodOf(level, from.time);
+    if (to.time > period.end && ms > maxBridgeMs[level]) continue;
+    let [importBefore, exportBefore] = interval.upTo(0);
+    for (let begin = from.time; begin < to.time; period = rules.calendar.periodOf(level, begin)) {
+      const end = Math.min(period.end, to.time);
+      const [importThen, exportThen] = interval.upTo((end - from.time) / ms);
+      if (period.end > track.floor) {
+        const slot = slotOf(track.slots[level], period.start);
+        slot[0] += sign * (importThen - importBefore);
+        slot[1] += sign * (exportThen - exportBefore);
+        slot[2] += sign * (end - begin);
+        if (interval.isEstimated) slot[3] += sign * (end - begin);
+        touch(level, period.start, period.end);
+      }
+      [importBefore, exportBefore] = [importThen, exportThen];
+      begin = end;
+    }
+  }
+}
+
+function slotOf(slots: Map<number, Slot>, start: number): Slot {
+  let slot = slots.get(start);
+  if (!slot) {
+    slot = [0, 0, 0, 0];
+    slots.set(start, slot);
+  }
+  return slot;
+}
+
+/** Moves the floor up, and forgets all observations at or before it but the last. */
+function moveFloor(track: Track, floor: number): void {
+  const { points } = track;
+  while ((points[1]?.time ?? Number.POSITIVE_INFINITY) <= floor) points.shift();
+  track.floor = Math.max(track.floor, floor);
+}
+
+/** Joins observations, and forgets the oldest ones that are still too many. */
+function makeRoom(track: Track, now: number): void {
+  seal(track, now, -1);
+  while (track.points.length > maxPoints) track.points.shift();
+  track.floor = Math.max(track.floor, (track.points[0] as Point).time);
+}
+
+/**
+ * Forgets the periods that had ended by the floor when this was last done: after a long silence the floor jumps, and the
+ * periods in which the silence began are still to be told.
+ */
+export function forgetPeriods(track: Track): void {
+  if (track.floor < track.forgetTo + forgetEveryMs) return;
+  for (const level of levels) {
+    const slots = track.slots[level];
+    for (const start of slots.keys()) if (start + longestMs[level] <= track.forgetTo) slots.delete(start);
+  }
+  track.forgetTo = track.floor;
+}
+
+/** Joins observations that came long enough ago: what lies between the first and the last of them is in the slots. */
+function seal(track: Track, now: number, lateMs: number): void {
+  track.sealedAt = now;
+  const { points } = track;
+  const isClosed = (point: Point) => point.arrivedAt < now - lateMs;
+  for (const [index, point] of points.entries()) {
+    const next = points[index + 1];
+    if (!next || point.isSealed || next.time - point.time > maxSealedMs) continue;
+    point.isSealed = isClosed(point) && isClosed(next);
+  }
+  track.points = points.filter((point, index) => !point.isSealed || !points[index - 1]?.isSealed);
+}

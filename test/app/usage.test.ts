@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectAsync } from "mqtt";
+import { expect, it, onTestFinished } from "vitest";
+import { startGateway } from "../../src/app/gateway.ts";
+import { loadConfig } from "../../src/app/load-config.ts";
+import { connect, type Reading } from "../../src/client/node.ts";
+import { silentLogger } from "../../src/observe/log.ts";
+
+const minuteMs = 60_000;
+
+const settings = `
+ring: { engine: sqlite }
+insights:
+  presence: { enabled: false }
+  usage:
+    timezone: Europe/Helsinki
+    refreshS: 1
+    sites:
+      - { name: home, grid: ["energy/grid"], production: ["energy/roof"] }
+`;
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "fieldcast-usage-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A gateway whose clock goes ahead when it is told to. */
+async function start(dataDir: string, clock: { shiftMs: number; now(): number }) {
+  const file = join(dataDir, "fieldcast.yaml");
+  writeFileSync(file, settings);
+  const flags = { "mqtt.port": "0", "http.port": "0", dataDir };
+  const gateway = await startGateway(loadConfig({ flags, env: {}, file }), { logger: silentLogger, clock });
+  const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
+  const seen: Reading[] = [];
+  fieldcast.subscribe("usage/#", { from: { last: 100 } }, (reading) => void seen.push(reading));
+  const meter = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
+  let isOpen = true;
+  const stop = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await meter.endAsync();
+    fieldcast.close();
+    await gateway.close();
+  };
+  onTestFinished(stop);
+  const publish = (device: string, time: number, values: object) =>
+    meter.publishAsync(`telemetry/energy/${device}`, JSON.stringify({ time, ...values }), { qos: 1 });
+  const shows = async (topic: string, time: number, values: object) => {
+    const last = () => seen.findLast((one) => one.topic === topic && one.time === time)?.values;
+    await expect.poll(last, { timeout: 15_000 }).toMatchObject(values);
+  };
+  return { publish, shows, seen, stop };
+}
+
+it("usage, from MQTT to the SDK: quarter-hours of a meter and its site; a restart changes nothing, a late reading corrects", async () => {
+  const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
+  const dataDir = folder();
+  // Two quarter-hours ago, on the quarter.
+  const begin = Math.floor(clock.now() / (15 * minuteMs)) * 15 * minuteMs - 30 * minuteMs;
+  const at = (minutes: number) => begin + minutes * minuteMs;
+  const first = await start(dataDir, clock);
+  await first.publish("grid", at(0), { energyImportWh: 1_000, energyExportWh: 50 });
+  await first.publish("roof", at(0), { energyExportWh: 7_000 });
+  await first.publish("grid", at(10), { energyImportWh: 1_200, energyExportWh: 60 });
+  await first.stop();
+
+  const second = await start(dataDir, clock);
+  await second.publish("grid", at(20), { energyImportWh: 1_300, energyExportWh: 80 });
+  await second.publish("roof", at(20), { energyExportWh: 7_200 });
+  clock.shiftMs += 60_000;
+  // 200 Wh by the tenth minute and half of the next 100; 10 Wh and half of 20.
+  await second.shows("usage/grid/quarterHour", at(0), { importWh: 250, exportWh: 20, gapS: 0 });
+  // The roof's 200 Wh in 20 minutes are 150 in 15.
+  await second.shows("usage/sites/home/quarterHour", at(0), {
+    importWh: 250,
+    productionWh: 150,
+    selfUseWh: 130,
+    consumptionWh: 380,
+    incompleteMeters: 0,
+  });
+  await second.publish("grid", at(15), { energyImportWh: 1_290, energyExportWh: 60 });
+  clock.shiftMs += 60_000;
+  await second.shows("usage/grid/quarterHour", at(0), { importWh: 290, exportWh: 10 });
+  await second.shows("usage/sites/home/quarterHour", at(0), { selfUseWh: 140, consumptionWh: 430 });
+  await second.shows("usage/grid/now", at(20), { quarterHourImportWh: 10, quarterHourExportWh: 20 });
+});
