@@ -251,8 +251,8 @@ export interface Log {
   quarantined(limit: number, query?: QuarantineQuery): Promise<StoredPacket[]>;
   health(): LogHealth;
   /**
-   * Copies the store, as it is at one moment until the end of the copying, to a new file that can be opened as a log. Appends and
-   * reads go on meanwhile.
+   * Copies the store, as it is at one moment until the end of the copying, to a new file that can be opened as a log, with an
+   * epoch of its own. Appends and reads go on meanwhile.
    * @throws Error (as rejection) when the file exists or cannot be written, or the engine keeps no file
    */
   backup(path: string): Promise<void>;

@@ -186,7 +186,8 @@ describe("a backup", () => {
     await expect(log.backup(join(folder, "none", "copy.db"))).rejects.toThrow(/backup to .*none.* failed/);
     await log.close();
     const copy = await open(new SqliteEngine({ path }));
-    expect(copy.epoch).toBe(log.epoch);
+    // A cursor of the log means nothing in what becomes of its copy.
+    expect(copy.epoch).not.toBe(log.epoch);
     expect(copy.head).toBeGreaterThanOrEqual(before);
     const numbers = (await readAll(copy, 0, 100_000)).map(({ values }) => values["n"]);
     expect(numbers).toEqual(Array.from({ length: copy.head }, (_, n) => n));

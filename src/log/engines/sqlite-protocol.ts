@@ -45,7 +45,8 @@ export interface StoreCalls {
   observed: { ask: ObservedAsk; answer: PackedObserved };
   firstAfter: { ask: number; answer: number };
   quarantined: { ask: { readonly limit: number; readonly query: QuarantineQuery }; answer: StoredPacket[] };
-  backup: { ask: string; answer: null };
+  /** `epoch` names the copy's life. */
+  backup: { ask: { readonly path: string; readonly epoch: string }; answer: null };
   close: { ask: null; answer: null };
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import type Database from "better-sqlite3";
+import Database from "better-sqlite3";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
 import type { EngineState, ObservedAsk } from "../engine.ts";
 import { startOfTopic, takeObserved } from "../observed.ts";
@@ -177,14 +177,19 @@ export class SqliteStore {
     return readQuarantine(this.#sql, limit, query);
   }
 
-  /** Copies the file in steps, between which everything else gets its turn. @throws Error that says what to do */
-  async backup(path: string): Promise<void> {
+  /**
+   * Copies the file in steps, between which everything else gets its turn. The copy has an epoch of its own: what it will hold is
+   * not what this log holds under the same seqs, so whoever comes back with a cursor must be told of the gap.
+   * @throws Error that says what to do
+   */
+  async backup(path: string, epoch: string): Promise<void> {
     if (existsSync(path)) throw new Error(`${path} exists: name a new file for the backup`);
     // Whoever finds the name finds a whole backup.
     const partial = `${path}.partial`;
     rmSync(partial, { force: true });
     try {
       await this.#db.backup(partial, { progress: () => backupPages });
+      nameCopy(partial, epoch);
       renameSync(partial, path);
     } catch (error) {
       rmSync(partial, { force: true });
@@ -390,4 +395,13 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length;
   }
   return whole;
+}
+
+function nameCopy(path: string, epoch: string): void {
+  const copy = new Database(path);
+  try {
+    copy.prepare("UPDATE meta SET epoch = ?").run(epoch);
+  } finally {
+    copy.close();
+  }
 }

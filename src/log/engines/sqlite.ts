@@ -37,6 +37,7 @@ export class SqliteEngine implements LogEngine {
   #readsAtWorker = 0;
   #worker: Worker | null = null;
   #lastId = 0;
+  readonly #newEpoch: () => string;
   #isClosing = false;
   #died: (problem: string) => void = () => {};
   /** Null until the log is open. */
@@ -46,11 +47,12 @@ export class SqliteEngine implements LogEngine {
   /** Why nothing is taken any more; null while open. */
   #ended: string | null = "the log is not open";
 
-  /** @param newEpoch makes the epoch of a new file, `[0-9a-z]{1,32}` */
+  /** @param newEpoch makes the epochs of a new file and of copies, `[0-9a-z]{1,32}` */
   constructor(
     options: Partial<SqliteOptions> & Pick<SqliteOptions, "path">,
     newEpoch: () => string = randomEpoch,
   ) {
+    this.#newEpoch = newEpoch;
     this.#start = { options: { ...defaultSqliteOptions, ...options }, newEpoch: newEpoch() };
   }
 
@@ -98,7 +100,7 @@ export class SqliteEngine implements LogEngine {
   }
 
   async backup(path: string): Promise<void> {
-    await this.#call("backup", path);
+    await this.#call("backup", { path, epoch: this.#newEpoch() });
   }
 
   async close(): Promise<void> {
