@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { putBounded } from "./bounded.ts";
 import { distanceM, positionOf } from "./geo.ts";
 import type { CommittedReading } from "./insight.ts";
 
@@ -75,11 +74,6 @@ export function fixOf({ time, values }: Pick<CommittedReading, "time" | "values"
   };
 }
 
-/** Under what name a device's results stand: its id, with its domain ahead if that is not `gps`. */
-export function nameOf({ domain, device }: Pick<CommittedReading, "domain" | "device">): string {
-  return domain === "gps" ? device : `${domain}/${device}`;
-}
-
 /** What is kept to know good positions from bad ones. */
 export interface FixFilter {
   last: Fix | null;
@@ -142,15 +136,4 @@ function isReachable(from: Fix, to: Fix, { maxSpeedKmh }: FixLimits): boolean {
 
 function isMeasure(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
-}
-
-/** What is kept of a device, new if it was unknown; devices are in the order in which they were last heard. */
-export function keepDevice<Kept>(
-  devices: Map<string, Kept>,
-  name: string,
-  create: () => Kept,
-  max: number,
-): { kept: Kept; forgotten: string | undefined } {
-  const kept = devices.get(name) ?? create();
-  return { kept, forgotten: putBounded(devices, name, kept, max) };
 }

@@ -1,19 +1,10 @@
 import { z } from "zod";
 import { isoTime } from "../model/reading.ts";
+import { DeviceCourses, type Devices } from "./device-courses.ts";
 import { Fences, fencesProblem, fencesSettings } from "./fences.ts";
-import {
-  accuracyOf,
-  type Fix,
-  type FixFilter,
-  fixOf,
-  fixSettings,
-  judge,
-  keepDevice,
-  nameOf,
-  newFixFilter,
-} from "./fixes.ts";
-import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
-import { type Course, Rework, type Tell, type Track } from "./rework.ts";
+import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter } from "./fixes.ts";
+import type { Insight } from "./insight.ts";
+import type { Course, Tell } from "./rework.ts";
 
 /** Most fences in which a device is at once; further ones are not entered. */
 const maxInside = 32;
@@ -33,16 +24,13 @@ interface Fold {
   readonly inside: Map<string, Visit>;
 }
 
-/** By device. */
-type State = Map<string, Track<Fix, Fold>>;
-
 /**
  * Who is in which fence: `geofence/<fence>/<device>` with `event` (enter, dwell, exit: what happened last), `inside`,
  * `enteredAt`, `leftAt` (ISO 8601, null while inside) and `insideS` (how long it has been, or was, inside). A device enters
  * with its first position inside, and leaves with the first one that is farther outside than the hysteresis and than its
  * own accuracy. It dwells when a position says that it is still inside after `dwellS`: silence says nothing.
  */
-export const geofence: Insight<Settings, State> = {
+export const geofence: Insight<Settings, Devices<Fold>> = {
   name: "geofence",
   description: "Which devices enter, leave and dwell in which fences (circles and areas)",
   onByDefault: false,
@@ -52,30 +40,16 @@ export const geofence: Insight<Settings, State> = {
   problem: ({ fences }) => fencesProblem(fences),
   stateVersion: 1,
   start: () => new Map(),
-  create: (settings, state) => new GeofenceReducer(settings, state),
+  create: (settings, devices) =>
+    new DeviceCourses({
+      ...settings,
+      devices,
+      course: courseOf(settings),
+      silentAfterS: Number.POSITIVE_INFINITY,
+      tellTo: (device, emit) => (fence, time, values) =>
+        emit({ domain: "geofence", device: `${fence}/${device}`, time, values }),
+    }),
 };
-
-class GeofenceReducer implements Reducer {
-  readonly #maxDevices: number;
-  readonly #devices: State;
-  readonly #rework: Rework<Fix, Fold>;
-
-  constructor(settings: Settings, devices: State) {
-    this.#maxDevices = settings.maxDevices;
-    this.#devices = devices;
-    this.#rework = new Rework(courseOf(settings), settings.lateReadings);
-  }
-
-  reduce(reading: CommittedReading, emit: Emit): void {
-    const fix = fixOf(reading);
-    if (fix === null) return;
-    const device = nameOf(reading);
-    const { kept } = keepDevice(this.#devices, device, () => this.#rework.newTrack(), this.#maxDevices);
-    this.#rework.take(kept, fix, (fence, time, values) =>
-      emit({ domain: "geofence", device: `${fence}/${device}`, time, values }),
-    );
-  }
-}
 
 function courseOf(settings: Settings): Course<Fix, Fold> {
   const fences = new Fences(settings);

@@ -1,3 +1,4 @@
+import { eta } from "./eta.ts";
 import { geofence } from "./geofence.ts";
 import type { Insight } from "./insight.ts";
 import { presence } from "./presence.ts";
@@ -5,4 +6,4 @@ import { trips } from "./trips.ts";
 import { usage } from "./usage.ts";
 
 /** Every insight there is. To add one: its file, its fixture, its line here. */
-export const allInsights: readonly Insight[] = [presence, trips, geofence, usage];
+export const allInsights: readonly Insight[] = [presence, trips, geofence, eta, usage];

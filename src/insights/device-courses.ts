@@ -1,0 +1,78 @@
+import { putBounded } from "./bounded.ts";
+import { DueTimes } from "./due-times.ts";
+import { type Fix, fixOf } from "./fixes.ts";
+import type { CommittedReading, Emit, Reducer } from "./insight.ts";
+import { type Course, Rework, type Tell, type Track } from "./rework.ts";
+
+/** What is kept of a device. */
+interface Device<Fold> {
+  readonly track: Track<Fix, Fold>;
+  /** When its newest position came, by the log's clock. */
+  heardAt: number;
+}
+
+/** By device, in the order in which they were last heard. The state of insights that follow positions. */
+export type Devices<Fold> = Map<string, Device<Fold>>;
+
+interface Options<Fold> {
+  readonly devices: Devices<Fold>;
+  readonly course: Course<Fix, Fold>;
+  readonly lateReadings: number;
+  readonly maxDevices: number;
+  /** The course is closed when nothing came for so long, seconds; infinite: never. */
+  readonly silentAfterS: number;
+  /** Puts what is told of a device into the log. */
+  tellTo(device: string, emit: Emit): Tell;
+}
+
+/** Takes each device's positions along a course: what `trips`, `geofence` and `eta` have in common. */
+export class DeviceCourses<Fold> implements Reducer {
+  readonly #options: Options<Fold>;
+  readonly #rework: Rework<Fix, Fold>;
+  /** Moved ahead only when it has come (`advance`), since positions come so much more often. */
+  readonly #silent = new DueTimes();
+
+  constructor(options: Options<Fold>) {
+    this.#options = options;
+    this.#rework = new Rework(options.course, options.lateReadings);
+    for (const [name, device] of options.devices) if (!device.track.isClosed) this.#await(name, device);
+  }
+
+  reduce(reading: CommittedReading, emit: Emit): void {
+    const fix = fixOf(reading);
+    if (fix === null) return;
+    const { devices, maxDevices } = this.#options;
+    const name = nameOf(reading);
+    const device = devices.get(name) ?? { track: this.#rework.newTrack(), heardAt: reading.committedAt };
+    const forgotten = putBounded(devices, name, device, maxDevices);
+    if (forgotten !== undefined) this.#silent.delete(forgotten);
+    if (!this.#rework.take(device.track, fix, this.#options.tellTo(name, emit))) return;
+    device.heardAt = reading.committedAt;
+    if (this.#silent.get(name) === undefined) this.#await(name, device);
+  }
+
+  advance(now: number, emit: Emit): void {
+    for (let next = this.#silent.take(now); next !== null; next = this.#silent.take(now)) {
+      const device = this.#options.devices.get(next.key);
+      if (!device) continue;
+      if (this.#dueOf(device) > next.due) this.#await(next.key, device);
+      else this.#rework.close(device.track, this.#options.tellTo(next.key, emit));
+    }
+  }
+
+  #await(name: string, device: Device<Fold>): void {
+    const due = this.#dueOf(device);
+    if (due < Number.POSITIVE_INFINITY) this.#silent.set(name, due);
+  }
+
+  #dueOf({ heardAt, track }: Device<Fold>): number {
+    // Clocks of devices may be ahead.
+    const newest = track.items.at(-1)?.time ?? heardAt;
+    return Math.ceil(Math.max(heardAt, newest) + 1_000 * this.#options.silentAfterS);
+  }
+}
+
+/** Under what name a device's results stand: its id, with its domain ahead if that is not `gps`. */
+function nameOf({ domain, device }: Pick<CommittedReading, "domain" | "device">): string {
+  return domain === "gps" ? device : `${domain}/${device}`;
+}

@@ -1,0 +1,254 @@
+import { z } from "zod";
+import { isoTime, type Values } from "../model/reading.ts";
+import { DeviceCourses, type Devices } from "./device-courses.ts";
+import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter, speedOf } from "./fixes.ts";
+import { boxAround, distanceM, widen } from "./geo.ts";
+import { GridIndex } from "./grid-index.ts";
+import type { Insight } from "./insight.ts";
+import type { Course, Tell } from "./rework.ts";
+
+const place = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(/^[^/+#]+$/, "must be one topic level: no `/`, `+` or `#`")
+    .describe("Topic level of the place"),
+  lat: z.number().min(-90).max(90).describe("Latitude"),
+  lon: z.number().min(-180).max(180).describe("Longitude"),
+  radiusM: z
+    .number()
+    .positive()
+    .max(10_000)
+    .default(100)
+    .describe("Who is within that has arrived, in metres"),
+});
+
+/** After a halt that was longer, milliseconds, the speed before it says nothing of the way that begins. */
+const longHaltMs = 180_000;
+
+const seconds = z.number().positive().max(86_400);
+
+const settings = z.strictObject({
+  places: z.array(place).max(100).default([]).describe("Where devices may be on their way to"),
+  maxDistanceM: z
+    .number()
+    .positive()
+    .max(1_000_000)
+    .default(20_000)
+    .describe("Devices farther away are not on their way to a place, in metres"),
+  detour: z.number().min(1).max(5).default(1.3).describe("How much longer the way is than the straight line"),
+  averageS: seconds
+    .default(600)
+    .describe("The speed is averaged over about that, halts included, in seconds"),
+  minSpeedKmh: z
+    .number()
+    .positive()
+    .max(100)
+    .default(4)
+    .describe("Who is slower on average is not on the way"),
+  everyS: seconds.default(60).describe("How often it is reckoned, in seconds"),
+  changeS: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(60)
+    .describe("A time of arrival that differs less from the one told is not told, in seconds"),
+  silentAfterS: seconds
+    .default(300)
+    .describe("After so long without a position nothing is known, in seconds"),
+  ...fixSettings,
+});
+
+type Settings = z.infer<typeof settings>;
+type Place = z.infer<typeof place>;
+
+interface Approach {
+  state: "coming" | "away" | "standing" | "arrived" | "unknown";
+  /** When it was reckoned last, how far away the device was, metres. */
+  distanceM: number;
+  /** What was told, epoch milliseconds. */
+  arrivesAt: number | null;
+}
+
+interface Fold {
+  readonly filter: FixFilter;
+  seen: number;
+  averageKmh: number | null;
+  /** Since when it has been slower than `minSpeedKmh`, null if it is not. */
+  stoodSince: number | null;
+  /** By place, while the device is not farther away than `maxDistanceM`. */
+  readonly approaches: Map<string, Approach>;
+}
+
+/**
+ * When devices will be at places: `trips/<device>/eta/<place>` with `state` (coming, away, standing, arrived, unknown), `etaS`
+ * (seconds from the reading's time), `arrivesAt` (ISO 8601) and `distanceM` (straight). It is the straight distance times
+ * `detour` by the average speed, an estimate that knows no roads; null unless the device comes nearer.
+ */
+export const eta: Insight<Settings, Devices<Fold>> = {
+  name: "eta",
+  description: "When devices that tell their position will arrive at places",
+  onByDefault: false,
+  settings,
+  writes: ["trips"],
+  reads: ({ filters }) => filters,
+  problem: ({ places }) => {
+    const names = places.map(({ name }) => name);
+    const twice = names.findIndex((name, index) => names.indexOf(name) < index);
+    return twice < 0 ? null : `places.${twice}.name: there is another place ${JSON.stringify(names[twice])}`;
+  },
+  stateVersion: 1,
+  start: () => new Map(),
+  create: (settings, devices) =>
+    new DeviceCourses({
+      ...settings,
+      devices,
+      course: new EtaCourse(settings),
+      tellTo: (device, emit) => (name, time, values) =>
+        emit({ domain: "trips", device, channel: `eta/${name}`, time, values }),
+    }),
+};
+
+class EtaCourse implements Course<Fix, Fold> {
+  readonly #settings: Settings;
+  readonly #byName: ReadonlyMap<string, Place>;
+  readonly #inReach: GridIndex<Place>;
+  readonly #atPlace: GridIndex<Place>;
+
+  constructor(settings: Settings) {
+    const { places, maxDistanceM } = settings;
+    this.#settings = settings;
+    this.#byName = new Map(places.map((place) => [place.name, place]));
+    this.#inReach = new GridIndex(places, (place) => widen(boxAround([place]), maxDistanceM));
+    this.#atPlace = new GridIndex(places, (place) => widen(boxAround([place]), place.radiusM));
+  }
+
+  start(): Fold {
+    return {
+      filter: newFixFilter(),
+      seen: Number.NEGATIVE_INFINITY,
+      averageKmh: null,
+      stoodSince: null,
+      approaches: new Map(),
+    };
+  }
+
+  step(fold: Fold, fix: Fix, tell: Tell): void {
+    const { filter } = fold;
+    const before = filter.last;
+    if (before && fix.time - before.time > 1_000 * this.#settings.silentAfterS) this.close(fold, tell);
+    else this.#reckonAll(fold, fix.time, tell);
+    fold.seen = fix.time;
+    const verdict = judge(filter, fix, this.#settings);
+    if (verdict === "bad") return;
+    if (verdict === "elsewhere") fold.averageKmh = null;
+    else this.#average(fold, fix, before as Fix);
+    this.#noteArrivals(fold, fix, tell);
+  }
+
+  close({ filter, approaches }: Fold, tell: Tell): void {
+    const time = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
+    for (const [name, approach] of approaches) {
+      if (approach.state === "unknown" || approach.state === "arrived") continue;
+      this.#say(name, { ...approach, state: "unknown", arrivesAt: null }, approaches, time, tell);
+    }
+  }
+
+  #average(fold: Fold, fix: Fix, before: Fix): void {
+    const kmh = speedOf(fix, before) ?? 0;
+    if (kmh < this.#settings.minSpeedKmh) fold.stoodSince ??= before.time;
+    else {
+      if (hasStood(fold, fix.time)) fold.averageKmh = null;
+      fold.stoodSince = null;
+    }
+    const share = 1 - Math.exp(-(fix.time - before.time) / (1_000 * this.#settings.averageS));
+    fold.averageKmh = fold.averageKmh === null ? kmh : fold.averageKmh + share * (kmh - fold.averageKmh);
+  }
+
+  #noteArrivals({ approaches }: Fold, fix: Fix, tell: Tell): void {
+    for (const place of this.#atPlace.at(fix)) {
+      const metres = distanceM(place, fix);
+      if (metres > place.radiusM || approaches.get(place.name)?.state === "arrived") continue;
+      this.#say(
+        place.name,
+        { state: "arrived", distanceM: metres, arrivesAt: fix.time },
+        approaches,
+        fix.time,
+        tell,
+      );
+    }
+  }
+
+  /** At every full `everyS` that lies between two positions, for where the device was before (as in trip.ts). */
+  #reckonAll(fold: Fold, time: number, tell: Tell): void {
+    const { last } = fold.filter;
+    const everyMs = 1_000 * this.#settings.everyS;
+    const due = Math.floor(time / everyMs) * everyMs;
+    if (last === null || due <= fold.seen) return;
+    const { approaches } = fold;
+    const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
+    for (const place of this.#inReach.at(last)) this.#reckon(place, last, averageKmh, approaches, due, tell);
+    for (const [name, approach] of approaches) {
+      const place = this.#byName.get(name);
+      const metres = place ? distanceM(place, last) : Number.POSITIVE_INFINITY;
+      if (metres <= this.#settings.maxDistanceM) continue;
+      if (place)
+        this.#say(
+          name,
+          { ...approach, state: "away", distanceM: metres, arrivesAt: null },
+          approaches,
+          due,
+          tell,
+        );
+      approaches.delete(name);
+    }
+  }
+
+  #reckon(
+    place: Place,
+    last: Fix,
+    averageKmh: number | null,
+    approaches: Map<string, Approach>,
+    due: number,
+    tell: Tell,
+  ): void {
+    const metres = distanceM(place, last);
+    const { maxDistanceM, minSpeedKmh, detour, changeS } = this.#settings;
+    if (metres > maxDistanceM) return;
+    const known = approaches.get(place.name);
+    // As with fences: noise at the edge is no coming and going.
+    const isThere = known?.state === "arrived" && metres <= place.radiusM + Math.max(50, accuracyOf(last));
+    if (isThere) return;
+    if (known === undefined) {
+      approaches.set(place.name, { state: "unknown", distanceM: metres, arrivesAt: null });
+      return;
+    }
+    const isStanding = averageKmh === null || averageKmh < minSpeedKmh;
+    const state = isStanding ? "standing" : metres < known.distanceM ? "coming" : "away";
+    const secondsToGo = state === "coming" ? (metres * detour * 3.6) / (averageKmh as number) : null;
+    const arrivesAt = secondsToGo === null ? null : last.time + Math.round(secondsToGo) * 1_000;
+    known.distanceM = metres;
+    const shiftMs = Math.abs((arrivesAt ?? 0) - (known.arrivesAt ?? 0));
+    if (state === known.state && shiftMs < 1_000 * changeS) return;
+    this.#say(place.name, { state, distanceM: metres, arrivesAt }, approaches, due, tell);
+  }
+
+  #say(name: string, approach: Approach, approaches: Map<string, Approach>, time: number, tell: Tell): void {
+    approaches.set(name, approach);
+    tell(name, time, valuesOf(approach, time));
+  }
+}
+
+function hasStood({ stoodSince }: Fold, time: number): boolean {
+  return stoodSince !== null && time - stoodSince > longHaltMs;
+}
+
+function valuesOf({ state, distanceM: metres, arrivesAt }: Approach, time: number): Values {
+  return {
+    state,
+    etaS: arrivesAt === null ? null : Math.max(0, Math.round((arrivesAt - time) / 1_000)),
+    arrivesAt: arrivesAt === null ? null : isoTime(arrivesAt),
+    distanceM: Math.round(metres),
+  };
+}
