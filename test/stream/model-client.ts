@@ -176,9 +176,9 @@ export class ModelSubscription {
     this.start = null;
     this.selection = null;
     this.got = [];
-    this.base = null;
     // An update that was sent behind the seek may come into force at any moment.
     this.isMixed = this.sentUpdates.length > 0;
+    if (!this.isMixed) this.base = null;
     this.shown.clear();
     if (typeof this.from === "object" && "cursor" in this.from) this.begin(this.from.cursor);
   }
@@ -208,7 +208,7 @@ export class ModelSubscription {
     }
     if (owed?.selection && snapshot === undefined) {
       this.begin(cursor);
-      this.base = owed.selection.end;
+      this.base = Math.max(this.base ?? 0, owed.selection.end);
     }
     // Of what a small ring has dropped nobody knows what it showed.
     if (time !== undefined && this.oracle.log.oldest > 1) this.base ??= seqOf(cursor);
