@@ -1,8 +1,8 @@
+import { congestionLevelOf } from "../model/congestion.ts";
 import type { Values } from "../model/reading.ts";
 import { convert } from "./fields.ts";
 import type { FormatSettings } from "./format.ts";
 import { quote } from "./outcome.ts";
-import { congestionLevelOf } from "./vocabulary.ts";
 
 /**
  * The speed on the free road in km/h, null where the operator named none.

@@ -1,3 +1,4 @@
+import { congestionLevels } from "../model/congestion.ts";
 import type { Domain, Value, Values } from "../model/reading.ts";
 import { maxTextChars, type NumberField, numberField, readText } from "./fields.ts";
 import { currencyExponent } from "./money.ts";
@@ -5,7 +6,7 @@ import { quote } from "./outcome.ts";
 import { readSegments, segmentsValue } from "./segments.ts";
 import { readTimeText } from "./time.ts";
 import type { TimeZone } from "./timezone.ts";
-import { congestionLevels, type NumberName, transitEvents } from "./vocabulary.ts";
+import { type NumberName, transitEvents } from "./vocabulary.ts";
 
 /** Most values of one reading, known and other. */
 export const maxValues = 128;

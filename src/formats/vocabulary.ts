@@ -72,21 +72,3 @@ export const transitEvents: ReadonlySet<string> = new Set([
   "prediction",
   "alert",
 ]);
-
-/** DATEX II's levels by speed over free-flow speed; `unknown` where no free-flow speed is known. */
-export const congestionLevels: ReadonlySet<string> = new Set([
-  "stationary",
-  "queuing",
-  "slow",
-  "heavy",
-  "free",
-  "unknown",
-]);
-
-/** DATEX II's level for a speed ratio (1 = free flow); each band's lower bound belongs to it. */
-export function congestionLevelOf(speedRatio: number): string {
-  if (speedRatio < 0.1) return "stationary";
-  if (speedRatio < 0.25) return "queuing";
-  if (speedRatio < 0.75) return "slow";
-  return speedRatio < 0.9 ? "heavy" : "free";
-}

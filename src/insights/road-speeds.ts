@@ -1,0 +1,125 @@
+import { type CongestionLevel, congestionLevelOf } from "../model/congestion.ts";
+import type { Segment } from "./road-network.ts";
+import type { RoadSettings } from "./road-settings.ts";
+
+/** Most observations kept of a segment; beyond that the oldest are forgotten. */
+const maxObservations = 500;
+/** Nobody knows when a standing queue moves on: travel times are reckoned with this speed at least, km/h. */
+const crawlKmh = 2;
+
+/** What a sensor or a vehicle said of a segment's speed. */
+export interface Observation {
+  readonly time: number;
+  /** The sensor's channel, or the vehicle. */
+  readonly source: string;
+  readonly speedKmh: number;
+  /** How much it counts beside others, null for a vehicle. */
+  readonly trust: number | null;
+  /** Of what one sensor tells, the kind with the lowest rank counts (`sensedSpeed`). */
+  readonly rank: number;
+}
+
+/** What is known of a segment at a time; values as they are told. */
+export interface Estimate {
+  readonly level: CongestionLevel;
+  readonly speedKmh: number | null;
+  readonly speedRatio: number | null;
+  readonly travelTimeS: number | null;
+  readonly delayS: number | null;
+  /** Of how many sensors and vehicles it was made. */
+  readonly sensors: number;
+  readonly vehicles: number;
+}
+
+export const unknownEstimate: Estimate = {
+  level: "unknown",
+  speedKmh: null,
+  speedRatio: null,
+  travelTimeS: null,
+  delayS: null,
+  sensors: 0,
+  vehicles: 0,
+};
+
+/** Puts an observation in its place. Returns false if it is known: a duplicate. */
+export function addObservation(list: Observation[], observation: Observation): boolean {
+  let at = list.length;
+  while (at > 0 && order(list[at - 1] as Observation, observation) > 0) at--;
+  if (at > 0 && order(list[at - 1] as Observation, observation) === 0) return false;
+  list.splice(at, 0, observation);
+  if (list.length > maxObservations) list.shift();
+  return true;
+}
+
+/** Takes back what a vehicle said. Returns false if it is not known any more. */
+export function removeObservation(list: Observation[], time: number, source: string): boolean {
+  const at = list.findLastIndex((one) => one.time === time && one.source === source);
+  if (at >= 0) list.splice(at, 1);
+  return at >= 0;
+}
+
+// By time; what is of the same time stands in the same order whichever came first, so that sums come out the same.
+function order(one: Observation, other: Observation): number {
+  if (one.time !== other.time) return one.time - other.time;
+  if (one.source !== other.source) return one.source < other.source ? -1 : 1;
+  return one.rank - other.rank;
+}
+
+/** How long an observation counts, milliseconds. */
+export function staleMsOf({ trust }: Observation, settings: RoadSettings): number {
+  return 1_000 * (trust === null ? settings.probeStaleS : settings.staleS);
+}
+
+/**
+ * The segment's speed at a time from what was observed before it: a mean in which everything counts by its trust, and half
+ * as much for every `halfLifeS` of age. Of a sensor the newest counts, since that is a mean of many vehicles already. A vehicle
+ * counts every time it is seen (once an interval): such samples, evenly spaced in time, add up to distance over time, the mean
+ * speed of the stretch (Edie, Discussion of traffic stream measurements and definitions, 1963).
+ */
+export function estimateAt(
+  list: readonly Observation[],
+  time: number,
+  segment: Segment,
+  settings: RoadSettings,
+): Estimate {
+  const sensors = new Map<string, Observation>();
+  const vehicles = new Set<string>();
+  let weights = 0;
+  let sum = 0;
+  const count = ({ speedKmh, time: observed }: Observation, trust: number) => {
+    const weight = trust * 0.5 ** ((time - observed) / (1_000 * settings.halfLifeS));
+    weights += weight;
+    sum += weight * speedKmh;
+  };
+  for (let at = list.length - 1; at >= 0; at--) {
+    const one = list[at] as Observation;
+    if (one.time >= time || time - one.time >= staleMsOf(one, settings)) continue;
+    const known = sensors.get(one.source);
+    if (one.trust === null) {
+      vehicles.add(one.source);
+      count(one, settings.probeTrust);
+    } else if (known === undefined || one.rank < known.rank) sensors.set(one.source, one);
+  }
+  if (sensors.size === 0 && vehicles.size < settings.minVehicles) return unknownEstimate;
+  for (const one of sensors.values()) count(one, one.trust as number);
+  return estimateOf(sum / weights, segment, sensors.size, vehicles.size);
+}
+
+function estimateOf(speedKmh: number, segment: Segment, sensors: number, vehicles: number): Estimate {
+  // Rounded down, so that it is in the same band as the exact one; a whole hundredth must not fall by a rounding error.
+  const speedRatio = Math.floor((speedKmh / segment.freeFlowKmh) * 100 + 1e-9) / 100;
+  const travelTimeS = (segment.lengthM / Math.max(speedKmh, crawlKmh)) * 3.6;
+  return {
+    level: congestionLevelOf(speedRatio),
+    speedKmh: Math.round(speedKmh),
+    speedRatio,
+    travelTimeS: tenths(travelTimeS),
+    delayS: tenths(Math.max(0, travelTimeS - segment.freeFlowS)),
+    sensors,
+    vehicles,
+  };
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}

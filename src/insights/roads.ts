@@ -1,0 +1,269 @@
+import type { Reading, Values } from "../model/reading.ts";
+import { DueTimes } from "./due-times.ts";
+import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import { checkJam, type Jam, jamValues, neighbours, noJam } from "./road-jams.ts";
+import { RoadNetwork, type Segment, sensedSpeed } from "./road-network.ts";
+import { Probes, type Vehicles } from "./road-probes.ts";
+import { type Choice, choicesBySegment, routeWords } from "./road-routes.ts";
+import { type RoadSettings, roadProblem, roadSettings } from "./road-settings.ts";
+import {
+  addObservation,
+  type Estimate,
+  estimateAt,
+  type Observation,
+  removeObservation,
+  staleMsOf,
+  unknownEstimate,
+} from "./road-speeds.ts";
+import { putStep, type Step, stepAt } from "./steps.ts";
+
+/** What is kept of a segment. */
+interface Kept {
+  /** In the order of their times, as long as they can count for a time that may still be corrected. */
+  readonly observations: Observation[];
+  /** What was told of it lately, and of its jams. */
+  readonly estimates: Step<Estimate>[];
+  readonly jams: Step<Jam>[];
+  readonly alerts: Step<Values>[];
+  /** From when on something may be different from what was told, null if nothing is. */
+  dirtyFrom: number | null;
+  /** When it is to be reckoned anew, null if nothing will change by itself. */
+  due: number | null;
+}
+
+interface State {
+  readonly segments: Map<string, Kept>;
+  readonly vehicles: Vehicles;
+  /** What was told of routes lately, by topic below `routes/`. */
+  readonly routes: Map<string, Step<Values>[]>;
+}
+
+/**
+ * Traffic on a network of roads: `congestion/<segment>`, `routes/<route>`, `routes/<choice>/best`, `alerts/jam/<segment>`;
+ * ROADS.md beside this file tells their values. All is reckoned for whole intervals of the clock from what was observed before,
+ * so that neither the order of arrival nor the rhythm of the devices decides what comes out; what comes late changes what was
+ * told for the times that it concerns.
+ */
+export const roads: Insight<RoadSettings, State> = {
+  name: "roads",
+  description:
+    "Congestion per stretch of road from sensors and vehicles, travel times, the best alternative, jams",
+  onByDefault: false,
+  settings: roadSettings,
+  writes: ["congestion", "routes", "alerts"],
+  reads: ({ segments, probes }) =>
+    segments.some(({ sensors }) => sensors.length > 0) ? [...probes, "road/#"] : probes,
+  problem: roadProblem,
+  stateVersion: 1,
+  start: () => ({ segments: new Map(), vehicles: new Map(), routes: new Map() }),
+  create: (settings, state) => new RoadsReducer(settings, state),
+};
+
+class RoadsReducer implements Reducer {
+  readonly #settings: RoadSettings;
+  readonly #state: State;
+  readonly #network: RoadNetwork;
+  readonly #probes: Probes;
+  readonly #choices: ReadonlyMap<string, readonly Choice[]>;
+  readonly #due = new DueTimes();
+  readonly #intervalMs: number;
+  readonly #lateMs: number;
+
+  constructor(settings: RoadSettings, state: State) {
+    this.#settings = settings;
+    this.#state = state;
+    this.#intervalMs = settings.intervalS * 1_000;
+    this.#lateMs = settings.lateS * 1_000;
+    this.#network = new RoadNetwork(settings);
+    this.#probes = new Probes(this.#network, state.vehicles, settings);
+    this.#choices = choicesBySegment(settings, this.#network);
+    for (const [name, { due }] of state.segments) {
+      if (!this.#network.segments.has(name)) state.segments.delete(name);
+      else if (due !== null) this.#due.set(name, due);
+    }
+    const names = new Set(settings.routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
+    for (const name of state.routes.keys()) if (!names.has(name)) state.routes.delete(name);
+  }
+
+  reduce({ domain, device, channel, time, values, committedAt }: CommittedReading): void {
+    if (domain === "road") return this.#sense(device, channel, time, values, committedAt);
+    const source = `${domain}/${device}`;
+    this.#probes.take(source, time, values, (segment, at, speedKmh, isGone) => {
+      const kept = this.#keep(segment);
+      const isNews = isGone
+        ? removeObservation(kept.observations, at, source)
+        : this.#add(kept, { time: at, source, speedKmh, trust: null, rank: 0 }, committedAt);
+      if (isNews) this.#changed(segment, kept, at, committedAt);
+    });
+  }
+
+  advance(now: number, emit: Emit): void {
+    for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
+      const names = [next.key];
+      for (let same = this.#due.take(next.due); same !== null; same = this.#due.take(next.due)) {
+        names.push(same.key);
+      }
+      const readings = this.#settle(names, next.due);
+      for (const reading of readings.sort((one, other) => one.time - other.time)) emit(reading);
+    }
+  }
+
+  #sense(device: string, channel: string | undefined, time: number, values: Values, now: number): void {
+    const mounted = this.#network.measuredBy(device, channel);
+    const { intervalS } = values;
+    if (typeof intervalS === "number" && intervalS > this.#settings.maxSensorIntervalS) return;
+    for (const one of mounted) {
+      const sensed = sensedSpeed(values, one);
+      if (sensed === null) continue;
+      const { name } = one.segment;
+      const kept = this.#keep(name);
+      const source = channel === undefined ? device : `${device} ${channel}`;
+      const observation = { time, source, ...sensed, trust: one.sensor.trust };
+      if (this.#add(kept, observation, now)) this.#changed(name, kept, time, now);
+    }
+  }
+
+  #keep(segment: string): Kept {
+    const known = this.#state.segments.get(segment);
+    if (known !== undefined) return known;
+    const kept = { observations: [], estimates: [], jams: [], alerts: [], dirtyFrom: null, due: null };
+    this.#state.segments.set(segment, kept);
+    return kept;
+  }
+
+  /** Returns false for what is known, or too late to change anything. */
+  #add({ observations }: Kept, observation: Observation, now: number): boolean {
+    const until = observation.time + staleMsOf(observation, this.#settings);
+    return until > now - this.#lateMs && addObservation(observations, observation);
+  }
+
+  /** Something observed at `time` came, or was taken back. */
+  #changed(segment: string, kept: Kept, time: number, now: number): void {
+    const from = Math.max(this.#after(time), this.#upTo(now - this.#lateMs));
+    kept.dirtyFrom = Math.min(kept.dirtyFrom ?? from, from);
+    const due = Math.max(this.#after(time), this.#after(now));
+    if (kept.due === null || due < kept.due) this.#await(segment, kept, due);
+  }
+
+  #await(segment: string, kept: Kept, due: number | null): void {
+    kept.due = due;
+    if (due === null) this.#due.delete(segment);
+    else this.#due.set(segment, due);
+  }
+
+  /** The first moment of reckoning behind a time: what is observed at it counts from then on. */
+  #after(time: number): number {
+    return (Math.floor(time / this.#intervalMs) + 1) * this.#intervalMs;
+  }
+
+  #upTo(time: number): number {
+    return Math.ceil(time / this.#intervalMs) * this.#intervalMs;
+  }
+
+  /** Reckons segments anew at a moment, from where they changed, and all that depends on them. */
+  #settle(names: readonly string[], at: number): Reading[] {
+    const readings: Reading[] = [];
+    const choices = new Map<Choice, number>();
+    const jams = new Map<Segment, number>();
+    for (const name of names) {
+      const segment = this.#network.segments.get(name) as Segment;
+      const kept = this.#state.segments.get(name) as Kept;
+      const { speed, jam } = this.#reckon(segment, kept, at, readings);
+      if (speed !== null)
+        for (const choice of this.#choices.get(name) ?? []) noteEarliest(choices, choice, speed);
+      if (jam !== null) jams.set(segment, jam);
+    }
+    const alerts = new Map<Segment, number>();
+    for (const [segment, from] of jams)
+      for (const one of this.#affected(segment, from, at)) noteEarliest(alerts, one, from);
+    for (const [choice, from] of choices) this.#tellRoutes(choice, from, at, readings);
+    for (const [segment, from] of alerts) this.#tellJam(segment, from, at, readings);
+    return readings;
+  }
+
+  /** Returns from when on its speed and its jams are other than was known. */
+  #reckon(
+    segment: Segment,
+    kept: Kept,
+    at: number,
+    readings: Reading[],
+  ): { speed: number | null; jam: number | null } {
+    const { observations, estimates, jams } = kept;
+    const changed: { speed: number | null; jam: number | null } = { speed: null, jam: null };
+    const keepFrom = at - this.#lateMs;
+    let jamDue: number | null = null;
+    for (let time = Math.min(kept.dirtyFrom ?? at, at); time <= at; time += this.#intervalMs) {
+      const value = estimateAt(observations, time, segment, this.#settings);
+      if (putStep(estimates, { time, value }, unknownEstimate, keepFrom)) {
+        changed.speed ??= time;
+        readings.push({ domain: "congestion", device: segment.name, time, values: { ...value } });
+      }
+      const before = stepAt(jams, time - 1)?.value ?? noJam;
+      const { jam, due } = checkJam(before, estimates, time, this.#settings);
+      jamDue = due;
+      if (putStep(jams, { time, value: jam }, noJam, keepFrom)) changed.jam ??= time;
+    }
+    kept.dirtyFrom = null;
+    this.#forget(observations, at);
+    this.#await(segment.name, kept, this.#nextDue(observations, jamDue, at));
+    return changed;
+  }
+
+  #forget(observations: Observation[], at: number): void {
+    const { staleS, probeStaleS } = this.#settings;
+    const from = at - this.#lateMs - 1_000 * Math.max(staleS, probeStaleS);
+    let gone = 0;
+    while ((observations[gone]?.time ?? from) < from) gone++;
+    observations.splice(0, gone);
+  }
+
+  /** When the next observation begins to count, or the next one ceases to, or a jam begins or ends; null if never. */
+  #nextDue(observations: readonly Observation[], jamDue: number | null, at: number): number | null {
+    let next = jamDue === null ? Number.POSITIVE_INFINITY : this.#upTo(jamDue);
+    for (const one of observations) {
+      const start = this.#after(one.time);
+      const end = this.#upTo(one.time + staleMsOf(one, this.#settings));
+      if (start > at) next = Math.min(next, start);
+      else if (end > at) next = Math.min(next, end);
+    }
+    return Number.isFinite(next) ? next : null;
+  }
+
+  #affected(segment: Segment, from: number, at: number): Set<Segment> {
+    const found = new Set<Segment>();
+    for (let time = from; time <= at; time += this.#intervalMs)
+      for (const one of neighbours(segment, time, this.#jamsOf)) found.add(one);
+    return found;
+  }
+
+  readonly #jamsOf = ({ name }: Segment): readonly Step<Jam>[] | undefined =>
+    this.#state.segments.get(name)?.jams;
+
+  #tellRoutes(choice: Choice, from: number, at: number, readings: Reading[]): void {
+    for (let time = from; time <= at; time += this.#intervalMs) {
+      const estimateOf = ({ name }: Segment) =>
+        stepAt(this.#state.segments.get(name)?.estimates ?? [], time)?.value;
+      for (const word of routeWords(choice, estimateOf, this.#settings.minGainS)) {
+        const name = word.channel === undefined ? word.device : `${word.device}/${word.channel}`;
+        const told = this.#state.routes.get(name) ?? [];
+        this.#state.routes.set(name, told);
+        if (putStep(told, { time, value: word.values }, null, at - this.#lateMs))
+          readings.push({ domain: "routes", ...word, time });
+      }
+    }
+  }
+
+  #tellJam(segment: Segment, from: number, at: number, readings: Reading[]): void {
+    const { alerts } = this.#keep(segment.name);
+    const nothing = jamValues(segment, Number.NEGATIVE_INFINITY, this.#jamsOf);
+    for (let time = from; time <= at; time += this.#intervalMs) {
+      const values = jamValues(segment, time, this.#jamsOf);
+      if (putStep(alerts, { time, value: values }, nothing, at - this.#lateMs))
+        readings.push({ domain: "alerts", device: `jam/${segment.name}`, time, values });
+    }
+  }
+}
+
+function noteEarliest<Key>(times: Map<Key, number>, key: Key, time: number): void {
+  times.set(key, Math.min(times.get(key) ?? time, time));
+}
