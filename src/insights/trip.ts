@@ -1,15 +1,18 @@
-import { isoTime, type Values } from "../model/reading.ts";
-import {
-  accuracyOf,
-  type Fix,
-  type FixFilter,
-  type FixLimits,
-  judge,
-  newFixFilter,
-  speedOf,
-} from "./fixes.ts";
+import { accuracyOf, type Fix, type FixLimits, judge, newFixFilter, speedOf } from "./fixes.ts";
 import { distanceM, nearestOnLine, type Position } from "./geo.ts";
 import type { Course, Tell } from "./rework.ts";
+import {
+  type Rest,
+  type Spot,
+  speedingValues,
+  statusOf,
+  stopValues,
+  type Trip,
+  type TripEnd,
+  type TripFold,
+  trailValues,
+  tripValues,
+} from "./trip-words.ts";
 
 /** When a device is taken to move and to stand. */
 export interface TripLimits extends FixLimits {
@@ -23,54 +26,6 @@ export interface TripLimits extends FixLimits {
   readonly speedingAfterS: number;
   readonly trailSpacingM: number;
   readonly trailToleranceM: number;
-}
-
-/** A place and when the device was there. */
-interface Spot extends Position {
-  readonly time: number;
-}
-
-interface Trip {
-  readonly started: number;
-  readonly from: Position;
-  distanceM: number;
-  maxKmh: number;
-}
-
-/** A place that the device has not left by more than `stopRadiusM`. */
-interface Rest extends Spot {
-  /** When it was last near. */
-  lastTime: number;
-  /** The trip's distance when it came here: what is added before it is known to stand is noise. */
-  readonly tripM: number;
-}
-
-interface Speeding {
-  since: number;
-  maxKmh: number;
-  isTold: boolean;
-}
-
-/** What is known of a device's way. Times are epoch milliseconds. */
-export interface TripFold {
-  readonly filter: FixFilter;
-  /** Time of the newest position, also of one that was left out. */
-  seen: number;
-  state: "unknown" | "stopped" | "moving";
-  since: number;
-  rest: Rest | null;
-  /** The first position away from the rest, until a second one says that it has left. */
-  away: Fix | null;
-  trip: Trip | null;
-  /** Up to where the trip's distance is counted. */
-  counted: Position | null;
-  /** Of all trips that have ended. */
-  endedM: number;
-  endedTrips: number;
-  speeding: Speeding | null;
-  /** The last point of the trail that was told, and the newest that may become one. */
-  trailEnd: Position | null;
-  trailNext: (Spot & { readonly tripM: number }) | null;
 }
 
 /** How a device's positions become its trips, stops and trail. `trips.ts` tells what the topics hold. */
@@ -141,8 +96,8 @@ export class TripCourse implements Course<Fix, TripFold> {
       else this.#endTrip(fold, before, "jump", tell);
     }
     this.#endSpeeding(fold, before?.time ?? fix.time, tell);
-    if (fold.state === "stopped" && fold.rest) this.#tellStop(fold.rest, tell);
-    fold.rest = { ...spotOf(fix), lastTime: fix.time, tripM: 0 };
+    if (fold.state === "stopped" && fold.rest) tell("stop", fold.rest.lastTime, stopValues(fold.rest));
+    fold.rest = restAt(fix, 0);
     fold.away = null;
     this.#change(fold, "unknown", fix.time, tell);
   }
@@ -167,7 +122,7 @@ export class TripCourse implements Course<Fix, TripFold> {
       fold.away = fix;
       return;
     }
-    if (fold.state === "stopped") this.#tellStop(rest, tell);
+    if (fold.state === "stopped") tell("stop", rest.lastTime, stopValues(rest));
     const trip: Trip = {
       started: rest.lastTime,
       from: { lat: rest.lat, lon: rest.lon },
@@ -177,7 +132,7 @@ export class TripCourse implements Course<Fix, TripFold> {
     fold.trip = trip;
     fold.counted = rest;
     fold.trailEnd = null;
-    fold.trailNext = { ...rest, time: rest.lastTime, tripM: 0 };
+    fold.trailNext = { time: rest.lastTime, lat: rest.lat, lon: rest.lon, tripM: 0 };
     fold.state = "moving";
     fold.since = rest.lastTime;
     const { away } = fold;
@@ -198,7 +153,7 @@ export class TripCourse implements Course<Fix, TripFold> {
     trip.maxKmh = Math.max(trip.maxKmh, speedOf(fix, before) ?? 0);
     const { rest } = fold;
     if (rest === null || this.#hasLeft(rest, fix)) {
-      fold.rest = { ...spotOf(fix), lastTime: fix.time, tripM: trip.distanceM };
+      fold.rest = restAt(fix, trip.distanceM);
       return;
     }
     rest.lastTime = fix.time;
@@ -209,7 +164,7 @@ export class TripCourse implements Course<Fix, TripFold> {
     }
   }
 
-  #endTrip(fold: TripFold, end: Spot, reason: "stopped" | "silent" | "jump", tell: Tell): void {
+  #endTrip(fold: TripFold, end: Spot, reason: TripEnd, tell: Tell): void {
     const trip = fold.trip as Trip;
     const { trailNext } = fold;
     if (trailNext) tell("trail", trailNext.time, trailValues(trailNext));
@@ -219,29 +174,13 @@ export class TripCourse implements Course<Fix, TripFold> {
     fold.endedM += trip.distanceM;
     if (trip.distanceM < this.#limits.minTripM) return;
     fold.endedTrips++;
-    tell("trip", end.time, {
-      start: isoTime(trip.started),
-      end: isoTime(end.time),
-      durationS: (end.time - trip.started) / 1_000,
-      distanceM: Math.round(trip.distanceM),
-      maxKmh: roundedKmh(trip.maxKmh),
-      fromLat: trip.from.lat,
-      fromLon: trip.from.lon,
-      toLat: end.lat,
-      toLon: end.lon,
-      endedBy: reason,
-    });
-  }
-
-  #tellStop({ time, lastTime, lat, lon }: Rest, tell: Tell): void {
-    const durationS = (lastTime - time) / 1_000;
-    tell("stop", lastTime, { arrived: isoTime(time), left: isoTime(lastTime), durationS, lat, lon });
+    tell("trip", end.time, tripValues(trip, end, reason));
   }
 
   /** A point of the trail is told when the next would leave it aside by more than the tolerance, or is far off. */
   #followTrail(fold: TripFold, { distanceM: tripM }: Trip, fix: Fix, tell: Tell): void {
     const { trailEnd: end, trailNext: next } = fold;
-    fold.trailNext = { ...spotOf(fix), tripM };
+    fold.trailNext = { time: fix.time, lat: fix.lat, lon: fix.lon, tripM };
     if (next === null) return;
     const { trailSpacingM, trailToleranceM } = this.#limits;
     const isNeeded =
@@ -290,38 +229,6 @@ export class TripCourse implements Course<Fix, TripFold> {
   }
 }
 
-function statusOf({ state, since, trip, endedM, endedTrips, filter }: TripFold): Values {
-  return {
-    state,
-    since: isoTime(since),
-    tripStart: trip && isoTime(trip.started),
-    tripDistanceM: trip && Math.round(trip.distanceM),
-    tripMaxKmh: trip && roundedKmh(trip.maxKmh),
-    totalDistanceM: Math.round(endedM + (trip?.distanceM ?? 0)),
-    totalTrips: endedTrips,
-    jumps: filter.jumps,
-    inaccurate: filter.inaccurate,
-  };
-}
-
-function speedingValues({ since, maxKmh }: Speeding, limitKmh: number, until: number | null): Values {
-  return {
-    isSpeeding: until === null,
-    since: isoTime(since),
-    until: until === null ? null : isoTime(until),
-    maxKmh: roundedKmh(maxKmh),
-    limitKmh,
-  };
-}
-
-function trailValues({ lat, lon, tripM }: Position & { readonly tripM: number }): Values {
-  return { lat, lon, tripDistanceM: Math.round(tripM) };
-}
-
-function spotOf({ time, lat, lon }: Fix): Spot {
-  return { time, lat, lon };
-}
-
-function roundedKmh(kmh: number): number {
-  return Math.round(kmh * 10) / 10;
+function restAt({ time, lat, lon }: Fix, tripM: number): Rest {
+  return { time, lat, lon, lastTime: time, tripM };
 }

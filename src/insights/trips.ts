@@ -2,7 +2,8 @@ import { z } from "zod";
 import { DeviceCourses, type Devices } from "./device-courses.ts";
 import { fixSettings } from "./fixes.ts";
 import type { Insight } from "./insight.ts";
-import { TripCourse, type TripFold } from "./trip.ts";
+import { TripCourse } from "./trip.ts";
+import type { TripFold } from "./trip-words.ts";
 
 const metres = (max: number) => z.number().positive().max(max);
 const seconds = (max: number) => z.number().positive().max(max);
@@ -17,7 +18,7 @@ const settings = z.strictObject({
     .default(15)
     .describe("Distance is counted in steps of at least that, and of the accuracy, in metres"),
   minTripM: z.number().min(0).max(100_000).default(100).describe("Shorter trips are not told, in metres"),
-  statusS: seconds(3_600).default(60).describe("How often the state is told during a trip, in seconds"),
+  statusS: seconds(3_600).default(300).describe("How often the state is told during a trip, in seconds"),
   speedLimitKmh: metres(500).optional().describe("Faster is speeding; absent: it is not watched"),
   speedingAfterS: z
     .number()
