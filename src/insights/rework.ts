@@ -40,7 +40,7 @@ export interface Track<Item extends Timed, Fold> {
 }
 
 /** Names of one thing for which it is known what was told; the one told longest ago is forgotten, and is not corrected then. */
-const maxNames = 64;
+const maxNames = 16;
 
 /**
  * Reducing in the order of observation, though observations come late, twice and out of order. The newest come as they are,

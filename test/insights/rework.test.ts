@@ -111,7 +111,7 @@ describe("Rework", () => {
       false,
     );
     expect(track.items).toHaveLength(16);
-    expect(track.told.size).toBeLessThanOrEqual(64);
+    expect(track.told.size).toBeLessThanOrEqual(16);
     for (const list of track.told.values()) expect(list.length).toBeLessThanOrEqual(2 * 16 + 2);
   });
 
