@@ -12,6 +12,7 @@ import { GatewayLog, type Ready } from "./gateway-log.ts";
 import { Publisher } from "./publisher.ts";
 import { describeFleet, drawBox } from "./screen.ts";
 import { startSimulation } from "./simulation.ts";
+import { writeTimetable } from "./timetable.ts";
 
 /** Where `tsc` puts the gateway, seen from where it puts this file. */
 const gatewayEntry = fileURLToPath(new URL("../src/main.js", import.meta.url));
@@ -33,7 +34,13 @@ type Ending = { readonly kind: "asked" } | { readonly kind: "gateway"; readonly 
 export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   checkArguments(args);
   const log = new GatewayLog(env["FIELDCAST_LOG_LEVEL"] ?? "");
-  const gateway = startGateway(args, env, log);
+  const dataDir = env["FIELDCAST_DATA_DIR"] || demoFolder;
+  const timetable = writeTimetable(dataDir);
+  const ours = { FIELDCAST_CONFIG: demoConfig, FIELDCAST_INSIGHTS_TRANSIT_GTFS: timetable };
+  // Who brings a file of their own names what is in it.
+  const isOwn = Boolean(env["FIELDCAST_CONFIG"]) || args.some((arg) => /^(-c|--config)/.test(arg));
+  const defaults = { ...(isOwn ? {} : ours), FIELDCAST_DATA_DIR: dataDir };
+  const gateway = startGateway(args, { ...env, ...defaults }, log);
   const ending = Promise.race([untilAsked(), untilExit(gateway)]);
   const first = await Promise.race([ending, log.ready, late()]);
   if (first === "late") {
@@ -104,11 +111,7 @@ function startGateway(args: readonly string[], env: NodeJS.ProcessEnv, log: Gate
   const gateway = spawn(process.execPath, [gatewayEntry, ...serve], {
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
-    env: {
-      ...env,
-      FIELDCAST_CONFIG: env["FIELDCAST_CONFIG"] || demoConfig,
-      FIELDCAST_DATA_DIR: env["FIELDCAST_DATA_DIR"] || demoFolder,
-    },
+    env,
   });
   createInterface({ input: gateway.stdout as Readable }).on("line", (line) => log.take(line));
   // Whatever ends the demo, the gateway must not stay behind.

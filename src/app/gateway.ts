@@ -56,7 +56,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const route = createRouter(routerSettings(config));
     const notices = createNotices(log, clock);
     const running: { broker: MqttBroker | null } = { broker: null };
-    const insights = startInsights(configuredInsights(config), log, logger);
+    const insights = startInsights(await configuredInsights(config, logger), log, logger);
     undo.push(() => insights.close());
     const connections = watchConnections(config, log, clock);
     undo.push(async () => connections?.close());

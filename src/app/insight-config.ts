@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { loadTimetable } from "../gtfs/load-timetable.ts";
 import type { Insight } from "../insights/insight.ts";
 import { allInsights } from "../insights/registry.ts";
 import { filterProblem } from "../model/filter.ts";
+import type { Timetable } from "../model/timetable.ts";
+import type { Logger } from "../observe/log.ts";
 import type { ConfiguredInsight } from "../pipeline/insight-runner.ts";
 import { StartError } from "./start-error.ts";
 
@@ -46,17 +49,35 @@ export function insightsProblem(config: InsightsConfig): string | null {
 
 /**
  * What the runner starts.
- * @throws StartError when a file that an insight needs cannot be read
+ * @throws StartError when a file or a timetable that an insight needs cannot be read
  */
-export function configuredInsights(config: {
-  readonly insights: InsightsConfig;
-  readonly timezone?: string | undefined;
-}): ConfiguredInsight[] {
-  return enabledInsights(config.insights).map(({ insight, settings }) => {
+export async function configuredInsights(
+  config: { readonly insights: InsightsConfig; readonly timezone?: string | undefined },
+  logger: Logger,
+): Promise<ConfiguredInsight[]> {
+  const configured: ConfiguredInsight[] = [];
+  for (const { insight, settings } of enabledInsights(config.insights)) {
     const names = insight.files?.(settings) ?? [];
     const files = new Map(names.map((name) => [name, readNamed(insight.name, name)]));
-    return { insight, settings, context: { timezone: config.timezone ?? null, files } };
-  });
+    const timetables = new Map<string, Timetable>();
+    for (const path of insight.timetables?.(settings) ?? []) {
+      timetables.set(path, await readTimetable(insight.name, path, logger));
+    }
+    configured.push({ insight, settings, context: { timezone: config.timezone ?? null, files, timetables } });
+  }
+  return configured;
+}
+
+async function readTimetable(insight: string, path: string, logger: Logger): Promise<Timetable> {
+  try {
+    const { timetable, problems } = await loadTimetable(path);
+    const { trips, stops } = timetable;
+    logger.info({ path, trips: trips.length, stops: stops.length }, "a timetable was loaded");
+    if (problems.length > 0) logger.warn({ path, problems }, "rows of a timetable were left out");
+    return timetable;
+  } catch (error) {
+    throw new StartError(`insights.${insight}: cannot use the timetable: ${(error as Error).message}`);
+  }
 }
 
 function readNamed(insight: string, file: string): Uint8Array {

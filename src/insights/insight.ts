@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { DerivedDomain, Domain, Reading, Values } from "../model/reading.ts";
+import type { Timetable } from "../model/timetable.ts";
 
 /** A reading as an insight gets it: committed, with its place in the log. */
 export interface CommittedReading {
@@ -25,6 +26,8 @@ export interface InsightContext {
   readonly timezone: string | null;
   /** What stood in the files that `Insight.files` named, by name. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** The timetables that `Insight.timetables` named, by name; absent if it names none. */
+  readonly timetables?: ReadonlyMap<string, Timetable>;
 }
 
 /** The moving part of an insight. It knows no other time than what it is given, and does nothing but change its state and emit. */
@@ -72,6 +75,8 @@ export interface Insight<Settings = unknown, State = unknown> {
   reads(settings: Settings): readonly string[];
   /** Names of files that it needs. They are read before `create`, and the gateway does not start without them. */
   files?(settings: Settings): readonly string[];
+  /** Names of GTFS archives that it needs. Like `files`, but read as a stream, since they are large. */
+  timetables?(settings: Settings): readonly string[];
   /** Raised when the form of `State` changes. A saved state of another version is dropped, and made anew from the ring. */
   readonly stateVersion: number;
   /** The state before the first reading. */

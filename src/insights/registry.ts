@@ -3,8 +3,9 @@ import { geofence } from "./geofence.ts";
 import type { Insight } from "./insight.ts";
 import { presence } from "./presence.ts";
 import { roads } from "./roads.ts";
+import { transit } from "./transit.ts";
 import { trips } from "./trips.ts";
 import { usage } from "./usage.ts";
 
 /** Every insight there is. To add one: its file, its fixture, its line here. */
-export const allInsights: readonly Insight[] = [presence, trips, geofence, eta, usage, roads];
+export const allInsights: readonly Insight[] = [presence, trips, geofence, eta, usage, roads, transit];

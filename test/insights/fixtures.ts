@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { TimetableTables } from "../../src/gtfs/tables.ts";
 import type { CommittedReading, Insight, InsightContext } from "../../src/insights/insight.ts";
 import { domains, type Reading, type Values } from "../../src/model/reading.ts";
+import type { Timetable } from "../../src/model/timetable.ts";
 import { topicOf } from "../../src/model/topic.ts";
 import { decodeState, encodeState } from "../../src/pipeline/insight-state.ts";
 
@@ -21,6 +23,7 @@ export interface InsightFixture {
   readonly settings?: object;
   readonly timezone?: string;
   readonly files?: Readonly<Record<string, string>>;
+  readonly timetables?: Readonly<Record<string, string>>;
   readonly input: readonly (Row & { readonly at?: string })[];
   readonly until: string;
   readonly expected: readonly Row[];
@@ -53,9 +56,27 @@ export function arrivalsOf({ input }: InsightFixture): Arrival[] {
   });
 }
 
-export function contextOf({ timezone, files = {} }: InsightFixture): InsightContext {
+export function contextOf({ timezone, files = {}, timetables = {} }: InsightFixture): InsightContext {
   const read = ([name, path]: [string, string]) => [name, readFileSync(join(folder, path))] as const;
-  return { timezone: timezone ?? null, files: new Map(Object.entries(files).map(read)) };
+  const tables = Object.entries(timetables).map(
+    ([name, path]) => [name, timetableIn(join(folder, path))] as const,
+  );
+  return {
+    timezone: timezone ?? null,
+    files: new Map(Object.entries(files).map(read)),
+    timetables: new Map(tables),
+  };
+}
+
+/** The timetable that the tables of a folder make. */
+function timetableIn(path: string): Timetable {
+  const tables = new TimetableTables();
+  for (const name of tables.names.filter((one) => existsSync(join(path, one)))) {
+    const reader = tables.reader(name);
+    reader.push(readFileSync(join(path, name)));
+    reader.end();
+  }
+  return tables.finish();
 }
 
 export interface Play {

@@ -1,0 +1,113 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { createFleet } from "../../firmware-sim/fleet.ts";
+import { createRandom } from "../../firmware-sim/random.ts";
+import { describeTimetable } from "../../firmware-sim/timetable.ts";
+import { createRouter } from "../../src/formats/registry.ts";
+import { TimetableTables } from "../../src/gtfs/tables.ts";
+import type { InsightContext } from "../../src/insights/insight.ts";
+import { transit } from "../../src/insights/transit.ts";
+import type { Reading } from "../../src/model/reading.ts";
+import type { Timetable } from "../../src/model/timetable.ts";
+import { type Arrival, play, settled, shuffled } from "./fixtures.ts";
+
+const startTime = Date.UTC(2026, 10, 22, 10);
+const hours = 2;
+const settings = transit.settings.parse({ gtfs: "city" });
+
+function timetableOf(tables: ReadonlyMap<string, string>): Timetable {
+  const reader = new TimetableTables();
+  for (const name of reader.names) {
+    const text = tables.get(name);
+    if (text === undefined) continue;
+    const table = reader.reader(name);
+    table.push(Buffer.from(text));
+    table.end();
+  }
+  expect(reader.problems).toEqual([]);
+  return reader.finish();
+}
+
+/** What ten simulated vehicles publish in two hours, as readings; positions every five seconds. */
+function drive(): Arrival[] {
+  const fleet = createFleet({ seed: 1, startTime, domains: ["transit"], intervalMs: { transit: 5_000 } });
+  const route = createRouter({});
+  const arrivals: Arrival[] = [];
+  while (fleet.time < startTime + hours * 3_600_000) {
+    for (const { topic, payload } of fleet.step()) {
+      const packet = { topic, payload: Buffer.from(payload), receivedAt: fleet.time, client: null };
+      for (const reading of route(topic)?.decode(packet).readings ?? [])
+        arrivals.push({ at: fleet.time, reading });
+    }
+  }
+  return arrivals;
+}
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((one, other) => one - other)[numbers.length >> 1] as number;
+}
+
+describe("two hours of a simulated city", () => {
+  let input: Arrival[];
+  let told: Reading[];
+  let context: InsightContext;
+
+  beforeAll(() => {
+    input = drive();
+    const timetables = new Map([["city", timetableOf(describeTimetable())]]);
+    context = { timezone: null, files: new Map(), timetables };
+    told = play(transit, settings, context, { arrivals: input, until: startTime + hours * 3_600_000 });
+  });
+
+  it("knows the trip of every vehicle, and its delay as the vehicle itself knows it", () => {
+    const rows = told.filter(({ domain }) => domain === "trips");
+    expect(new Set(rows.map(({ device }) => device)).size).toBe(10);
+    expect(
+      rows.filter(({ values }) => values["state"] === "unmatched" || values["state"] === "away"),
+    ).toEqual([]);
+    const own = new Map(
+      input.map(({ reading }) => [`${reading.device} ${reading.time}`, reading.values["delayS"]]),
+    );
+    const off = rows.flatMap(({ device, time, values }) => {
+      const delayS = own.get(`${device.slice("transit/".length)} ${time}`);
+      return typeof delayS === "number" && typeof values["delayS"] === "number"
+        ? [Math.abs(delayS - values["delayS"])]
+        : [];
+    });
+    expect(median(off)).toBeLessThanOrEqual(5);
+  });
+
+  it("foretells arrivals the better the nearer the vehicle is", () => {
+    const arrived = new Map<string, number>();
+    for (const { domain, device, channel, values } of told) {
+      const at = values["expectedArrival"];
+      if (domain === "arrivals" && values["state"] === "arrived" && typeof at === "string")
+        arrived.set(`${device} ${channel} ${values["vehicle"]}`, Date.parse(at));
+    }
+    const horizons = [60, 180, 600, 1_200];
+    const errors = horizons.map(() => [] as number[]);
+    for (const { domain, device, channel, values, time } of told) {
+      if (domain !== "arrivals" || values["state"] !== "expected") continue;
+      const at = arrived.get(`${device} ${channel} ${values["vehicle"]}`);
+      const expected = values["expectedArrival"];
+      if (at === undefined || typeof expected !== "string") continue;
+      const ahead = horizons.findIndex((horizonS) => at - time <= horizonS * 1_000);
+      if (ahead >= 0) errors[ahead]?.push(Math.abs(Date.parse(expected) - at) / 1_000);
+    }
+    const medians = errors.map(median);
+    expect(medians).toEqual([...medians].sort((one, other) => one - other));
+    expect(medians[0]).toBeLessThan(20);
+  });
+
+  it("settles on the same when readings of five vehicles come up to 25 s later, in any order", () => {
+    const some = input.filter(
+      ({ at, reading }) => at < startTime + 1_800_000 && /[1-5]$/.test(reading.device),
+    );
+    const until = startTime + hours * 3_600_000;
+    const settles = (random: () => number) => {
+      const arrivals = shuffled(some, { lateMs: 25_000, within: "all" }, random);
+      return settled(play(transit, settings, context, { arrivals, until }), "values");
+    };
+    const expected = settles(() => 0);
+    for (const seed of [1, 2, 3]) expect(settles(createRandom(seed).next)).toEqual(expected);
+  });
+});
