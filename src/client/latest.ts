@@ -21,6 +21,7 @@ export interface Latest<V extends Values = Values> {
 /** Where a latest map starts: now, or as it was at a time. */
 export type LatestFrom = Exclude<From, "now" | { readonly cursor: string } | { readonly last: number }>;
 
+/** With a `where` a topic stays as it was when it last fulfilled it: that it no longer does is not told. */
 export interface LatestOptions extends ViewOptions, PlayOptions {
   /** With `{ time }` the map is as it was then, and follows from there at `speed`. */
   readonly from?: LatestFrom;

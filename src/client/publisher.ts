@@ -49,7 +49,9 @@ export class Publisher {
   /** Rejects with FieldcastError `bad-payload`, `too-many-publishes`, `timeout`, or what the gateway answers. */
   publish(topic: string, payload: string | Uint8Array | object, options: PublishOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      const message = { type: "publish", topic, payload: asSent(payload) } as const;
+      const sent = asSent(payload);
+      if (sent instanceof FieldcastError) return reject(sent);
+      const message = { type: "publish", topic, payload: sent } as const;
       const problem = this.problemWith(message);
       if (problem) return reject(problem);
       const { timers } = this.wire;
@@ -136,8 +138,13 @@ export class Publisher {
 const idBytes = 8;
 
 // As text an object may have any number of members; as a map in a request it may have 64.
-function asSent(payload: string | Uint8Array | object): string | Uint8Array {
-  return typeof payload === "string" || payload instanceof Uint8Array ? payload : JSON.stringify(payload);
+function asSent(payload: string | Uint8Array | object): string | Uint8Array | FieldcastError {
+  if (typeof payload === "string" || payload instanceof Uint8Array) return payload;
+  try {
+    return JSON.stringify(payload);
+  } catch (thrown) {
+    return new FieldcastError("bad-payload", `the payload is not JSON: ${String(thrown)}`, thrown);
+  }
 }
 
 function requestBytes(data: string | Uint8Array): number {

@@ -38,7 +38,7 @@ export function createEventsHandler({ refusal, accept }: EventsDependencies): Ht
     const error = await socket.answer;
     if (error === null) return { ...reply, body: socket };
     await socket[Symbol.asyncIterator]().return?.();
-    return problem(statusOf(error.code), describe(error), headers);
+    return problem(statusOf(error.code), describe(error, request.query), headers);
   };
 }
 
@@ -78,9 +78,9 @@ function statusOf(code: StreamErrorCode): number {
 }
 
 /** Names the parameter; errors about options do so themselves. */
-function describe({ code, message }: EventsRefusal): string {
+function describe({ code, message }: EventsRefusal, query: URLSearchParams): string {
   if (code === "bad-filter") return `parameter filter: ${message}`;
-  return code === "bad-from" ? `parameter from: ${message}` : message;
+  return code === "bad-from" ? `parameter ${query.has("last") ? "last" : "from"}: ${message}` : message;
 }
 
 function problem(status: number, error: string, headers: Readonly<Record<string, string>>): HttpReply {

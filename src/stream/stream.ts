@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Command, CommandOutcome } from "../model/command.ts";
-import type { HttpHandler } from "../model/http.ts";
+import type { HttpHandler, HttpReply } from "../model/http.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { subprotocols } from "../wire/messages.ts";
@@ -84,15 +84,19 @@ export async function startStream(
     accept: (socket) => openSession(socket, "events"),
   });
   const http = limitReplies(dependencies.http, options);
+  const endpoints = {
+    "/stream": options.maxMessageBytes,
+    ...(mqtt && { "/mqtt": mqtt.maxMessageBytes }),
+  };
   const transport = await start({
     host,
     port,
     logger,
-    http: (request) => (request.path === eventsPath ? events(request) : http(request)),
-    endpoints: {
-      "/stream": options.maxMessageBytes,
-      ...(mqtt && { "/mqtt": mqtt.maxMessageBytes }),
+    http: async (request) => {
+      if (request.path === eventsPath) return events(request);
+      return Object.hasOwn(endpoints, request.path) ? upgradeRequired(request.path) : http(request);
     },
+    endpoints,
     admit: (request) => {
       const refused = request.path === "/mqtt" ? sessions.closingRefusal() : sessions.refusal();
       return refused ?? admit(request, allowedOrigins, mqtt !== undefined);
@@ -131,6 +135,15 @@ const noCommands: OnCommand = async () => ({
   code: "not-supported",
   problem: "nobody takes commands here",
 });
+
+/** For a plain request to a WebSocket's path, which is what is left of an upgrade behind a proxy that does not pass it on. */
+function upgradeRequired(path: string): HttpReply {
+  return {
+    status: 426,
+    headers: { "content-type": "text/plain; charset=utf-8", upgrade: "websocket" },
+    body: `${path} is a WebSocket; if one was opened, a proxy in between must pass on the headers Upgrade and Connection\n`,
+  };
+}
 
 /** Decides about a WebSocket from the headers alone. */
 function admit(request: UpgradeRequest, allowedOrigins: readonly string[], hasMqtt = false): Admission {

@@ -84,6 +84,11 @@ test("refuses what the gateway would close the connection over, and more than ca
   const gateway = await startGateway();
   const fieldcast = open(gateway);
   expect(await codeOf(fieldcast.publish("gps/a", "x".repeat(70_000)))).toBe("bad-payload");
+  const endless: { self?: object } = {};
+  endless.self = endless;
+  for (const noJson of [endless, { lat: 60n }]) {
+    expect(await codeOf(fieldcast.publish("gps/a", noJson))).toBe("bad-payload");
+  }
   gateway.isDeaf = true;
   const waiting = Array.from({ length: 1_000 }, () => codeOf(fieldcast.publish("gps/a", "x")));
   expect(await codeOf(fieldcast.publish("gps/a", "x"))).toBe("too-many-publishes");

@@ -140,7 +140,7 @@ describe.each(transports)("$name, events", ({ start }) => {
       ["from=yesterday", /^parameter from: .*2026-11-22T14:05:00Z/],
       ["from=2026-11-22", /^parameter from: .*offset/],
       ["from=now&last=5", /from and last exclude/],
-      ["last=0", /^parameter from: .*1 to/],
+      ["last=0", /^parameter last: .*1 to/],
       ["rate=fast", /`rate` must be a number/],
       ["rate=1&rate=2", /^parameter rate: .*once/],
       ["bbox=1,2,3", /`bbox` must be \[west, south, east, north\]/],

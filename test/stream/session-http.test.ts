@@ -41,6 +41,13 @@ describeStream((served, start) => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
+  it("tells a request that reaches a WebSocket's path without its upgrade what is missing", async () => {
+    const { server } = await serve();
+    const response = await fetch(`http://127.0.0.1:${server.port}/stream?x=1`);
+    expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
+    expect(await response.text()).toMatch(/^\/stream is a WebSocket.*proxy.*Upgrade and Connection/);
+  });
+
   it("says so when the port is taken", async () => {
     const { log, server } = await serve();
     const again = startStream(start, {
