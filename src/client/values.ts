@@ -32,6 +32,8 @@ export interface EnergyFields {
   readonly energyImportT2Wh?: number;
   readonly energyExportT1Wh?: number;
   readonly energyExportT2Wh?: number;
+  /** A price by time, in minor units of the currency; the sender says from when to when (`startsAt`, `endsAt`). */
+  readonly priceMinorPerMwh?: number;
 }
 
 /** By speed over free-flow speed, as DATEX II draws the lines. */

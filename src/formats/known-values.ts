@@ -40,7 +40,7 @@ export const knownValues: Readonly<Record<Domain, ReadonlyMap<string, Kind>>> = 
         "energyImportT1Wh",
         "energyImportT2Wh",
       ] as const),
-      ...(["energyExportT1Wh", "energyExportT2Wh"] as const),
+      ...(["energyExportT1Wh", "energyExportT2Wh", "priceMinorPerMwh"] as const),
     ),
   ),
   road: new Map([

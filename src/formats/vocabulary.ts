@@ -39,6 +39,8 @@ export const ranges = {
   energyImportT2Wh: finite,
   energyExportT1Wh: finite,
   energyExportT2Wh: finite,
+  // Electricity can cost less than nothing.
+  priceMinorPerMwh: { min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, integer: true },
   flowVph: nonNegative,
   occupancyPct: percent,
   intervalS: nonNegative,

@@ -1,11 +1,25 @@
+import { cost } from "./cost.ts";
 import { eta } from "./eta.ts";
 import { geofence } from "./geofence.ts";
 import type { Insight } from "./insight.ts";
 import { presence } from "./presence.ts";
 import { roads } from "./roads.ts";
+import { standby } from "./standby.ts";
 import { transit } from "./transit.ts";
 import { trips } from "./trips.ts";
 import { usage } from "./usage.ts";
+import { usageNormal } from "./usage-normal.ts";
 
 /** Every insight there is. To add one: its file, its fixture, its line here. */
-export const allInsights: readonly Insight[] = [presence, trips, geofence, eta, usage, roads, transit];
+export const allInsights: readonly Insight[] = [
+  presence,
+  trips,
+  geofence,
+  eta,
+  usage,
+  roads,
+  transit,
+  cost,
+  usageNormal,
+  standby,
+];

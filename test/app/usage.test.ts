@@ -6,6 +6,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { startGateway } from "../../src/app/gateway.ts";
 import { loadConfig } from "../../src/app/load-config.ts";
 import { connect, type Reading } from "../../src/client/node.ts";
+import { calendarOf } from "../../src/insights/calendar.ts";
+import { isoTime } from "../../src/model/reading.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 
 const minuteMs = 60_000;
@@ -19,6 +21,13 @@ insights:
     refreshS: 1
     sites:
       - { name: home, grid: ["energy/grid"], production: ["energy/roof"] }
+  cost:
+    tariffs:
+      - accounts: [sites/home]
+        currency: EUR
+        timezone: Europe/Helsinki
+        import: { dynamic: true }
+        prices: energy/spot/+
 `;
 
 function folder(): string {
@@ -85,5 +94,11 @@ it("usage, from MQTT to the SDK: quarter-hours of a meter and its site; a restar
   clock.shiftMs += 60_000;
   await second.shows("usage/grid/quarterHour", at(0), { importWh: 290, exportWh: 10 });
   await second.shows("usage/sites/home/quarterHour", at(0), { selfUseWh: 140, consumptionWh: 430 });
+  // 290 Wh, at 100 EUR/kWh.
+  const [startsAt, endsAt] = [isoTime(at(0)), isoTime(at(30))];
+  await second.publish("spot/0", at(-60), { startsAt, endsAt, priceMinorPerMwh: 100_000_000 });
+  const { start: month } = calendarOf("Europe/Helsinki").periodOf("month", at(0));
+  clock.shiftMs += 60_000;
+  await second.shows("usage/sites/home/cost/month", month, { costMinor: 29_000, currency: "EUR" });
   await second.shows("usage/grid/now", at(20), { quarterHourImportWh: 10, quarterHourExportWh: 20 });
 });

@@ -40,6 +40,7 @@ const energy: Names<EnergyFields> = {
   energyImportT2Wh: true,
   energyExportT1Wh: true,
   energyExportT2Wh: true,
+  priceMinorPerMwh: true,
 };
 const road: Names<RoadFields> = {
   speedKmh: true,

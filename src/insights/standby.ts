@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { filterProblem } from "../model/filter.ts";
+import { putBounded } from "./bounded.ts";
+import { type Calendar, calendarOf, timezoneProblem } from "./calendar.ts";
+import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+
+/** Most accounts watched; about 10 KB each of a saved state with `days` 7. */
+const maxAccounts = 1_000;
+/** With fewer quarter-hours than a day's nothing is said. */
+const minQuarters = 96;
+const dayMs = 86_400_000;
+
+const settings = z.strictObject({
+  accounts: z
+    .array(z.string())
+    .default(["sites/+"])
+    .describe("Whose use: topics below `usage/` without the period, as in `sites/home`; + is a level"),
+  timezone: z.string().optional().describe("IANA zone of days; the gateway's `timezone` or UTC if absent"),
+  days: z.int().min(1).max(31).default(7).describe("Looked at together"),
+  quietPct: z
+    .number()
+    .min(0.5)
+    .max(50)
+    .default(5)
+    .describe("Standby is what is drawn in so many percent of the quarter-hours, the quietest ones"),
+});
+
+type Settings = z.infer<typeof settings>;
+
+interface Account {
+  newest: number;
+  /** Import in Wh by quarter-hour. */
+  readonly quarters: Map<number, number>;
+}
+
+type State = Map<string, Account>;
+
+/** What is always drawn: `usage/<account>/standby`, a reading per day that is over. ENERGY.md tells the values. */
+export const standby: Insight<Settings, State> = {
+  name: "standby",
+  description: "What is drawn even when nothing goes on",
+  onByDefault: false,
+  settings,
+  writes: ["usage"],
+  reads: ({ accounts }) => accounts.map((account) => `usage/${account}/quarterHour`),
+  problem: ({ accounts, timezone }) => {
+    for (const [index, account] of accounts.entries()) {
+      const wrong = account.includes("#") ? "use + for a level" : filterProblem(account);
+      if (wrong !== null) return `accounts.${index}: ${JSON.stringify(account)} cannot be used: ${wrong}`;
+    }
+    const zone = timezone === undefined ? null : timezoneProblem(timezone);
+    return zone === null ? null : `timezone: ${zone}`;
+  },
+  stateVersion: 1,
+  start: () => new Map(),
+  create: (settings, state, { timezone }) =>
+    new StandbyReducer(settings, state, calendarOf(settings.timezone ?? timezone ?? "UTC")),
+};
+
+class StandbyReducer implements Reducer {
+  readonly #settings: Settings;
+  readonly #accounts: State;
+  readonly #calendar: Calendar;
+
+  constructor(settings: Settings, accounts: State, calendar: Calendar) {
+    this.#settings = settings;
+    this.#accounts = accounts;
+    this.#calendar = calendar;
+  }
+
+  reduce({ device, time, values: { importWh, gapS } }: CommittedReading, emit: Emit): void {
+    const account = this.#accounts.get(device) ?? { newest: Number.NEGATIVE_INFINITY, quarters: new Map() };
+    putBounded(this.#accounts, device, account, maxAccounts);
+    const floor = this.#floorOf(account.newest);
+    if (time < floor) return;
+    if (typeof importWh === "number" && gapS === 0) account.quarters.set(time, importWh);
+    else account.quarters.delete(time);
+    const before = account.newest;
+    account.newest = Math.max(before, time);
+    for (const day of this.#daysOver(time, before, account.newest)) this.#tell(device, account, day, emit);
+    if (this.#floorOf(account.newest) > floor) this.#forget(account);
+  }
+
+  /** Days that this quarter-hour ends, or that are over and count it. */
+  #daysOver(time: number, before: number, newest: number): { start: number; end: number }[] {
+    const days: { start: number; end: number }[] = [];
+    // The first one's end moves the newest from the day before into this one: that day is over now.
+    const from = time > before && Number.isFinite(before) ? before : time;
+    let day = this.#calendar.periodOf("day", Math.max(from, this.#floorOf(newest)));
+    while (day.end <= newest && days.length <= this.#settings.days) {
+      days.push(day);
+      day = this.#calendar.periodOf("day", day.end);
+    }
+    return days;
+  }
+
+  #tell(device: string, { quarters }: Account, day: { start: number; end: number }, emit: Emit): void {
+    const from = this.#since(day.end);
+    const amounts: number[] = [];
+    for (const [at, wh] of quarters) if (at >= from && at < day.end) amounts.push(wh);
+    if (amounts.length < minQuarters) return;
+    amounts.sort((a, b) => a - b);
+    // Nearest rank.
+    const rank = Math.ceil((this.#settings.quietPct / 100) * amounts.length);
+    const quietWh = amounts[Math.max(0, rank - 1)] as number;
+    const allWh = amounts.reduce((sum, wh) => sum + wh, 0);
+    const sharePct = allWh > 0 ? Math.round((1_000 * quietWh * amounts.length) / allWh) / 10 : null;
+    const values = {
+      standbyW: Math.round(4_000 * quietWh) / 1_000,
+      standbyDayWh: Math.round(96_000 * quietWh) / 1_000,
+      sharePct,
+      quarterHours: amounts.length,
+    };
+    emit({ domain: "usage", device, channel: "standby", time: day.start, values });
+  }
+
+  #since(end: number): number {
+    return end - this.#settings.days * dayMs;
+  }
+
+  /** Twice the days are kept, so that late ones can correct the days that are over. */
+  #floorOf(newest: number): number {
+    return newest - 2 * this.#settings.days * dayMs;
+  }
+
+  #forget(account: Account): void {
+    const floor = this.#floorOf(account.newest);
+    for (const at of account.quarters.keys()) {
+      if (at >= floor) return;
+      account.quarters.delete(at);
+    }
+  }
+}
