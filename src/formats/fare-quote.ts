@@ -1,8 +1,9 @@
+import { currencyExponent } from "../model/currency.ts";
 import type { Packet } from "../model/packet.ts";
 import { isTime, type Reading, type Values } from "../model/reading.ts";
 import { readText } from "./fields.ts";
 import { isHostileName } from "./json-payload.ts";
-import { currencyExponent, readDecimalAmount, readMinorAmount } from "./money.ts";
+import { readDecimalAmount, readMinorAmount } from "./money.ts";
 import { quote } from "./outcome.ts";
 import { cabinOf, maxSegments, type Segment, segmentsValue } from "./segments.ts";
 import { observedAt, parseTime, writeTime } from "./time.ts";

@@ -1,7 +1,7 @@
 import { congestionLevels } from "../model/congestion.ts";
+import { currencyExponent } from "../model/currency.ts";
 import type { Domain, Value, Values } from "../model/reading.ts";
 import { maxTextChars, type NumberField, numberField, readText } from "./fields.ts";
-import { currencyExponent } from "./money.ts";
 import { quote } from "./outcome.ts";
 import { readSegments, segmentsValue } from "./segments.ts";
 import { readTimeText } from "./time.ts";

@@ -1,3 +1,4 @@
+import { currencyExponent } from "../model/currency.ts";
 import type { Domain, Value, Values } from "../model/reading.ts";
 import { isTime } from "../model/reading.ts";
 import { maxTextChars, type NumberField, readValue } from "./fields.ts";
@@ -7,7 +8,7 @@ import { compileNumber, infiniteProblem, inRange, numberKeys, numberProblem } fr
 import type { Path, Scope } from "./mapping-path.ts";
 import { type MappingScope, readKeys, readPath, refuse } from "./mapping-settings.ts";
 import { compileTime } from "./mapping-time.ts";
-import { currencyExponent, readDecimalAmount, readMinorAmount } from "./money.ts";
+import { readDecimalAmount, readMinorAmount } from "./money.ts";
 import { quote } from "./outcome.ts";
 import { writeTime } from "./time.ts";
 

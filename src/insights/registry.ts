@@ -1,5 +1,6 @@
 import { cost } from "./cost.ts";
 import { eta } from "./eta.ts";
+import { fares } from "./fares.ts";
 import { geofence } from "./geofence.ts";
 import type { Insight } from "./insight.ts";
 import { presence } from "./presence.ts";
@@ -22,4 +23,5 @@ export const allInsights: readonly Insight[] = [
   cost,
   usageNormal,
   standby,
+  fares,
 ];

@@ -1,4 +1,5 @@
 import type { Values } from "../model/reading.ts";
+import { putBounded } from "./bounded.ts";
 
 /** Something that was observed at a time. */
 interface Timed {
@@ -16,6 +17,13 @@ export interface Course<Item extends Timed, Fold> {
   step(fold: Fold, item: Item, tell: Tell): void;
   /** Tells what follows from nothing coming after the newest for so long; a later `step` must come to the same by itself. */
   close?(fold: Fold, tell: Tell): void;
+  /** Makes one observation of two of the same time; whichever came first, it must come to the same. Absent: one of them counts. */
+  merge?(one: Item, other: Item): Item;
+  /**
+   * Names of one thing for which it is known what was told, 16 if absent; the one told longest ago is forgotten, and is not
+   * corrected then.
+   */
+  readonly maxNames?: number;
   /** True for names under which an old word may stay that would not be told any more. */
   isKept?(name: string): boolean;
 }
@@ -39,8 +47,8 @@ export interface Track<Item extends Timed, Fold> {
   readonly told: Map<string, Told[]>;
 }
 
-/** Names of one thing for which it is known what was told; the one told longest ago is forgotten, and is not corrected then. */
-const maxNames = 16;
+/** See `Course.maxNames`. */
+const defaultMaxNames = 16;
 
 /**
  * Reducing in the order of observation, though observations come late, twice and out of order. The newest come as they are,
@@ -72,21 +80,22 @@ export class Rework<Item extends Timed, Fold> {
     while (at > 0 && (items[at - 1] as Item).time > item.time) at--;
     const before = items[at - 1];
     if (before?.time === item.time) {
-      if (!isPreferred(item, before)) return false;
-      items[at - 1] = item;
+      const merged = this.#course.merge?.(before, item) ?? preferred(before, item);
+      if (isSame(merged, before)) return false;
+      items[at - 1] = merged;
       this.#rework(track, tell);
       return at === items.length;
     }
     if (at === 0 && (items.length >= this.#maxItems || item.time <= track.baseTime)) return false;
     const isNewest = at === items.length;
-    const head = isNewest && !track.isClosed ? this.#head(track) : null;
+    const head = isNewest && !track.isClosed ? this.head(track) : null;
     items.splice(at, 0, item);
     while (items.length > this.#maxItems) this.#settle(track);
     if (isNewest) track.isClosed = false;
     if (head === null) this.#rework(track, tell);
     else
       this.#course.step(head, item, (name, time, values) =>
-        note(track, { time, by: item.time, values }, name, tell),
+        this.#note(track, name, { time, by: item.time, values }, tell),
       );
     return isNewest;
   }
@@ -95,12 +104,18 @@ export class Rework<Item extends Timed, Fold> {
   close(track: Track<Item, Fold>, tell: Tell): void {
     const by = track.items.at(-1)?.time;
     if (track.isClosed || by === undefined) return;
-    const head = this.#head(track);
+    const head = this.head(track);
     track.isClosed = true;
-    this.#course.close?.(head, (name, time, values) => note(track, { time, by, values }, name, tell));
+    this.#course.close?.(head, (name, time, values) => this.#note(track, name, { time, by, values }, tell));
   }
 
-  #head(track: Track<Item, Fold>): Fold {
+  /** The course is another one than when the track was made: tells what is new or different, as far back as is kept. */
+  review(track: Track<Item, Fold>, tell: Tell): void {
+    this.#rework(track, tell);
+  }
+
+  /** What is known after the newest observation; not to be changed. */
+  head(track: Track<Item, Fold>): Fold {
     const known = this.#heads.get(track);
     if (known !== undefined) return known;
     return this.#follow(track, () => {});
@@ -136,39 +151,39 @@ export class Rework<Item extends Timed, Fold> {
       place(list, told);
     });
     for (const [name, news] of results) {
-      correct(track, name, news, this.#course.isKept?.(name) ?? false, tell);
+      const list = correct(track, name, news, this.#course.isKept?.(name) ?? false, tell);
+      if (list.length > 0) this.#touch(track.told, name, list);
     }
+  }
+
+  /** Keeps and tells something new. */
+  #note(track: Track<Item, Fold>, name: string, told: Told, tell: Tell): void {
+    const list = track.told.get(name) ?? [];
+    this.#touch(track.told, name, list);
+    // One is kept of what is settled: it is what was true before all that may still change.
+    while (list.length > 1 && (list[1] as Told).by <= track.baseTime) list.shift();
+    place(list, told);
+    tell(name, told.time, told.values);
+  }
+
+  #touch(told: Map<string, Told[]>, name: string, list: Told[]): void {
+    putBounded(told, name, list, this.#course.maxNames ?? defaultMaxNames);
   }
 }
 
 /** Of two observations of the same time the same one is kept, whichever came first. */
-function isPreferred(item: object, other: object): boolean {
-  return JSON.stringify(item) > JSON.stringify(other);
+function preferred<Item>(one: Item, other: Item): Item {
+  return JSON.stringify(other) > JSON.stringify(one) ? other : one;
 }
 
-/** Keeps and tells something new. */
-function note(
-  track: { baseTime: number; told: Map<string, Told[]> },
-  told: Told,
-  name: string,
-  tell: Tell,
-): void {
-  const list = track.told.get(name) ?? [];
-  touch(track.told, name, list);
-  // One is kept of what is settled: it is what was true before all that may still change.
-  while (list.length > 1 && (list[1] as Told).by <= track.baseTime) list.shift();
-  place(list, told);
-  tell(name, told.time, told.values);
-}
-
-/** Tells again what now follows, where it is not what was told. */
+/** Tells again what now follows, where it is not what was told. @returns what stands now */
 function correct(
   track: { baseTime: number; told: Map<string, Told[]> },
   name: string,
   news: readonly Told[],
   isKept: boolean,
   tell: Tell,
-): void {
+): Told[] {
   const olds = track.told.get(name) ?? [];
   const list = olds.filter(({ by }) => by <= track.baseTime);
   for (const told of news) place(list, told);
@@ -184,7 +199,7 @@ function correct(
     const old = oldOf.get(time);
     if (old === undefined || !isSame(old.values, values)) tell(name, time, values);
   }
-  if (list.length > 0) touch(track.told, name, list);
+  return list;
 }
 
 /** Puts what was told in its place by time; for the same time the later word counts. */
@@ -195,15 +210,7 @@ function place(list: Told[], told: Told): void {
   else list.splice(at, 0, told);
 }
 
-function touch(map: Map<string, Told[]>, name: string, list: Told[]): void {
-  map.delete(name);
-  map.set(name, list);
-  if (map.size <= maxNames) return;
-  const [oldest] = map.keys();
-  map.delete(oldest as string);
-}
-
-function isSame(one: Values, other: Values): boolean {
+function isSame(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 

@@ -7,7 +7,8 @@ import {
   readText,
   requireField,
 } from "../../src/formats/fields.ts";
-import { currencyExponent, readDecimalAmount } from "../../src/formats/money.ts";
+import { readDecimalAmount } from "../../src/formats/money.ts";
+import { currencyExponent } from "../../src/model/currency.ts";
 import type { Values } from "../../src/model/reading.ts";
 
 describe("readNumber", () => {

@@ -1,0 +1,221 @@
+import { z } from "zod";
+import { currencyExponent } from "../model/currency.ts";
+import type { Values } from "../model/reading.ts";
+import { putBounded } from "./bounded.ts";
+import { DueTimes } from "./due-times.ts";
+import { type FiguresFold, figuresCourse, type PriceFold, type Quoted } from "./fare-price.ts";
+import { type Quote, quoteOf } from "./fare-quote.ts";
+import {
+  currencyOfSelection,
+  maxWatches,
+  selectionKey,
+  selectionsOf,
+  type WatchFold,
+  type WatchSettings,
+  watchCourse,
+  watchesProblem,
+  watchOf,
+  watchSettings,
+} from "./fare-watch.ts";
+import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import { Rework, type Tell, type Track } from "./rework.ts";
+
+const hourMs = 3_600_000;
+
+const whole = (min: number, max: number) => z.int().min(min).max(max);
+
+const settings = z.strictObject({
+  filters: z.array(z.string()).default(["fare/#"]).describe("Topics of quotes"),
+  windowH: whole(1, 744)
+    .default(168)
+    .describe("Low, high and the typical band are those of so many hours; the window slides by 1/24 of it"),
+  assumedValidityH: whole(1, 744)
+    .default(24)
+    .describe("How long a quote stands that does not tell when it ends, in hours"),
+  noisePct: z
+    .number()
+    .min(0)
+    .max(50)
+    .multipleOf(0.01, "use at most two decimals")
+    .default(1)
+    .describe("Moves of a price up to this are noise, as of exchange rates: they do not arm a watch again"),
+  lateQuotes: whole(1, 256)
+    .default(16)
+    .describe("So many moments of a fare are kept, among which late quotes take their place"),
+  maxFlights: whole(1, 100_000)
+    .default(2_000)
+    .describe("Most flights with figures; the one quoted longest ago is forgotten"),
+  maxRoutes: whole(1, 100_000).default(500).describe("Most routes with figures"),
+  watches: z.array(watchSettings).max(maxWatches).default([]).describe("Prices that somebody waits for"),
+});
+
+type Settings = z.infer<typeof settings>;
+
+interface State {
+  /** By topic (device and channel), in the order of their last quote. */
+  readonly routes: Map<string, Track<Quoted, FiguresFold>>;
+  readonly flights: Map<string, Track<Quoted, FiguresFold>>;
+  /** By what they select. */
+  readonly watched: Map<string, Track<Quoted, WatchFold>>;
+}
+
+/**
+ * What fares cost: `watches/routes/…` and `watches/flights/…` have the price now, its change, the low and high of a window and
+ * what is typical; `watches/<name>` fires when a price is where somebody wants it. FARES.md tells the topics and values.
+ */
+export const fares: Insight<Settings, State> = {
+  name: "fares",
+  description: "Prices of flights and routes with what is low, high and typical, and watches that fire",
+  onByDefault: false,
+  settings,
+  writes: ["watches"],
+  reads: ({ filters }) => filters,
+  problem: ({ watches, noisePct }) => watchesProblem(watches, noisePct),
+  stateVersion: 1,
+  start: () => ({ routes: new Map(), flights: new Map(), watched: new Map() }),
+  create: (settings, state) => new FaresReducer(settings, state),
+};
+
+class FaresReducer implements Reducer {
+  readonly #settings: Settings;
+  readonly #state: State;
+  readonly #figures: Rework<Quoted, FiguresFold>;
+  /** By what they select. */
+  readonly #watches = new Map<string, Rework<Quoted, WatchFold>>();
+  /** Selections whose watches may be others than before. */
+  readonly #isReviewDue = new Set<string>();
+  /** When the cheapest offer ends; keys are of `dueKey`. */
+  readonly #due = new DueTimes();
+
+  constructor(settings: Settings, state: State) {
+    this.#settings = settings;
+    this.#state = state;
+    this.#figures = new Rework(figuresCourse(settings.windowH * hourMs), settings.lateQuotes);
+    for (const [selection, watches] of bySelection(settings.watches)) {
+      const course = watchCourse(watches.map((watch) => watchOf(watch, settings.noisePct)));
+      this.#watches.set(selection, new Rework(course, settings.lateQuotes));
+      const known = state.watched.get(selection);
+      if (known && known.base.text !== course.text) this.#isReviewDue.add(selection);
+    }
+    for (const selection of state.watched.keys()) {
+      if (!this.#watches.has(selection)) state.watched.delete(selection);
+    }
+    for (const kind of kinds) {
+      for (const key of state[kind].keys()) this.#await(kind, key, this.#head(kind, key));
+    }
+  }
+
+  reduce(reading: CommittedReading, emit: Emit): void {
+    const quote = quoteOf(reading, this.#settings.assumedValidityH * hourMs);
+    if (quote === null) return;
+    const quoted = { time: quote.time, offers: [quote.offer] };
+    const { maxRoutes, maxFlights } = this.#settings;
+    this.#take("routes", routeKey(quote), quoted, maxRoutes, emit);
+    const flight = flightKey(quote);
+    if (flight !== null) this.#take("flights", flight, quoted, maxFlights, emit);
+    if (this.#watches.size === 0) return;
+    for (const selection of selectionsOf(quote)) {
+      if (this.#watches.has(selection)) this.#take("watched", selection, quoted, maxWatches, emit);
+    }
+  }
+
+  advance(now: number, emit: Emit): void {
+    for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
+      const [kind, key] = partsOf(next.key);
+      this.#take(kind, key, { time: next.due, offers: [] }, Number.POSITIVE_INFINITY, emit);
+    }
+  }
+
+  #take(kind: Kind, key: string, quoted: Quoted, max: number, emit: Emit): void {
+    if (kind === "watched" && this.#isReviewDue.delete(key)) this.#review(key, emit);
+    const forgotten =
+      kind === "watched"
+        ? this.#follow(this.#state.watched, key, this.#watches.get(key), quoted, max, tellWatch(key, emit))
+        : this.#follow(this.#state[kind], key, this.#figures, quoted, max, tellFigures(key, emit));
+    if (forgotten !== undefined) this.#due.delete(dueKey(kind, forgotten));
+    this.#await(kind, key, this.#head(kind, key));
+  }
+
+  #review(selection: string, emit: Emit): void {
+    const track = this.#state.watched.get(selection);
+    if (track) this.#watches.get(selection)?.review(track, tellWatch(selection, emit));
+  }
+
+  #follow<Fold extends PriceFold>(
+    tracks: Map<string, Track<Quoted, Fold>>,
+    key: string,
+    rework: Rework<Quoted, Fold> | undefined,
+    quoted: Quoted,
+    max: number,
+    tell: Tell,
+  ): string | undefined {
+    if (rework === undefined) return undefined;
+    const track = tracks.get(key) ?? rework.newTrack();
+    rework.take(track, quoted, tell);
+    // What ends is no news of a fare.
+    return quoted.offers.length > 0 ? putBounded(tracks, key, track, max) : undefined;
+  }
+
+  #head(kind: Kind, key: string): PriceFold | undefined {
+    const { watched } = this.#state;
+    const track = kind === "watched" ? undefined : this.#state[kind].get(key);
+    if (track !== undefined) return this.#figures.head(track);
+    const watchedTrack = kind === "watched" ? watched.get(key) : undefined;
+    return watchedTrack && this.#watches.get(key)?.head(watchedTrack);
+  }
+
+  #await(kind: Kind, key: string, head: PriceFold | undefined): void {
+    if (head?.best) this.#due.set(dueKey(kind, key), head.best.until);
+    else this.#due.delete(dueKey(kind, key));
+  }
+}
+
+const kinds = ["routes", "flights", "watched"] as const;
+type Kind = (typeof kinds)[number];
+
+// What ends at the same time ends in the order of these keys.
+function dueKey(kind: Kind, key: string): string {
+  return `${kind} ${key}`;
+}
+
+function partsOf(due: string): [Kind, string] {
+  const at = due.indexOf(" ");
+  return [due.slice(0, at) as Kind, due.slice(at + 1)];
+}
+
+function bySelection(watches: readonly WatchSettings[]): Map<string, WatchSettings[]> {
+  const groups = new Map<string, WatchSettings[]>();
+  for (const watch of watches) {
+    const key = selectionKey(watch);
+    const group = groups.get(key);
+    if (group) group.push(watch);
+    else groups.set(key, [watch]);
+  }
+  return groups;
+}
+
+/** Its topic without the first level; the currency, which is the channel, stands last. */
+function routeKey({ from, to, cabin, currency }: Quote): string {
+  return `routes/${from}-${to}/${cabin}/${currency}`;
+}
+
+function flightKey({ from, to, cabin, currency, offer: { flight, departs } }: Quote): string | null {
+  return flight === null ? null : `flights/${from}-${to}/${flight}/${departs}/${cabin}/${currency}`;
+}
+
+function tellFigures(key: string, emit: Emit): Tell {
+  const at = key.lastIndexOf("/");
+  const [device, channel] = [key.slice(0, at), key.slice(at + 1)];
+  const money = moneyValues(channel);
+  return (_name, time, values) =>
+    emit({ domain: "watches", device, channel, time, values: { ...money, ...values } });
+}
+
+function tellWatch(selection: string, emit: Emit): Tell {
+  const money = moneyValues(currencyOfSelection(selection));
+  return (device, time, values) => emit({ domain: "watches", device, time, values: { ...money, ...values } });
+}
+
+function moneyValues(currency: string): Values {
+  return { currency, exponent: currencyExponent(currency) ?? null };
+}
