@@ -40,7 +40,7 @@ export interface Fieldcast {
    * ```
    * `from: { time }` goes back in time, at a `speed`; `pause()`, `resume()` and `seek()` move it.
    * The filter's first level tells the types of the values: those of `gps/#` have `lat` and `lon`.
-   * @throws FieldcastError `bad-filter`, `closed`, `too-many-subscriptions`; TypeError for arguments in another order
+   * @throws FieldcastError `bad-filter`, `bad-option` (too large), `closed`, `too-many-subscriptions`; TypeError for arguments in another order
    */
   subscribe<Filter extends string>(
     filter: Filter,

@@ -140,7 +140,7 @@ export class Session implements Wire {
     return this.commander.send(topic, command, params, options);
   }
 
-  /** @throws FieldcastError `closed`, `bad-filter`, `too-many-subscriptions` */
+  /** @throws FieldcastError `closed`, `bad-filter`, `bad-option`, `too-many-subscriptions` */
   subscribe(filter: string, options: SubscribeOptions): Subscription {
     if (this.state === "closed") throw new FieldcastError("closed", "this client is closed");
     const problem = filterProblem(filter);

@@ -1,12 +1,13 @@
 import { Backoff } from "../model/backoff.ts";
 import { type Cursor, formatCursor } from "../model/cursor.ts";
-import type {
-  From,
-  PlayOptions,
-  ServerMessage,
-  SubscribeMessage,
-  ViewOptions,
-  WireReading,
+import {
+  type From,
+  maxRequestBytes,
+  type PlayOptions,
+  type ServerMessage,
+  type SubscribeMessage,
+  type ViewOptions,
+  type WireReading,
 } from "../wire/messages.ts";
 import { readViewOptions } from "../wire/view-options.ts";
 import { FieldcastError, report, SafeCalls } from "./errors.ts";
@@ -17,6 +18,9 @@ import { readCursor, type Wire } from "./wire.ts";
 
 /** Readings that an iterator may leave waiting before its subscription leaves the wire for a while. */
 const defaultMaxQueuedReadings = 10_000;
+
+/** What a request has besides the filter and the options takes less than the rest. */
+const maxSubscribeBytes = maxRequestBytes - 1_024;
 
 type Message<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;
 
@@ -46,6 +50,7 @@ export class Subscriber implements Subscription {
   private iterated = false;
   private wakeIterator: () => void = () => {};
 
+  /** @throws FieldcastError `bad-option` if it is too large for a request */
   constructor(filter: string, options: SubscribeOptions, wire: Wire) {
     this.filter = filter;
     this.options = options;
@@ -53,6 +58,7 @@ export class Subscriber implements Subscription {
     this.inbox = new Inbox(options, new SafeCalls(options.onError, wire.timers));
     this.start = options.from ?? "latest";
     this.view = viewOf(options);
+    this.checkSize(this.view);
     this.backoff = new Backoff(wire.backoff, wire.random);
   }
 
@@ -69,7 +75,9 @@ export class Subscriber implements Subscription {
   update(changes: ViewChanges): void {
     const checked = readViewOptions({ ...changes }, true);
     if (typeof checked === "string") throw new FieldcastError("bad-option", checked);
-    this.view = viewOf({ ...this.view, ...checked });
+    const view = viewOf({ ...this.view, ...checked });
+    this.checkSize(view);
+    this.view = view;
     if (!this.ended) this.wire.update(this, checked);
   }
 
@@ -166,6 +174,15 @@ export class Subscriber implements Subscription {
     this.end(error);
     // What the iterator throws need not be on the console too.
     if (this.options.onError || this.options.onReading) report(error, this.options.onError);
+  }
+
+  // The gateway would end the connection over it, and with it every other subscription, again and again. MessagePack is
+  // shorter than JSON but for a few fractions.
+  private checkSize(view: ViewOptions & PlayOptions): void {
+    const bytes = new TextEncoder().encode(JSON.stringify([this.filter, this.start, view])).length;
+    if (bytes <= maxSubscribeBytes) return;
+    const problem = `filter and options have ${bytes} bytes, the gateway takes ${maxSubscribeBytes}`;
+    throw new FieldcastError("bad-option", problem);
   }
 
   private end(failure: FieldcastError | null): void {

@@ -111,6 +111,20 @@ describe.each(["msgpack", "json"] as const)("a view (%s)", (protocol) => {
     expect(gateway.peer.subscribes[0]).not.toHaveProperty("fields");
   });
 
+  test("too large for a request is refused at once: it would cost every subscription the connection", async () => {
+    const gateway = await startGateway();
+    const fieldcast = open(gateway, { protocol });
+    const tooLarge = expect.objectContaining({ code: "bad-option", message: expect.stringMatching(/bytes/) });
+    const where = [{ field: "note", op: "==", value: "ü".repeat(33_000) }] as const;
+    expect(() => fieldcast.subscribe(`gps/${"x".repeat(66_000)}`, () => {})).toThrow(tooLarge);
+    expect(() => fieldcast.latest("gps/#", { where })).toThrow(tooLarge);
+    const subscription = fieldcast.subscribe("gps/#", { rate: 5, onReading: () => {} });
+    expect(() => subscription.update({ where })).toThrow(tooLarge);
+    await until(() => gateway.peers[0]?.filters.size === 1);
+    expect(gateway.peer.subscribes).toHaveLength(1);
+    expect(gateway.peer.subscribes[0]).not.toHaveProperty("where");
+  });
+
   test("lives on when the gateway refuses a change", async () => {
     const gateway = await startGateway();
     const errors: string[] = [];
