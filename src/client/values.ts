@@ -133,6 +133,20 @@ export interface PresenceFields {
   readonly rhythmS?: number;
 }
 
+/** Of a stretch of road, by the insight `roads`; null and `unknown` where nothing is known. */
+export interface CongestionFields {
+  readonly level: CongestionLevel;
+  readonly speedKmh: number | null;
+  /** Speed over free-flow speed. */
+  readonly speedRatio: number | null;
+  /** Seconds over the whole stretch, and how many more than at free flow. */
+  readonly travelTimeS: number | null;
+  readonly delayS: number | null;
+  /** Of how many sensors and vehicles it was made. */
+  readonly sensors: number;
+  readonly vehicles: number;
+}
+
 /** What the values of a topic's first level are, for the levels whose names are fixed. */
 export interface FieldsByLevel {
   readonly gps: GpsFields;
@@ -141,6 +155,7 @@ export interface FieldsByLevel {
   readonly transit: TransitFields;
   readonly fare: FareFields;
   readonly presence: PresenceFields;
+  readonly congestion: CongestionFields;
 }
 
 /** Names of a sender's own are kept beside the contract's, so any other name may be there too. */

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectAsync } from "mqtt";
+import { expect, it, onTestFinished } from "vitest";
+import { startGateway } from "../../src/app/gateway.ts";
+import { loadConfig } from "../../src/app/load-config.ts";
+import { connect, type Reading } from "../../src/client/node.ts";
+import { systemClock } from "../../src/model/clock.ts";
+import { silentLogger } from "../../src/observe/log.ts";
+
+const config = `
+insights:
+  roads:
+    intervalS: 1
+    staleS: 600
+    lateS: 30
+    jamStartS: 2
+    jamEndS: 2
+    minVehicles: 1
+    minGainS: 1
+    probes: ["gps/#"]
+    segments:
+      - { name: quay, line: [[60.0, 25.0], [60.009, 25.0]], lengthM: 1000, freeFlowKmh: 60, sensors: [{ device: "23145", channel: "1" }] }
+      - { name: lane, line: [[60.0, 25.01], [60.009, 25.01]], lengthM: 1000, freeFlowKmh: 40 }
+    routes:
+      - { name: by-quay, segments: [quay], choice: to-town }
+      - { name: by-lane, segments: [lane], choice: to-town }
+`;
+
+async function start(folder: string) {
+  const file = join(folder, "f.yaml");
+  writeFileSync(file, config);
+  const flags = { "mqtt.port": "0", "http.port": "0", dataDir: folder };
+  const gateway = await startGateway(loadConfig({ flags, env: {}, file }), {
+    logger: silentLogger,
+    clock: systemClock,
+  });
+  const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
+  const seen: Reading[] = [];
+  for (const filter of ["congestion/#", "routes/#", "alerts/jam/#"]) {
+    fieldcast.subscribe(filter, {}, (reading) => void seen.push(reading));
+  }
+  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
+  let isOpen = true;
+  const stop = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await device.endAsync();
+    fieldcast.close();
+    await gateway.close();
+  };
+  onTestFinished(stop);
+  return {
+    seen,
+    stop,
+    /** A measuring station's mean speed of five minutes, as Digitraffic publishes it. */
+    station: (kmh: number) =>
+      device.publishAsync(
+        "tms-v2/23145/5122",
+        JSON.stringify({ value: kmh, time: Math.floor(Date.now() / 1_000) }),
+        { qos: 1 },
+      ),
+    vehicle: (values: object) =>
+      device.publishAsync("telemetry/gps/taxi-1", JSON.stringify(values), { qos: 1 }),
+    shows: (topic: string, values: object) =>
+      expect
+        .poll(() => seen.findLast((reading) => reading.topic === topic)?.values, { timeout: 20_000 })
+        .toMatchObject(values),
+  };
+}
+
+it("tells of congestion, the way to take and a jam from MQTT to the SDK; a restart in the middle changes nothing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "fieldcast-roads-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const first = await start(folder);
+  await first.station(12);
+  await first.shows("congestion/quay", { level: "queuing", speedKmh: 12, travelTimeS: 300, sensors: 1 });
+  await first.shows("routes/by-quay", { travelTimeS: 300, delayS: 240, isBest: null });
+  await first.shows("routes/to-town/best", { best: null, knownRoutes: 1, totalRoutes: 2 });
+  await first.shows("alerts/jam/quay", { state: "jam", end: null, isHead: true, queueM: 1_000 });
+  const jam = first.seen.findLast(({ topic }) => topic === "alerts/jam/quay");
+  await first.stop();
+
+  const second = await start(folder);
+  await second.shows("alerts/jam/quay", { state: "jam" });
+  await second.vehicle({ lat: 60.004, lon: 25.01, speedKmh: 40, courseDeg: 2 });
+  await second.shows("congestion/lane", { level: "free", speedKmh: 40, vehicles: 1 });
+  // The way over the quay is known from before the restart.
+  await second.shows("routes/to-town/best", {
+    best: "by-lane",
+    travelTimeS: 90,
+    savesS: 210,
+    knownRoutes: 2,
+  });
+  await second.station(60);
+  await second.shows("alerts/jam/quay", { state: "over", start: jam?.values["start"], queueM: 0 });
+  await second.shows("routes/to-town/best", { best: "by-quay", travelTimeS: 60, savesS: 0 });
+});
