@@ -49,6 +49,8 @@ export interface Track<Item extends Timed, Fold> {
 
 /** See `Course.maxNames`. */
 const defaultMaxNames = 16;
+/** Words under one name that can be corrected, for each observation that is kept; a step seldom tells more. */
+const maxWordsPerItem = 8;
 
 /**
  * Reducing in the order of observation, though observations come late, twice and out of order. The newest come as they are,
@@ -152,7 +154,9 @@ export class Rework<Item extends Timed, Fold> {
     });
     for (const [name, news] of results) {
       const list = correct(track, name, news, this.#course.isKept?.(name) ?? false, tell);
-      if (list.length > 0) this.#touch(track.told, name, list);
+      if (list.length === 0) continue;
+      this.#forgetSettled(track, list);
+      this.#touch(track.told, name, list);
     }
   }
 
@@ -160,10 +164,15 @@ export class Rework<Item extends Timed, Fold> {
   #note(track: Track<Item, Fold>, name: string, told: Told, tell: Tell): void {
     const list = track.told.get(name) ?? [];
     this.#touch(track.told, name, list);
-    // One is kept of what is settled: it is what was true before all that may still change.
-    while (list.length > 1 && (list[1] as Told).by <= track.baseTime) list.shift();
     place(list, told);
+    this.#forgetSettled(track, list);
     tell(name, told.time, told.values);
+  }
+
+  /** One is kept of what is settled: it is what was true before all that may still change. */
+  #forgetSettled({ baseTime }: Track<Item, Fold>, list: Told[]): void {
+    const maxWords = maxWordsPerItem * this.#maxItems;
+    while (list.length > 1 && ((list[1] as Told).by <= baseTime || list.length > maxWords)) list.shift();
   }
 
   #touch(told: Map<string, Told[]>, name: string, list: Told[]): void {
@@ -193,7 +202,8 @@ function correct(
     const values = isKept
       ? old.values
       : (list.findLast(({ time }) => time < old.time)?.values ?? nothingOf(old.values));
-    place(list, { ...old, values });
+    // It follows from what was before, no longer from what was taken back.
+    place(list, { time: old.time, by: Math.min(old.by, old.time), values });
   }
   for (const { time, values } of list) {
     const old = oldOf.get(time);

@@ -115,6 +115,25 @@ describe("Rework", () => {
     for (const list of track.told.values()) expect(list.length).toBeLessThanOrEqual(2 * 16 + 2);
   });
 
+  it("keeps no more when much comes late behind something newer", () => {
+    // What follows from the newest has a time that depends on the one before: every late one takes it back.
+    const silent: Course<Item, Fold> = {
+      ...course,
+      step(fold, { time, level }, tell) {
+        if (time > fold.level + 1_000) tell("level", fold.level + 1_000, { level, rises: fold.level });
+        fold.level = time;
+      },
+    };
+    const { shown, tell } = recorder();
+    const rework = new Rework(silent, 8);
+    const track = rework.newTrack();
+    rework.take(track, { time: 1_000_000, level: 1 }, tell);
+    for (let time = 1; time <= 1_000; time++) rework.take(track, { time, level: 0 }, tell);
+    expect(track.told.get("level")?.length).toBeLessThanOrEqual(8 * 8);
+    expect(track.items).toHaveLength(8);
+    expect(shownAt(shown, "level", 2_000)).toEqual({ level: 1, rises: 1_000 });
+  });
+
   it("ignores what is later than all that is kept, and what comes twice", () => {
     const { shown, tell } = recorder();
     const rework = new Rework(course, 4);
