@@ -66,11 +66,7 @@ export class Calendar {
 
   /** The period that `time` is in. */
   periodOf(level: Level, time: number): Period {
-    if (level === "quarterHour") {
-      const start = Math.floor(time / quarterMs) * quarterMs;
-      return { start, end: start + quarterMs };
-    }
-    // Readings mostly come for the same hour, day and month as the one before.
+    // Readings mostly come for the same periods as the one before.
     const last = this.#last[level];
     if (last && time >= last.start && time < last.end) return last;
     const period = this.#find(level, time);
@@ -85,7 +81,11 @@ export class Calendar {
     return { weekday: modulo(day + 3, 7), minuteOfDay: Math.floor((local - day * dayMs) / 60_000) };
   }
 
-  #find(level: Exclude<Level, "quarterHour">, time: number): Period {
+  #find(level: Level, time: number): Period {
+    if (level === "quarterHour") {
+      const start = Math.floor(time / quarterMs) * quarterMs;
+      return { start, end: start + quarterMs };
+    }
     const local = time + this.#offsetAt(time);
     if (level === "hour") return this.#hourOf(time, local);
     const date = new Date(local);

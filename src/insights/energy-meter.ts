@@ -1,7 +1,14 @@
 import type { Values } from "../model/reading.ts";
 import { type Calendar, type Level, levels } from "./calendar.ts";
-import { type CounterRules, counterMeasure, powerMeasure } from "./energy-interval.ts";
-import { addPoint, forgetPeriods, newTrack, type Slot, type Track, type TrackRules } from "./energy-track.ts";
+import {
+  addPoint,
+  forgetPeriods,
+  newTrack,
+  type Pending,
+  type Slot,
+  type Track,
+  type TrackRules,
+} from "./energy-track.ts";
 
 /** Energy in a period. What is unknown is null, never 0. */
 export interface Energy {
@@ -12,9 +19,6 @@ export interface Energy {
   /** How much of that is estimated. */
   readonly estimatedMs: number;
 }
-
-/** Periods that must be told (again), by level. */
-export type Pending = Record<Level, Set<number>>;
 
 /** A meter, or a phase of one: one topic below `energy/`. */
 export interface Meter {
@@ -33,11 +37,8 @@ export interface Meter {
   due: number | null;
 }
 
-/** How a meter is read. */
-export interface MeterRules extends Omit<TrackRules, "measure"> {
-  readonly counter: CounterRules;
-  readonly maxGapMs: number;
-}
+/** How each value of a meter is read. */
+export type MeterRules = Readonly<Record<Name, TrackRules>>;
 
 type Name = keyof Meter["tracks"];
 
@@ -69,10 +70,10 @@ export function observe(
   const exported = counterOf(values, "energyExport");
   const { powerW } = values;
   let hasChanged = false;
-  if (imported !== null) hasChanged = take(meter, "import", imported, reading, rules) || hasChanged;
-  if (exported !== null) hasChanged = take(meter, "export", exported, reading, rules) || hasChanged;
+  if (imported !== null) hasChanged = take(meter, "import", imported, reading, rules.import) || hasChanged;
+  if (exported !== null) hasChanged = take(meter, "export", exported, reading, rules.export) || hasChanged;
   if (hasCounter(meter)) return hasChanged;
-  return typeof powerW === "number" && take(meter, "power", powerW, reading, rules);
+  return typeof powerW === "number" && take(meter, "power", powerW, reading, rules.power);
 }
 
 /** What a meter knows of a period; null if nothing. */
@@ -122,7 +123,7 @@ function take(
   name: Name,
   value: number,
   { time, committedAt }: { readonly time: number; readonly committedAt: number },
-  rules: MeterRules,
+  rules: TrackRules,
 ): boolean {
   // A meter that counts is not integrated: what its power gave until the first count came is taken back.
   if (name !== "power" && meter.tracks.power) forgetPower(meter);
@@ -131,14 +132,10 @@ function take(
     track = newTrack();
     meter.tracks[name] = track;
   }
-  const measure = name === "power" ? powerMeasure(rules.maxGapMs) : counterMeasure(name, rules.counter);
-  const touch = (level: Level, start: number, end: number) => {
-    if (end <= meter.newest) meter.pending[level].add(start);
-  };
   // Ahead of the energy, so that periods that this one ends are seen to be over.
   const { newest } = meter;
   if (time > newest && time > track.floor) meter.newest = time;
-  const isNew = addPoint(track, { time, value, arrivedAt: committedAt }, { ...rules, measure }, touch);
+  const isNew = addPoint(track, { time, value, arrivedAt: committedAt }, rules, meter);
   if (!isNew) return false;
   meter.isMoved = true;
   if (time > newest && Number.isFinite(newest)) markOver(meter, newest, time, track.floor, rules.calendar);

@@ -1,7 +1,8 @@
 import { hasWildcard, matchesFilter } from "../model/filter.ts";
 import type { Calendar, Level, Period } from "./calendar.ts";
 import { type Demand, newDemand } from "./energy-demand.ts";
-import { type Energy, energyOf, type Meter, newPending, type Pending } from "./energy-meter.ts";
+import { type Energy, energyOf, type Meter, newPending } from "./energy-meter.ts";
+import type { Pending } from "./energy-track.ts";
 
 /** What a meter is to an account: at the connection to the grid, at a producer, or one of those that are added up. */
 export type Role = "grid" | "production" | "part";

@@ -64,8 +64,15 @@ export interface TrackRules {
   readonly keepMs: number;
 }
 
-/** Called with every period whose energy changed. */
-export type Touch = (level: Level, start: number, end: number) => void;
+/** Periods that must be told (again), by level. */
+export type Pending = Record<Level, Set<number>>;
+
+/** Where periods are noted that are over, and whose energy changed. */
+export interface Teller {
+  /** What ended by then is over. */
+  readonly newest: number;
+  readonly pending: Pending;
+}
 
 export function newTrack(): Track {
   const slots = { quarterHour: new Map(), hour: new Map(), day: new Map(), month: new Map() };
@@ -81,7 +88,7 @@ export function addPoint(
   track: Track,
   observed: { readonly time: number; readonly value: number; readonly arrivedAt: number },
   rules: TrackRules,
-  touch: Touch,
+  teller: Teller,
 ): boolean {
   const { time, value, arrivedAt } = observed;
   const { points } = track;
@@ -91,30 +98,30 @@ export function addPoint(
   const [before, same] = [points[at - 2], points[at - 1]];
   if (same?.time === time) {
     if (value <= same.value || same.isSealed || before?.isSealed) return false;
-    exchange(track, at - 1, { ...same, value }, rules, touch);
+    exchange(track, at - 1, { ...same, value }, rules, teller);
     return true;
   }
   if (same?.isSealed) return false;
   if (at === points.length) moveFloor(track, time - rules.keepMs);
   const next = points[at];
-  if (same && next) contribute(track, same, next, -1, rules, touch);
+  if (same && next) contribute(track, same, next, -1, rules, teller);
   const point = { time, value, arrivedAt, isSealed: false };
   points.splice(at, 0, point);
-  if (same) contribute(track, same, point, 1, rules, touch);
-  if (next) contribute(track, point, next, 1, rules, touch);
+  if (same) contribute(track, same, point, 1, rules, teller);
+  if (next) contribute(track, point, next, 1, rules, teller);
   if (points.length > maxPoints) makeRoom(track, arrivedAt);
   else if (arrivedAt - track.sealedAt >= rules.lateMs / 4) seal(track, arrivedAt, rules.lateMs);
   return true;
 }
 
-function exchange(track: Track, at: number, point: Point, rules: TrackRules, touch: Touch): void {
+function exchange(track: Track, at: number, point: Point, rules: TrackRules, teller: Teller): void {
   const { points } = track;
   const [before, old, next] = [points[at - 1], points[at] as Point, points[at + 1]];
-  if (before) contribute(track, before, old, -1, rules, touch);
-  if (next) contribute(track, old, next, -1, rules, touch);
+  if (before) contribute(track, before, old, -1, rules, teller);
+  if (next) contribute(track, old, next, -1, rules, teller);
   points[at] = point;
-  if (before) contribute(track, before, point, 1, rules, touch);
-  if (next) contribute(track, point, next, 1, rules, touch);
+  if (before) contribute(track, before, point, 1, rules, teller);
+  if (next) contribute(track, point, next, 1, rules, teller);
 }
 
 /** Adds (`sign` 1) or takes out (-1) the energy between two neighbours, period by period. */
@@ -123,32 +130,36 @@ function contribute(
   from: Point,
   to: Point,
   sign: 1 | -1,
-  rules: TrackRules,
-  touch: Touch,
+  { measure, calendar }: TrackRules,
+  teller: Teller,
 ): void {
   const ms = to.time - from.time;
-  const interval = rules.measure(from.value, to.value, ms);
+  const interval = measure(from.value, to.value, ms);
   if (interval === null) return;
+  const whole = interval.upTo(1);
   for (const level of levels) {
-    let period = rules.calendar.periodOf(level, from.time);
+    let period = calendar.periodOf(level, from.time);
     if (to.time > period.end && ms > maxBridgeMs[level]) continue;
-    let [importBefore, exportBefore] = interval.upTo(0);
-    for (let begin = from.time; begin < to.time; period = rules.calendar.periodOf(level, begin)) {
+    let before = nothing;
+    for (let begin = from.time; begin < to.time; period = calendar.periodOf(level, begin)) {
       const end = Math.min(period.end, to.time);
-      const [importThen, exportThen] = interval.upTo((end - from.time) / ms);
+      const then = end === to.time ? whole : interval.upTo((end - from.time) / ms);
       if (period.end > track.floor) {
         const slot = slotOf(track.slots[level], period.start);
-        slot[0] += sign * (importThen - importBefore);
-        slot[1] += sign * (exportThen - exportBefore);
+        slot[0] += sign * (then[0] - before[0]);
+        slot[1] += sign * (then[1] - before[1]);
         slot[2] += sign * (end - begin);
         if (interval.isEstimated) slot[3] += sign * (end - begin);
-        touch(level, period.start, period.end);
+        if (period.end <= teller.newest) teller.pending[level].add(period.start);
       }
-      [importBefore, exportBefore] = [importThen, exportThen];
+      before = then;
       begin = end;
+      if (begin === to.time) break;
     }
   }
 }
+
+const nothing: readonly [number, number] = [0, 0];
 
 function slotOf(slots: Map<number, Slot>, start: number): Slot {
   let slot = slots.get(start);

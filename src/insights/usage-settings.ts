@@ -38,6 +38,12 @@ export const usageSettings = z.strictObject({
     .max(744)
     .default(24)
     .describe("Late readings are taken so far back from the newest one of their meter, in hours"),
+  maxMeters: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(2_000)
+    .describe("Meters and phases known at most; the one silent longest makes room"),
   powerGapS: z
     .number()
     .min(1)

@@ -4,6 +4,7 @@ import { putBounded } from "./bounded.ts";
 import { type Calendar, calendarOf, type Level, levels, type Period } from "./calendar.ts";
 import { DueTimes } from "./due-times.ts";
 import { noteQuarter, peakOf, settleDemand } from "./energy-demand.ts";
+import { counterMeasure, powerMeasure } from "./energy-interval.ts";
 import { energyOf, forgetOld, type Meter, type MeterRules, newMeter, observe } from "./energy-meter.ts";
 import {
   type Account,
@@ -26,8 +27,6 @@ import {
 import type { CommittedReading, Emit, Insight, InsightContext, Reducer } from "./insight.ts";
 import { type UsageSettings, usageProblem, usageSettings } from "./usage-settings.ts";
 
-/** Most meters (and phases) known; the one silent longest is forgotten. About 5 KB each of a saved state, with `keepH` 24. */
-const maxMeters = 4_000;
 /** What is over is told so much later: what is read at the same time comes in several messages. */
 const settleMs = 10_000;
 
@@ -41,6 +40,7 @@ interface State {
 /** A meter and what the settings say of it. */
 interface Entry {
   readonly meter: Meter;
+  readonly calendar: Calendar;
   readonly rules: MeterRules;
   readonly accounts: readonly Account[];
 }
@@ -101,7 +101,7 @@ class UsageReducer implements Reducer {
     const entry = this.#entries.get(topic) ?? this.#discover(reading);
     if (entry === null) return;
     const { meter } = entry;
-    const forgotten = putBounded(this.#meters, topic, meter, maxMeters);
+    const forgotten = putBounded(this.#meters, topic, meter, this.#settings.maxMeters);
     if (forgotten !== undefined) this.#forget(forgotten);
     if (!observe(meter, reading, entry.rules)) return;
     meter.due = this.#nextDue(meter, reading.committedAt);
@@ -130,18 +130,22 @@ class UsageReducer implements Reducer {
       accounts = ofSite.filter((account) => join(account, topic, meter));
       if (accounts.length > 0) break;
     }
-    const { maxPowerW, rollovers, lateS, keepH, powerGapS } = this.#settings;
-    const rolloverWh = rollovers.find(({ meters }) => matchesFilter(meters, topic))?.atWh ?? null;
-    const rules = {
-      calendar: accounts[0]?.calendar ?? this.#calendar,
-      counter: { rolloverWh, maxPowerW },
-      maxGapMs: powerGapS * 1_000,
-      lateMs: lateS * 1_000,
-      keepMs: keepH * 3_600_000,
-    };
-    const entry = { meter, rules, accounts };
+    const calendar = accounts[0]?.calendar ?? this.#calendar;
+    const entry = { meter, calendar, rules: this.#rulesOf(topic, calendar), accounts };
     this.#entries.set(topic, entry);
     return entry;
+  }
+
+  #rulesOf(topic: string, calendar: Calendar): MeterRules {
+    const { maxPowerW, rollovers, lateS, keepH, powerGapS } = this.#settings;
+    const rolloverWh = rollovers.find(({ meters }) => matchesFilter(meters, topic))?.atWh ?? null;
+    const counter = { rolloverWh, maxPowerW };
+    const common = { calendar, lateMs: lateS * 1_000, keepMs: keepH * 3_600_000 };
+    return {
+      import: { ...common, measure: counterMeasure("import", counter) },
+      export: { ...common, measure: counterMeasure("export", counter) },
+      power: { ...common, measure: powerMeasure(powerGapS * 1_000) },
+    };
   }
 
   #forget(topic: string): void {
@@ -159,9 +163,8 @@ class UsageReducer implements Reducer {
     return due === null ? next : Math.min(due, next);
   }
 
-  #tellMeter({ meter, rules, accounts }: Entry, now: number, emit: Emit): void {
+  #tellMeter({ meter, calendar, accounts }: Entry, now: number, emit: Emit): void {
     meter.due = null;
-    const { calendar } = rules;
     const device = meter.channel === undefined ? meter.device : `${meter.device}/${meter.channel}`;
     forgetOld(meter);
     for (const [level, period] of takePending(meter, calendar)) {
