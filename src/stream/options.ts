@@ -39,7 +39,7 @@ export interface StreamOptions {
 
 export const defaultStreamOptions: StreamOptions = {
   batchMs: 50,
-  heartbeatMs: 10_000,
+  heartbeatMs: 5_000,
   silentMs: 60_000,
   maxBufferBytes: 256 * 1024,
   maxFrameBytes: 64 * 1024,
