@@ -114,7 +114,9 @@ const ring = z
       ),
     tailBytes: whole(1, 65_536 * mebibyte)
       .default(64 * mebibyte)
-      .describe("Memory for the newest readings, from which most resuming clients are served"),
+      .describe(
+        "Memory for the newest readings, from which most resuming clients are served; also for those that a full or failing disk does not take yet",
+      ),
     maxTopics: whole(1, 10_000_000)
       .default(100_000)
       .describe("Readings of more topics than this are quarantined"),

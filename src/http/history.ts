@@ -111,7 +111,7 @@ interface Start {
 /** A cursor brings the range along as it was on the first page: `-1h` means another hour by now. */
 function readStart(log: Log, texts: URLSearchParams, asked: Asked<typeof parameters>): Start {
   if (asked.cursor !== null) {
-    const [from = null, to = null, topicId, time, seq] = readPageToken(asked.cursor, log.epoch, texts, 5);
+    const [from = null, to = null, topicId, time, seq] = readPageToken(asked.cursor, log, texts, 5);
     return { from, to, after: { topicId: topicId ?? 0, time: time ?? 0, seq: seq ?? 0, taken: 0 } };
   }
   const { from, to } = asked;

@@ -67,7 +67,7 @@ async function latest(
   asked: Asked<typeof parameters>,
 ): Promise<HttpReply> {
   const { query: texts } = request;
-  const place = asked.cursor === null ? null : readPageToken(asked.cursor, log.epoch, texts, 2);
+  const place = asked.cursor === null ? null : readPageToken(asked.cursor, log, texts, 2);
   const [at = null, after] = place ?? [asked.at, 0];
   const filter = asked.filter ?? "#";
   const format = chooseFormat(asked.format, formats, request);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Log } from "../log/contract.ts";
 import { BadParameter } from "./parameters.ts";
 
 /** Parameters that may differ from page to page. */
@@ -22,7 +23,7 @@ export function formatPageToken(
  */
 export function readPageToken(
   token: string,
-  epoch: string,
+  log: Pick<Log, "epochEnd">,
   query: URLSearchParams,
   count: number,
 ): (number | null)[] {
@@ -30,7 +31,8 @@ export function readPageToken(
   const [tokenEpoch, signature, ...texts] = token.split(".");
   const isToken = texts.length === count && texts.every((text) => /^(-?\d{1,16})?$/.test(text));
   if (!isToken) throw new BadParameter("cursor", `it is not one that this gateway gave; ${again}`);
-  if (tokenEpoch !== epoch) throw new BadParameter("cursor", `the log that it belongs to is gone; ${again}`);
+  if (tokenEpoch === undefined || log.epochEnd(tokenEpoch) === null)
+    throw new BadParameter("cursor", `the log that it belongs to is gone; ${again}`);
   if (signature !== signatureOf(query)) {
     throw new BadParameter(
       "cursor",

@@ -55,7 +55,7 @@ function topics(
   asked: Asked<typeof parameters>,
 ): Promise<HttpReply> {
   const { query: texts } = request;
-  const after = asked.cursor === null ? 0 : readPageToken(asked.cursor, log.epoch, texts, 1)[0];
+  const after = asked.cursor === null ? 0 : readPageToken(asked.cursor, log, texts, 1)[0];
   const format = chooseFormat(asked.format, formats, request);
   return answerWith({
     request,

@@ -171,10 +171,7 @@ export class Intake {
     const now = clock.now();
     if (Math.abs(now - this.#warnedAt) < warningIntervalMs) return;
     this.#warnedAt = now;
-    logger.warn(
-      context,
-      "the log takes nothing now: QoS 0 is dropped, QoS 1 and 2 are closed without acknowledgement",
-    );
+    logger.warn(context, "the log stores nothing now: QoS 1 and 2 are closed without acknowledgement");
   }
 }
 

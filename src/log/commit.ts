@@ -5,6 +5,12 @@ import type { StoredRecord } from "./record.ts";
 /** Bookkeeping of one append while it waits: promise, closures, list entries. */
 const appendOverheadBytes = 256;
 
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  readonly leans: boolean;
+}
+
 /** One transaction in the making: the appends that gathered for it. */
 export class Commit {
   readonly quarantine: QuarantinedPacket[] = [];
@@ -15,7 +21,9 @@ export class Commit {
   committedAt = 0;
   records: StoredRecord[] = [];
   bytes = 0;
-  readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #waiters: Waiter[] = [];
+  /** Records that mean nothing unless they are stored with the progress they came with. */
+  readonly #tied = new Set<StoredRecord>();
 
   /** True if it stores something that somebody waits for. */
   get isAwaited(): boolean {
@@ -27,13 +35,42 @@ export class Commit {
     this.quarantine.push(...part.quarantine);
     this.remembered.push(...part.remembered);
     this.released.push(...part.released);
-    if (part.progress) this.progress.push(part.progress);
+    if (part.progress) {
+      this.progress.push(part.progress);
+      for (const record of part.records) this.#tied.add(record);
+    }
     this.bytes += part.bytes;
   }
 
-  /** Settles with the commit, after those that called before. */
-  settled(): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  /**
+   * Settles with the commit, after those that called before.
+   * @param leans whether an earlier append must be stored too, since the readings are the same
+   */
+  settled(leans: boolean): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject, leans }));
+  }
+
+  /** Gives the records other seqs. */
+  moveRecords(move: (record: StoredRecord) => StoredRecord): void {
+    this.records = this.records.map((record) => {
+      const moved = move(record);
+      if (this.#tied.delete(record)) this.#tied.add(moved);
+      return moved;
+    });
+  }
+
+  /** Takes out the records that must not be shown unless they are stored, and returns them. */
+  takeTied(): StoredRecord[] {
+    const tied = [...this.#tied];
+    if (tied.length > 0) this.records = this.records.filter((record) => !this.#tied.has(record));
+    this.#tied.clear();
+    return tied;
+  }
+
+  /** What some of those who wait lean on is lost. */
+  rejectLeaning(error: Error): void {
+    for (const waiter of this.#waiters) if (waiter.leans) waiter.reject(error);
+    this.#waiters = this.#waiters.filter(({ leans }) => !leans);
   }
 
   resolve(): void {

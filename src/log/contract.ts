@@ -98,7 +98,10 @@ export type Page =
     }
   | { readonly kind: "evicted"; readonly oldest: number };
 
-/** Why the log does not take an append now. Nothing of the batch was stored, and no PUBACK may leave. */
+/**
+ * Why the log does not store an append now; no PUBACK may leave. Its readings may have been shown all the same, to be stored when the
+ * store is well again: what comes again then is the same (`LogOptions.maxRecentReadings`).
+ */
 export class LogUnavailable extends Error {
   override readonly name = "LogUnavailable";
 }
@@ -181,13 +184,22 @@ export interface LogHealth {
 }
 
 /**
- * The ordered sequence of committed readings. Positions are assigned once, in the order of `append` calls; a listener
- * and the promise of an append both run only after the engine has committed.
+ * The ordered sequence of readings. Positions are assigned once, in the order of `append` calls. The promise of an append
+ * resolves only after the engine has committed it. Listeners hear then too; while the engine takes nothing, they hear of what is
+ * kept in memory until it does (DURABILITY.md, "When the store takes nothing").
  */
 export interface Log {
-  /** Names this life of the log; kept over restarts, new when the data was lost. `[0-9a-z]{1,32}`. */
+  /**
+   * Names this run of the log, `[0-9a-z]{1,32}`: a position means something only together with the epoch in which it was told,
+   * because what was shown and never stored is gone after a crash, and its seqs are given again.
+   */
   readonly epoch: string;
-  /** Seq of the newest committed record, 0 if there was never one. */
+  /**
+   * The last position of an epoch that is still good: `head` for this run, where it ended for an earlier one, null for one that
+   * this log does not know.
+   */
+  epochEnd(epoch: string): number | null;
+  /** Seq of the newest record, 0 if there was never one. */
   readonly head: number;
   /** Seq of the oldest record that can still be read; `head + 1` if none. */
   readonly oldest: number;
@@ -198,10 +210,11 @@ export interface Log {
    * an append of nothing is a barrier. Returns null instead of a promise when there is nothing to wait for.
    * @throws TooManyTopics, UnstorableReading (at once, so that the caller can append something else in its place) when
    *   the batch itself cannot be stored
-   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full
+   * @throws LogUnavailable (as rejection) when the commit failed or the queue is full. After a failed commit readings without
+   *   `progress` are shown and stored later, all else of the batch is dropped
    */
   append(batch: Append): Promise<void> | null;
-  /** Calls back with each commit's records in seq order, before the appends' promises resolve. Returns an unsubscribe. */
+  /** Calls back with each commit's records in seq order, before the appends' promises settle. Returns an unsubscribe. */
   onCommitted(listener: (records: readonly LogRecord[]) => void): () => void;
   /**
    * Records after position `after`, up to about `maxBytes` of bodies, at least one if there is one. Synchronous when
@@ -251,8 +264,8 @@ export interface Log {
   quarantined(limit: number, query?: QuarantineQuery): Promise<StoredPacket[]>;
   health(): LogHealth;
   /**
-   * Copies the store, as it is at one moment until the end of the copying, to a new file that can be opened as a log, with an
-   * epoch of its own. Appends and reads go on meanwhile.
+   * Copies the store, as it is at one moment until the end of the copying, to a new file that can be opened as a log: this
+   * epoch ends there at its head. Appends and reads go on meanwhile.
    * @throws Error (as rejection) when the file exists or cannot be written, or the engine keeps no file
    */
   backup(path: string): Promise<void>;

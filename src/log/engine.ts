@@ -18,11 +18,18 @@ export interface LatestRow {
   readonly body: Uint8Array;
 }
 
+export interface FormerEpoch {
+  readonly epoch: string;
+  readonly lastSeq: number;
+}
+
 /** What an engine found when it was opened. */
 export interface EngineState {
-  /** `[0-9a-z]{1,32}`; the same as before unless the data was lost. */
+  /** `[0-9a-z]{1,32}`; another one after each opening if what was not committed is gone by then. */
   readonly epoch: string;
-  /** Seq of the newest committed record, 0 if there was never one. Never smaller than it once was in this epoch. */
+  /** Earlier epochs of the same data, and the head that each ended with; absent if there are none. */
+  readonly formerEpochs?: readonly FormerEpoch[];
+  /** Seq of the newest committed record, 0 if there was never one. Never smaller than it once was. */
   readonly head: number;
   /** Seq of the oldest record that can be read, `head + 1` if none. */
   readonly oldest: number;
@@ -41,13 +48,18 @@ export interface EngineState {
   readonly notice?: string;
 }
 
-/** A record as it is handed to an engine; seqs are contiguous and continue the engine's head. */
+/**
+ * A record as it is handed to an engine. Seqs are contiguous within a batch and continue the engine's head, unless what came in
+ * between was lost before it could be stored: a reader there gets `evicted`.
+ */
 export interface EngineRecord {
   readonly seq: number;
   /** Epoch milliseconds of the observation. */
   readonly time: number;
   readonly topic: Topic;
   readonly body: Uint8Array;
+  /** If it was shown earlier than its batch is stored; absent: that of the batch. Never goes back. */
+  readonly committedAt?: number | undefined;
 }
 
 /** One transaction. Every list may be empty. */
@@ -77,7 +89,7 @@ export type EnginePage =
       readonly kind: "bodies";
       /** Contiguous from the asked position on; empty only if nothing follows it. */
       readonly bodies: readonly Uint8Array[];
-      /** `committedAt` of the batch that each came with. */
+      /** When each was committed. */
       readonly committedAt: readonly number[];
     }
   | {

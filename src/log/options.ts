@@ -1,6 +1,9 @@
 /** Limits of the log that hold whatever engine stores it. */
 export interface LogOptions {
-  /** Memory for the newest records, so that live subscribers and short reconnects never wait for the store. */
+  /**
+   * Memory for the newest records, so that live subscribers and short reconnects never wait for the store; those that it does not
+   * take yet wait here.
+   */
   readonly tailBytes: number;
   /** Most records in memory, whatever their size. */
   readonly tailRecords: number;

@@ -48,10 +48,14 @@ export class RecentReadings {
     this.#staged.length = 0;
   }
 
-  /** A commit failed: what comes again now must be stored. */
-  forget(): void {
-    this.#slots.fill(empty);
-    this.#staged.length = 0;
+  /** It will not be stored: what comes again must be. */
+  forget(body: Uint8Array): void {
+    if (this.#buckets === 0) return;
+    const hash = hashOf(body);
+    const first = (hash % this.#buckets) * slotsPerBucket;
+    for (let slot = first; slot < first + slotsPerBucket; slot++) {
+      if (this.#slots[slot] === hash) this.#slots[slot] = empty;
+    }
   }
 }
 

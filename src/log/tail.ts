@@ -30,13 +30,19 @@ export class MemoryTail {
     return this.#slots.length - this.#start;
   }
 
-  /** `records` must continue what is held. */
-  push(records: readonly StoredRecord[]): void {
+  /**
+   * `records` must continue what is held.
+   * @param onDropped called with each that must make room
+   */
+  push(records: readonly StoredRecord[], onDropped?: (record: StoredRecord) => void): void {
     for (const record of records) {
       this.#slots.push(record);
       this.#bytes += record.body.length + recordOverheadBytes;
     }
-    while (this.count > this.#maxRecords || this.#bytes > this.#maxBytes) this.#dropOldest();
+    while (this.count > this.#maxRecords || this.#bytes > this.#maxBytes) {
+      onDropped?.(this.#slots[this.#start] as StoredRecord);
+      this.#dropOldest();
+    }
     this.#compact();
   }
 

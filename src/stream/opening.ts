@@ -72,8 +72,11 @@ export class Opening {
     const cursor = parseCursor(token);
     if (cursor === null) {
       session.refuse(subscription, "bad-from", "the cursor is not one that this gateway gave out");
-    } else if (cursor.epoch !== log.epoch) this.fillGap("epoch");
-    else if (cursor.seq > log.head) this.fillGap("ahead");
+      return;
+    }
+    const end = log.epochEnd(cursor.epoch);
+    if (end === null) this.fillGap("epoch");
+    else if (cursor.seq > end) this.fillGap("ahead");
     // Who conflates has no use for what the ring dropped: what changed since is sent as it is now.
     else if (cursor.seq + 1 < log.oldest && (view.rate === null || subscription.play.speed > 0)) {
       this.overtaken({ from: cursor.seq + 1, oldest: log.oldest });

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe("a commit that fails", () => {
-  it("rejects its appends only, tells health why, and heals with the next that works", async () => {
+  it("rejects its appends, tells health why, and is made up for by the next that works", async () => {
     const engine = new TestedEngine(sqliteIn(folder));
     const log = await open(engine);
     await append(log, reading("a"));
@@ -23,11 +23,9 @@ describe("a commit that fails", () => {
     await expect(failed).rejects.toBeInstanceOf(LogUnavailable);
     await expect(failed).rejects.toThrow("no room: free space");
     expect(log.health()).toEqual({ ok: false, problem: "no room: free space" });
-    expect([log.head, log.latest("gps/b"), log.read(1, 100)]).toEqual([
-      1,
-      [],
-      { kind: "records", records: [], through: 1 },
-    ]);
+    // Shown all the same.
+    expect(log.latest("gps/b")).toMatchObject([{ seq: 3, values: { fresh: 1 } }]);
+    expect((await readAll(log, 1)).map(({ topic }) => topic.name)).toEqual(["gps/b", "gps/b"]);
     engine.fail(null);
     await append(log, reading("c"), reading("b", { fresh: 2 }));
     expect(log.health()).toEqual({ ok: true, problem: null });
@@ -36,17 +34,20 @@ describe("a commit that fails", () => {
     const again = await open(sqliteIn(folder));
     expect((await readAll(again, 0)).map(plain)).toMatchObject([
       { seq: 1, topic: "gps/a" },
-      { seq: 2, topic: "gps/c" },
-      { seq: 3, topic: "gps/b", values: { fresh: 2 } },
+      { seq: 2, topic: "gps/b" },
+      { seq: 3, topic: "gps/b", values: { fresh: 1 } },
+      { seq: 4, topic: "gps/c" },
+      { seq: 5, topic: "gps/b", values: { fresh: 2 } },
     ]);
     await again.close();
   });
 
-  it("moves up what gathered behind it, so that no seq is left out", async () => {
+  it("shows nothing that came with progress: that comes again, and what gathered behind it moves up", async () => {
     const engine = new TestedEngine(sqliteIn(folder));
     const log = await open(engine, { tailRecords: 0 });
     engine.hold();
-    const first = log.append({ readings: Array.from({ length: 200 }, () => reading("a")) });
+    const progress = { name: "presence", seq: 0, time: t0 };
+    const first = log.append({ readings: Array.from({ length: 200 }, () => reading("a")), progress });
     await until(() => engine.batches.length === 1);
     const second = log.append({ readings: [reading("b"), reading("c", { segments: [{ n: "é" }] })] });
     const seen: number[] = [];
@@ -107,8 +108,9 @@ describe("SQLite", () => {
     expect(failure).toBeInstanceOf(LogUnavailable);
     expect(String(failure)).toMatch(/no room for .*log\.db: free space .*SQLITE_FULL/);
     expect(stored).toBeGreaterThan(5);
-    expect([log.head, log.health().ok]).toEqual([stored, false]);
-    expect(await readAll(log, 0, 50_000)).toHaveLength(stored);
+    // The one that was rejected is shown.
+    expect([log.head, log.health().ok]).toEqual([stored + 1, false]);
+    expect(await readAll(log, 0, 50_000)).toHaveLength(stored + 1);
     clock.time += 2_000;
     await expect
       .poll(() =>
@@ -118,30 +120,31 @@ describe("SQLite", () => {
         ),
       )
       .toBe(true);
-    expect(log.head).toBe(stored + 1);
+    const { head } = log;
+    expect(head).toBeGreaterThan(stored);
     await log.close();
     const again = await open(sqliteIn(folder));
-    expect(again.head).toBe(stored + 1);
-    expect(again.latest("gps/a")).toMatchObject([{ seq: stored + 1, values: { n: stored } }]);
+    expect(again.head).toBe(head);
+    expect(again.latest("gps/a")).toMatchObject([{ seq: head, values: { n: head - 1 } }]);
     await again.close();
   });
 
-  it("whose thread dies rejects what is pending, goes on with another, and loses nothing acknowledged", async () => {
+  it("whose thread dies rejects what is pending, goes on with another, and loses nothing", async () => {
     const workers = watchWorkers();
-    const log = await open(sqliteIn(folder), { tailRecords: 0 });
+    const log = await open(sqliteIn(folder));
     await append(log, reading("a"));
     const expected = ["gps/a"];
     for (const device of ["b", "c", "d", "e"]) {
       const pending = log.append({ readings: [reading(device)] });
-      // Before or after the commit was handed over: then it is stored by the next thread, or rejected.
+      // Before or after the commit was handed over: the next thread stores it, acknowledged or not.
       if (device > "c") await new Promise((resolve) => setImmediate(resolve));
       const death = workers.at(-1)?.terminate();
       const failure = await pending?.then(
         () => null,
         (error: Error) => error.message,
       );
-      if (failure === null) expected.push(`gps/${device}`);
-      else expect(failure).toMatch(/the thread that writes .*log\.db ended .*started again/);
+      expected.push(`gps/${device}`);
+      if (failure !== null) expect(failure).toMatch(/the thread that writes .*log\.db ended .*started again/);
       await death;
       await append(log, reading(`after-${device}`));
       expected.push(`gps/after-${device}`);

@@ -80,12 +80,12 @@ describe("kill -9 in the middle of commits", () => {
     async (durability) => {
       const folder = await temporaryFolder();
       const acknowledged: string[] = [];
-      let epoch: string | null = null;
+      const ends: [epoch: string, head: number][] = [];
       for (const count of [1, 40, 333, 700]) {
         acknowledged.push(...(await runAndKill(folder, durability, count)));
         const log = await open(sqliteIn(folder, { maxGatheredBytes }));
-        epoch ??= log.epoch;
-        expect(log.epoch).toBe(epoch);
+        for (const [epoch, head] of ends) expect(log.epochEnd(epoch)).toBe(head);
+        ends.push([log.epoch, log.head]);
         const stored = new Set((await readAll(log, 0, 100_000)).map(({ values }) => values["id"]));
         expect(acknowledged.filter((id) => !stored.has(id))).toEqual([]);
         // Two readings an append: a batch is there whole or not at all.

@@ -8,28 +8,36 @@ export const lengthBytes = 4;
 export interface Block {
   readonly firstSeq: number;
   readonly lastSeq: number;
+  /** Of all its records, epoch milliseconds. */
+  readonly committedAt: number;
   /** Earliest and latest observation time in it, epoch milliseconds. */
   readonly minTime: number;
   readonly maxTime: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Packs records with contiguous seqs. */
-export function packBlocks(records: readonly EngineRecord[]): Block[] {
+/**
+ * Packs records with contiguous seqs.
+ * @param committedAt of those that do not say
+ */
+export function packBlocks(records: readonly EngineRecord[], committedAt: number): Block[] {
   const blocks: Block[] = [];
+  const timeOf = (record: EngineRecord) => record.committedAt ?? committedAt;
   let from = 0;
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {
-    bytes += lengthBytes + (records[i] as EngineRecord).body.length;
-    if (bytes < maxBlockBytes && i < records.length - 1) continue;
-    blocks.push(packBlock(records.slice(from, i + 1)));
+    const record = records[i] as EngineRecord;
+    const next = records[i + 1];
+    bytes += lengthBytes + record.body.length;
+    if (next !== undefined && bytes < maxBlockBytes && timeOf(next) === timeOf(record)) continue;
+    blocks.push(packBlock(records.slice(from, i + 1), timeOf(record)));
     from = i + 1;
     bytes = 0;
   }
   return blocks;
 }
 
-function packBlock(records: readonly EngineRecord[]): Block {
+function packBlock(records: readonly EngineRecord[], committedAt: number): Block {
   let minTime = Number.POSITIVE_INFINITY;
   let maxTime = Number.NEGATIVE_INFINITY;
   for (const { time } of records) {
@@ -38,7 +46,7 @@ function packBlock(records: readonly EngineRecord[]): Block {
   }
   const firstSeq = (records[0] as EngineRecord).seq;
   const bytes = packBodies(records.map(({ body }) => body));
-  return { firstSeq, lastSeq: firstSeq + records.length - 1, minTime, maxTime, bytes };
+  return { firstSeq, lastSeq: firstSeq + records.length - 1, committedAt, minTime, maxTime, bytes };
 }
 
 /** Lays bodies in one piece of memory of its own, which can be handed to another thread. */

@@ -28,7 +28,9 @@ export class Gathering implements TimeRange {
   #pages: Uint8Array[] = [];
   #views: DataView[] = [];
   #pageUsed = 0;
-  /** By entry, which is `seq - firstSeq`. */
+  #count = 0;
+  /** By entry, in the order of seqs. */
+  #seqs = new Float64Array(1_024);
   #times = new Float64Array(1_024);
   #pageOf = new Uint16Array(1_024);
   #offsets = new Uint32Array(1_024);
@@ -43,7 +45,7 @@ export class Gathering implements TimeRange {
   }
 
   get count(): number {
-    return this.lastSeq - this.firstSeq + 1;
+    return this.#count;
   }
 
   topicIds(): number[] {
@@ -55,29 +57,31 @@ export class Gathering implements TimeRange {
     const page = this.#room(bytes.length);
     const base = this.#pageUsed;
     (this.#pages[page] as Uint8Array).set(bytes, base);
-    this.#grow(lastSeq - this.firstSeq + 1);
-    const first = firstSeq - this.firstSeq;
-    const topicIds = this.#readHeads(bytes, page, base, first, lastSeq - firstSeq + 1);
+    const first = this.#count;
+    const count = lastSeq - firstSeq + 1;
+    this.#grow(first + count);
+    const topicIds = this.#readHeads(bytes, page, base, first, count);
+    for (let index = 0; index < count; index++) this.#seqs[first + index] = firstSeq + index;
     for (const [index, topicId] of topicIds.entries()) {
       this.#previous[first + index] = this.#newest.get(topicId) ?? noEntry;
       this.#newest.set(topicId, first + index);
     }
     this.#pageUsed += bytes.length;
     this.bytes += bytes.length;
+    this.#count += count;
     this.lastSeq = lastSeq;
     if (committedAt > this.committedAt) this.committedAt = committedAt;
   }
 
-  /** Leaves out records that cannot be read. */
+  /** Leaves out records that cannot be read, or were never stored: any number of them. */
   skip(lastSeq: number): void {
-    this.#grow(lastSeq - this.firstSeq + 1);
     this.lastSeq = lastSeq;
   }
 
   /** Hands a topic's records from `oldest` on to the collector. */
   collect(topicId: number, oldest: number, collector: Collector): void {
     for (const entry of this.#entries(topicId)) {
-      const seq = this.firstSeq + entry;
+      const seq = this.#seqs[entry] as number;
       const time = this.#times[entry] as number;
       if (seq >= oldest && collector.isWanted(time, seq)) collector.push(this.#observation(entry));
     }
@@ -88,7 +92,7 @@ export class Gathering implements TimeRange {
     const entries: number[] = [];
     let isSorted = true;
     for (const entry of this.#entries(topicId)) {
-      if (this.firstSeq + entry < oldest) break;
+      if ((this.#seqs[entry] as number) < oldest) break;
       const later = entries.at(-1);
       if (later !== undefined && this.#timeOf(entry) > this.#timeOf(later)) isSorted = false;
       entries.push(entry);
@@ -133,7 +137,7 @@ export class Gathering implements TimeRange {
     const length = (this.#views[page] as DataView).getUint32(offset);
     const start = offset + lengthBytes;
     const body = (this.#pages[page] as Uint8Array).subarray(start, start + length);
-    return { time: this.#timeOf(entry), seq: this.firstSeq + entry, body };
+    return { time: this.#timeOf(entry), seq: this.#seqs[entry] as number, body };
   }
 
   /** The page that has room for `bytes` more. */
@@ -156,6 +160,7 @@ export class Gathering implements TimeRange {
       to.set(from);
       return to;
     };
+    this.#seqs = grown(this.#seqs, new Float64Array(wanted));
     this.#times = grown(this.#times, new Float64Array(wanted));
     this.#pageOf = grown(this.#pageOf, new Uint16Array(wanted));
     this.#offsets = grown(this.#offsets, new Uint32Array(wanted));

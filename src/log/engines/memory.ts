@@ -83,8 +83,8 @@ export class MemoryEngine implements LogEngine {
       this.#topics.delete(id);
       this.#latest.delete(id);
     }
-    for (const { seq, time, topic, body } of batch.records) {
-      this.#ring.push({ seq, topicId: topic.id, time, body, committedAt: batch.committedAt });
+    for (const { seq, time, topic, body, committedAt = batch.committedAt } of batch.records) {
+      this.#ring.push({ seq, topicId: topic.id, time, body, committedAt });
       this.#ringBytes += body.length;
       this.#head = seq;
     }
@@ -99,13 +99,15 @@ export class MemoryEngine implements LogEngine {
 
   async read(after: number, maxBytes: number): Promise<EnginePage> {
     this.#checkOpen();
-    const oldest = this.#oldest;
-    if (after + 1 < oldest) return { kind: "evicted", oldest };
     const bodies: Uint8Array[] = [];
     const committedAt: number[] = [];
     let bytes = 0;
-    for (let i = this.#start + after + 1 - oldest; i < this.#ring.length && bytes < maxBytes; i++) {
+    for (let i = this.#indexAfter(after); i < this.#ring.length && bytes < maxBytes; i++) {
       const kept = this.#ring[i] as KeptBody;
+      if (kept.seq !== after + 1 + bodies.length) {
+        if (bodies.length === 0) return { kind: "evicted", oldest: kept.seq };
+        break;
+      }
       bodies.push(kept.body);
       committedAt.push(kept.committedAt);
       bytes += kept.body.length;
@@ -161,7 +163,19 @@ export class MemoryEngine implements LogEngine {
   }
 
   get #oldest(): number {
-    return this.#head - (this.#ring.length - this.#start) + 1;
+    return this.#ring[this.#start]?.seq ?? this.#head + 1;
+  }
+
+  /** Where the first record behind a position stands: seqs ascend, and there may be holes. */
+  #indexAfter(position: number): number {
+    let low = this.#start;
+    let high = this.#ring.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#ring[middle] as KeptBody).seq <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #checkOpen(): void {

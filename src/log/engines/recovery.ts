@@ -23,6 +23,7 @@ export function openStore(
   if (problem !== null) return replaceStore(options, newEpoch, problem);
   try {
     const store = new SqliteStore(options, newEpoch, resumption);
+    store.beginEpoch();
     return { store, state: store.state() };
   } catch (error) {
     if (resumption !== null || !isDamage(error)) throw error;

@@ -6,13 +6,14 @@ import type { Block } from "./blocks.ts";
 /** What the worker is started with. */
 export interface WorkerStart {
   readonly options: SqliteOptions;
-  /** Used if the file is new. */
+  /** Of this opening. */
   readonly newEpoch: string;
 }
 
 /** Where a log stands that goes on with a new worker: what the file must be, and what it must have. */
 export interface Resumption {
-  readonly epoch: string;
+  /** The present epoch, and the one before it: that is in the file until the first commit. */
+  readonly epochs: readonly string[];
   readonly head: number;
 }
 
@@ -45,8 +46,7 @@ export interface StoreCalls {
   observed: { ask: ObservedAsk; answer: PackedObserved };
   firstAfter: { ask: number; answer: number };
   quarantined: { ask: { readonly limit: number; readonly query: QuarantineQuery }; answer: StoredPacket[] };
-  /** `epoch` names the copy's life. */
-  backup: { ask: { readonly path: string; readonly epoch: string }; answer: null };
+  backup: { ask: string; answer: null };
   close: { ask: null; answer: null };
 }
 

@@ -5,7 +5,7 @@ import type { SqliteOptions } from "../options.ts";
 
 /** "FCLG": marks the file as a Fieldcast log (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x46434c47;
-const schemaVersion = 4;
+const schemaVersion = 5;
 /** How long another process's lock is waited for. It blocks only the worker thread. */
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
@@ -32,6 +32,9 @@ const rememberedTable = `
     payload BLOB NOT NULL
   );
 `;
+
+// Earlier runs of the log, and how far their positions are good.
+const epochTable = "CREATE TABLE epoch (epoch TEXT PRIMARY KEY, last_seq INTEGER NOT NULL);";
 
 // The second copy of the readings, grouped by topic (segments.ts). The directory stands last, so that the rest is read without it.
 const segmentTables = `
@@ -91,11 +94,12 @@ const schema = `
   ${rememberedTable}
   ${progressTable}
   ${segmentTables}
+  ${epochTable}
 `;
 
 // Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back. Version 3:
 // how far insights have come, and where in a topic its channel begins. Version 4: readings grouped by topic, gathered from the
-// blocks while the log is in use.
+// blocks while the log is in use. Version 5: earlier epochs.
 const migrations: Readonly<Record<number, string>> = {
   1: `
     ALTER TABLE meta ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
@@ -108,6 +112,7 @@ const migrations: Readonly<Record<number, string>> = {
     ${progressTable}
   `,
   3: segmentTables,
+  4: epochTable,
 };
 
 /**

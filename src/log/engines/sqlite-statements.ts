@@ -1,9 +1,10 @@
 import type Database from "better-sqlite3";
+import type { FormerEpoch } from "../engine.ts";
 import type { PacketHead } from "../quarantine.ts";
 
 /** The one row of `meta`. */
 export interface MetaRow {
-  readonly epoch: string;
+  epoch: string;
   head: number;
   /** Bytes of all blocks, with a fixed cost per row. */
   ring_bytes: number;
@@ -97,11 +98,14 @@ export function prepareStatements(db: Database.Database) {
   return {
     meta: prepare<[], MetaRow>("SELECT * FROM meta"),
     putMeta: prepare<[MetaRow]>(
-      `UPDATE meta SET head = @head, ring_bytes = @ring_bytes, checkpoint = @checkpoint,
+      `UPDATE meta SET epoch = @epoch, head = @head, ring_bytes = @ring_bytes, checkpoint = @checkpoint,
        last_topic_id = @last_topic_id, quarantine_count = @quarantine_count, quarantine_bytes = @quarantine_bytes,
        remembered_count = @remembered_count, remembered_bytes = @remembered_bytes,
        remembered_position = @remembered_position`,
     ),
+    epochs: prepare<[], FormerEpoch>("SELECT epoch, last_seq AS lastSeq FROM epoch ORDER BY last_seq, rowid"),
+    putEpoch: prepare<[string, number]>("INSERT OR REPLACE INTO epoch VALUES (?, ?)"),
+    dropOldEpochs: prepare<[number]>("DELETE FROM epoch WHERE rowid <= (SELECT max(rowid) FROM epoch) - ?"),
     topics: prepare<[], { id: number; name: string; channel_at: number | null }>(
       "SELECT id, name, channel_at FROM topic ORDER BY id",
     ),

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
 import type { EngineState, ObservedAsk } from "../engine.ts";
 import { startOfTopic, takeObserved } from "../observed.ts";
@@ -31,6 +31,9 @@ const fileCheckMs = 20;
 const backupPages = 256;
 /** A page of what was observed ends at the first topic that is done after this, so that commits wait no longer. */
 const maxObservingMs = 8;
+
+/** Earlier runs whose positions are known; a client that has slept through more of them gets a gap. */
+const maxEpochs = 1_000;
 
 /** The database of one log. Everything is synchronous: it lives in the worker thread. */
 export class SqliteStore {
@@ -83,7 +86,24 @@ export class SqliteStore {
 
   state(): EngineState {
     const { epoch, head, checkpoint, last_topic_id: lastTopicId } = this.#meta;
-    return { epoch, head, oldest: this.#oldest, lastTopicId, checkpoint, ...readDictionary(this.#sql) };
+    const formerEpochs = this.#sql.epochs.all();
+    // Could not be written yet.
+    if (epoch !== this.#newEpoch) formerEpochs.push({ epoch, lastSeq: head });
+    const found = { head, oldest: this.#oldest, lastTopicId, checkpoint };
+    return { epoch: this.#newEpoch, formerEpochs, ...found, ...readDictionary(this.#sql) };
+  }
+
+  /** Writes down that a new epoch begins. If the disk does not take it, the first commit that succeeds does it. */
+  beginEpoch(): void {
+    try {
+      this.#transaction(() => {
+        const meta = { ...this.#meta };
+        if (this.#writeEpoch(meta)) this.#sql.putMeta.run(meta);
+        return { meta, oldest: this.#oldest };
+      });
+    } catch {
+      // Whoever appends is told.
+    }
   }
 
   /** @throws Error when nothing of the batch was stored */
@@ -97,8 +117,7 @@ export class SqliteStore {
       return { meta, oldest };
     });
     this.#lastCommittedAt = batch.committedAt;
-    const { committedAt } = batch;
-    for (const { firstSeq, lastSeq, bytes } of batch.blocks) {
+    for (const { firstSeq, lastSeq, committedAt, bytes } of batch.blocks) {
       if (this.#index.nextSeq === firstSeq) this.#index.add({ firstSeq, lastSeq, committedAt, bytes });
     }
     for (const { id, name } of batch.topics) this.#domains.set(id, domainOf(name));
@@ -177,19 +196,14 @@ export class SqliteStore {
     return readQuarantine(this.#sql, limit, query);
   }
 
-  /**
-   * Copies the file in steps, between which everything else gets its turn. The copy has an epoch of its own: what it will hold is
-   * not what this log holds under the same seqs, so whoever comes back with a cursor must be told of the gap.
-   * @throws Error that says what to do
-   */
-  async backup(path: string, epoch: string): Promise<void> {
+  /** Copies the file in steps, between which everything else gets its turn. @throws Error that says what to do */
+  async backup(path: string): Promise<void> {
     if (existsSync(path)) throw new Error(`${path} exists: name a new file for the backup`);
     // Whoever finds the name finds a whole backup.
     const partial = `${path}.partial`;
     rmSync(partial, { force: true });
     try {
       await this.#db.backup(partial, { progress: () => backupPages });
-      nameCopy(partial, epoch);
       renameSync(partial, path);
     } catch (error) {
       rmSync(partial, { force: true });
@@ -216,10 +230,10 @@ export class SqliteStore {
     // Before anything is added, so that a full file has pages to use again.
     const over = this.#retention.overBytes(meta, added, this.#domains.size);
     const isTrimmed = this.#retention.trim(meta, batch.committedAt, over);
-    const isNew = writeDictionary(sql, meta, batch);
+    const isNew = [this.#writeEpoch(meta), writeDictionary(sql, meta, batch)].includes(true);
     const isPacked = this.#writePackets(batch, meta);
-    for (const { firstSeq, lastSeq, minTime, maxTime, bytes } of batch.blocks) {
-      sql.putBlock.run(firstSeq, lastSeq, batch.committedAt, minTime, maxTime, bytes);
+    for (const { firstSeq, lastSeq, committedAt, minTime, maxTime, bytes } of batch.blocks) {
+      sql.putBlock.run(firstSeq, lastSeq, committedAt, minTime, maxTime, bytes);
       meta.head = lastSeq;
     }
     this.#metaLag += added;
@@ -230,6 +244,15 @@ export class SqliteStore {
       this.#metaLag = 0;
     }
     return { meta, added };
+  }
+
+  /** The epoch before this one ends where this one begins. Returns whether that was news to the file. */
+  #writeEpoch(meta: MetaRow): boolean {
+    if (meta.epoch === this.#newEpoch) return false;
+    this.#sql.putEpoch.run(meta.epoch, meta.head);
+    this.#sql.dropOldEpochs.run(maxEpochs);
+    meta.epoch = this.#newEpoch;
+    return true;
   }
 
   /** Returns whether there was anything. */
@@ -289,7 +312,7 @@ export class SqliteStore {
     this.#db = openDatabase(this.#options, this.#newEpoch);
     this.#sql = prepareStatements(this.#db);
     const found = this.#readMeta();
-    this.#checkSame(found, this.#meta);
+    this.#checkSame(found, { epochs: [this.#meta.epoch, this.#newEpoch], head: this.#meta.head });
     this.#file = statSync(this.#options.path).ino;
     this.#takeCounters(found);
     if (found.head > this.#meta.head) this.#dropAfterHead();
@@ -299,8 +322,8 @@ export class SqliteStore {
   }
 
   /** @throws Error if it is not the file that was open before, or has lost commits */
-  #checkSame(found: Resumption, expected: Resumption): void {
-    if (found.epoch === expected.epoch && found.head >= expected.head) return;
+  #checkSame(found: MetaRow, expected: Resumption): void {
+    if (expected.epochs.includes(found.epoch) && found.head >= expected.head) return;
     throw new Error(
       `${this.#options.path} is not the file it was (seq ${found.head} instead of ${expected.head}): restart the gateway`,
     );
@@ -395,13 +418,4 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length;
   }
   return whole;
-}
-
-function nameCopy(path: string, epoch: string): void {
-  const copy = new Database(path);
-  try {
-    copy.prepare("UPDATE meta SET epoch = ?").run(epoch);
-  } finally {
-    copy.close();
-  }
 }

@@ -30,7 +30,7 @@ function answer(call: StoreCall): Answer | Promise<null> {
     case "quarantined":
       return store.quarantined(call.ask.limit, call.ask.query);
     case "backup":
-      return store.backup(call.ask.path, call.ask.epoch).then(() => null);
+      return store.backup(call.ask).then(() => null);
     case "close":
       store.close();
       store = null;

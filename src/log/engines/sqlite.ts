@@ -30,14 +30,15 @@ interface Waiter {
  * what it had in hand and is started again; calls wait for that, and the log goes on where its last good commit left it.
  */
 export class SqliteEngine implements LogEngine {
-  readonly #start: WorkerStart;
+  readonly #options: SqliteOptions;
+  readonly #newEpoch: () => string;
+  #start: WorkerStart;
   readonly #waiters = new Map<number, Waiter>();
   /** Reads that wait for their turn; the log bounds how many (maxStoreReads). */
   #readQueue: (() => void)[] = [];
   #readsAtWorker = 0;
   #worker: Worker | null = null;
   #lastId = 0;
-  readonly #newEpoch: () => string;
   #isClosing = false;
   #died: (problem: string) => void = () => {};
   /** Null until the log is open. */
@@ -47,21 +48,24 @@ export class SqliteEngine implements LogEngine {
   /** Why nothing is taken any more; null while open. */
   #ended: string | null = "the log is not open";
 
-  /** @param newEpoch makes the epochs of a new file and of copies, `[0-9a-z]{1,32}` */
+  /** @param newEpoch makes the epoch of an opening, `[0-9a-z]{1,32}` */
   constructor(
     options: Partial<SqliteOptions> & Pick<SqliteOptions, "path">,
     newEpoch: () => string = randomEpoch,
   ) {
+    this.#options = { ...defaultSqliteOptions, ...options };
     this.#newEpoch = newEpoch;
-    this.#start = { options: { ...defaultSqliteOptions, ...options }, newEpoch: newEpoch() };
+    this.#start = { options: this.#options, newEpoch: newEpoch() };
   }
 
   async open(died: (problem: string) => void): Promise<EngineState> {
     this.#died = died;
     this.#ended = null;
+    this.#start = { options: this.#options, newEpoch: this.#newEpoch() };
     try {
       const state = await this.#startWorker(null);
-      this.#resumption = { epoch: state.epoch, head: state.head };
+      const former = state.formerEpochs?.at(-1)?.epoch ?? state.epoch;
+      this.#resumption = { epochs: [state.epoch, former], head: state.head };
       return state;
     } catch (error) {
       await this.#terminate();
@@ -70,7 +74,7 @@ export class SqliteEngine implements LogEngine {
   }
 
   async commit({ records, ...batch }: EngineBatch): Promise<{ readonly oldest: number }> {
-    const blocks = packBlocks(records);
+    const blocks = packBlocks(records, batch.committedAt);
     const buffers = blocks.map((block) => block.bytes.buffer);
     const committed = await this.#call("commit", { ...batch, blocks }, buffers);
     const head = records.at(-1)?.seq;
@@ -100,7 +104,7 @@ export class SqliteEngine implements LogEngine {
   }
 
   async backup(path: string): Promise<void> {
-    await this.#call("backup", { path, epoch: this.#newEpoch() });
+    await this.#call("backup", path);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,298 @@
+import type { Clock } from "../model/clock.ts";
+import type { Logger } from "../observe/log.ts";
+import type { CheckpointPart } from "./checkpoint.ts";
+import { Commit, type CommitPart } from "./commit.ts";
+import { LogUnavailable } from "./contract.ts";
+import type { RecordEncoder } from "./encoder.ts";
+import type { EngineBatch, LogEngine } from "./engine.ts";
+import type { LogMemory } from "./memory.ts";
+import type { LogOptions } from "./options.ts";
+import type { StoredRecord } from "./record.ts";
+import type { Shown } from "./shown.ts";
+import { messageOf } from "./store-reader.ts";
+
+/** While the store takes nothing, it is tried this often at most. */
+const retryMs = 100;
+/** What is offered first to a store that took nothing, so that trying costs little. */
+const probeBytes = 64 * 1024;
+
+export interface CommitterParts {
+  readonly engine: LogEngine;
+  readonly memory: LogMemory;
+  readonly encoder: RecordEncoder;
+  readonly shown: Shown;
+  readonly options: LogOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Gathers appends into transactions, one at a time, and shows them when they are stored. What the store does not take is shown too, and
+ * stored before anything else once it takes it; but it is not acknowledged.
+ */
+export class Committer {
+  readonly #parts: CommitterParts;
+  readonly #timer: NodeJS.Timeout;
+  /** The log's clock, as far as it was asked. */
+  #time = 0;
+  #nextSeq: number;
+  /** Gathered and not yet begun, in order. */
+  #queue: Commit[] = [];
+  #inFlight: Commit | null = null;
+  #pendingBytes = 0;
+  #isPumping = false;
+  #isClosing = false;
+  #pumped: Promise<void> = Promise.resolve();
+  #lastCommitAt: number;
+  #lastBeganAt = Number.NEGATIVE_INFINITY;
+  #problem: string | null = null;
+  /** Why no append is taken any more, null while they are. */
+  #stopped: string | null = null;
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts;
+    this.#nextSeq = parts.shown.head + 1;
+    this.#lastCommitAt = parts.clock.now();
+    this.#timer = setInterval(() => this.#tick(), parts.options.latestCheckpointMs);
+    this.#timer.unref();
+  }
+
+  /** Seq of the next record. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  /** See contract.ts, `Log.time`. */
+  get time(): number {
+    if (this.#inFlight) return this.#inFlight.committedAt;
+    this.#time = Math.max(this.#time, this.#parts.clock.now());
+    return this.#time;
+  }
+
+  /** What is wrong, null if nothing. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  get stopped(): string | null {
+    return this.#stopped;
+  }
+
+  /** The newest commit that somebody waits for, null if there is none. */
+  get last(): Commit | null {
+    return this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
+  }
+
+  /** Why a part of this size is not taken now, null if it is. */
+  fullProblem(bytes: number): string | null {
+    const { maxPendingBytes } = this.#parts.options;
+    // A batch larger than the limit is taken when nothing else waits: refused now, it would be refused for ever.
+    if (this.#pendingBytes === 0 || this.#pendingBytes + bytes <= maxPendingBytes) return null;
+    return `${this.#pendingBytes} bytes wait to be stored (maxPendingBytes is ${maxPendingBytes}): the store is slower than the devices`;
+  }
+
+  /** Takes a part whose records begin with `nextSeq`. @param leans see `Commit.settled` */
+  add(part: CommitPart, leans: boolean): Promise<void> {
+    const commit = this.#gathering();
+    commit.add(part);
+    this.#pendingBytes += part.bytes;
+    this.#nextSeq += part.records.length;
+    return commit.settled(leans);
+  }
+
+  /** The engine has stopped for good. */
+  stop(problem: string): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = `the log has stopped: ${problem}`;
+    this.#problem = this.#stopped;
+    this.#parts.logger.fatal({ problem }, "the log's engine has stopped; restart the gateway");
+  }
+
+  /** Takes nothing any more, and stores what it has, as far as the store takes it. */
+  async close(): Promise<void> {
+    this.#stopped ??= "the log is closed";
+    this.#isClosing = true;
+    clearInterval(this.#timer);
+    await this.#pumped;
+    await this.#pump(!this.#parts.shown.isStored);
+    await this.#finalCheckpoint();
+  }
+
+  #gathering(): Commit {
+    const last = this.#queue.at(-1);
+    if (last && last.bytes < this.#parts.options.maxCommitBytes) return last;
+    const commit = new Commit();
+    this.#queue.push(commit);
+    // Not at once: what has already arrived on the sockets shall share the commit.
+    if (!this.#isPumping) setImmediate(() => void this.#pump(false));
+    return commit;
+  }
+
+  #tick(): void {
+    const { memory, shown, clock, options } = this.#parts;
+    memory.checkpoint.begin(shown.head);
+    const isIdle = clock.now() - this.#lastCommitAt >= options.housekeepingMs;
+    if (memory.checkpoint.isActive || isIdle || this.#problem !== null) void this.#pump(true);
+  }
+
+  /** Commits what is queued, and a checkpoint round if one is under way. Never rejects. */
+  #pump(evenIfEmpty: boolean): Promise<void> {
+    if (!this.#isPumping) this.#pumped = this.#drain(evenIfEmpty);
+    return this.#pumped;
+  }
+
+  async #drain(evenIfEmpty: boolean): Promise<void> {
+    this.#isPumping = true;
+    let isNeeded = evenIfEmpty;
+    while (isNeeded || this.#queue.length > 0) {
+      await this.#gatherMore();
+      const problem = await this.#storeUnstored();
+      const commit = this.#queue.shift() ?? new Commit();
+      commit.committedAt = this.time;
+      if (problem !== null) this.#failed(commit, problem);
+      const isStored = problem === null && (await this.#store(commit));
+      // After a failure only the timer and further appends try again, so that a full disk is not hammered.
+      isNeeded = isStored && this.#parts.memory.checkpoint.isActive;
+    }
+    this.#isPumping = false;
+  }
+
+  // Every commit costs the same however much is in it, so under load they are spaced; after a pause none waits.
+  async #gatherMore(): Promise<void> {
+    const { clock, options } = this.#parts;
+    const sinceLastMs = clock.now() - this.#lastBeganAt;
+    const gatherMs = this.#problem === null ? options.gatherMs : Math.max(options.gatherMs, retryMs);
+    if (!this.#isClosing && sinceLastMs >= 0 && sinceLastMs < gatherMs) {
+      await new Promise((resolve) => setTimeout(resolve, gatherMs - sinceLastMs));
+    }
+    this.#lastBeganAt = clock.now();
+  }
+
+  /** Stores what was shown and is not stored yet. Returns what is wrong, null if nothing. Never rejects. */
+  async #storeUnstored(): Promise<string | null> {
+    const { shown, options } = this.#parts;
+    for (let maxBytes = probeBytes; ; maxBytes = options.maxCommitBytes) {
+      const records = shown.unstored(maxBytes);
+      const last = records.at(-1);
+      if (!last) return null;
+      try {
+        const { oldest } = await this.#write({ ...emptyBatch, committedAt: this.time, records });
+        shown.storedThrough(last.seq, oldest);
+      } catch (error) {
+        return messageOf(error);
+      }
+    }
+  }
+
+  /** One transaction. Never rejects; false if it failed. */
+  async #store(commit: Commit): Promise<boolean> {
+    const { shown, memory } = this.#parts;
+    const { checkpoint } = memory;
+    this.#inFlight = commit;
+    commit.joinBodies();
+    const { records, quarantine, remembered, released, progress, committedAt } = commit;
+    // Rows may hold what was lost before it could be stored: they are good once the store has a later record.
+    const part = shown.isStored || records.length > 0 ? checkpoint.take() : noPart;
+    const latest = { latest: part.rows, checkpoint: part.checkpoint };
+    const kept = { records, quarantine, remembered, released, progress };
+    try {
+      const { oldest } = await this.#write({ ...emptyBatch, committedAt, ...kept, ...latest });
+      this.#committed(commit, oldest);
+      return true;
+    } catch (error) {
+      checkpoint.untake(part);
+      this.#failed(commit, messageOf(error));
+      return false;
+    }
+  }
+
+  /** Hands a batch to the engine, together with the names that it does not know yet. */
+  async #write(batch: EngineBatch): Promise<{ readonly oldest: number }> {
+    const { engine, memory } = this.#parts;
+    const names = memory.topics.take();
+    const shapes = memory.shapes.take();
+    try {
+      return await engine.commit({ ...batch, ...names, shapes });
+    } catch (error) {
+      memory.topics.untake(names);
+      memory.shapes.untake(shapes);
+      throw error;
+    }
+  }
+
+  #committed(commit: Commit, oldest: number): void {
+    const { shown, memory, options, logger } = this.#parts;
+    this.#settle(commit);
+    if (this.#problem !== null) {
+      this.#problem = null;
+      logger.info("the log stores again");
+    }
+    for (const record of commit.records) record.committedAt = commit.committedAt;
+    shown.showStored(commit.records, oldest);
+    const { checkpoint } = memory;
+    if (checkpoint.bytesSinceRound >= options.latestCheckpointBytes) checkpoint.begin(shown.head);
+    commit.resolve();
+  }
+
+  #failed(commit: Commit, reason: string): void {
+    this.#settle(commit);
+    if (this.#problem === null) {
+      this.#parts.logger.error({ reason }, "the log cannot store; nothing is acknowledged");
+    }
+    this.#problem = this.#stopped === null ? reason : (this.#problem ?? reason);
+    if (this.#stopped === null) this.#keep(commit, reason);
+    commit.reject(new LogUnavailable(reason));
+  }
+
+  /** Shows what a failed commit has of readings, but for those that came with somebody's progress: these come again. */
+  #keep(commit: Commit, reason: string): void {
+    const { memory, encoder, shown } = this.#parts;
+    const tied = commit.takeTied();
+    if (tied.length > 0) {
+      for (const { body } of tied) memory.recent.forget(body);
+      // Nobody has seen these seqs, and the log has no holes: those behind move up.
+      this.#nextSeq = shown.head + 1;
+      const move = (record: StoredRecord) => encoder.moved(record, this.#nextSeq++);
+      for (const behind of [commit, ...this.#queue]) behind.moveRecords(move);
+    }
+    for (const record of commit.records) record.committedAt = commit.committedAt;
+    const lost = shown.showUnstored(commit.records);
+    if (lost.length === 0) return;
+    for (const { body } of lost) memory.recent.forget(body);
+    for (const waiting of this.#queue) waiting.rejectLeaning(new LogUnavailable(reason));
+  }
+
+  #settle(commit: Commit): void {
+    this.#inFlight = null;
+    this.#pendingBytes -= commit.bytes;
+    this.#lastCommitAt = this.#parts.clock.now();
+  }
+
+  async #finalCheckpoint(): Promise<void> {
+    const { memory, shown } = this.#parts;
+    while (shown.isStored) {
+      memory.checkpoint.begin(shown.head);
+      if (!memory.checkpoint.isActive) return;
+      // What is missing is read again from the ring at the next start.
+      const commit = new Commit();
+      commit.committedAt = this.time;
+      if (!(await this.#store(commit))) return;
+    }
+  }
+}
+
+const noPart: CheckpointPart = { rows: [], checkpoint: null, entries: [] };
+
+const emptyBatch: EngineBatch = {
+  committedAt: 0,
+  topics: [],
+  shapes: [],
+  records: [],
+  forgottenTopics: [],
+  latest: [],
+  checkpoint: null,
+  quarantine: [],
+  remembered: [],
+  released: [],
+  progress: [],
+};
