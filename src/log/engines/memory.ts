@@ -99,6 +99,7 @@ export class MemoryEngine implements LogEngine {
 
   async read(after: number, maxBytes: number): Promise<EnginePage> {
     this.#checkOpen();
+    if (after + 1 < this.#oldest) return { kind: "evicted", oldest: this.#oldest };
     const bodies: Uint8Array[] = [];
     const committedAt: number[] = [];
     let bytes = 0;
