@@ -5,8 +5,13 @@ import type { PriceSeries } from "./price-series.ts";
 
 const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 
+/** Prices can be negative; beyond this a sum of them would no longer be exact. */
+const maxMinorPerMwh = 1_000_000_000;
+
 const minorPerMwh = z
   .int()
+  .min(-maxMinorPerMwh)
+  .max(maxMinorPerMwh)
   .describe("Minor units of the currency per MWh: 28.74 ct/kWh are 28740, and so are 287.40 EUR/MWh");
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):(00|15|30|45)$|^24:00$/, "write a quarter-hour like 22:15");
@@ -32,7 +37,12 @@ const price = z.strictObject({
     .boolean()
     .default(false)
     .describe("Prices of the tariff's `prices` or `pricesFile`; unknown where they say nothing"),
-  addMinorPerMwh: z.int().default(0).describe("Added to every price: grid fees, taxes, margin"),
+  addMinorPerMwh: z
+    .int()
+    .min(-maxMinorPerMwh)
+    .max(maxMinorPerMwh)
+    .default(0)
+    .describe("Added to every price: grid fees, taxes, margin"),
 });
 
 export const costSettings = z.strictObject({
