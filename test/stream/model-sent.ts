@@ -71,6 +71,17 @@ export class SentChecks {
     }
   }
 
+  /** No topic was updated more often than its rate allows, and once at the start. */
+  checkRate({ rate }: ViewOptions): void {
+    if (rate === undefined || !this.updates) return;
+    for (const { topic, atMs } of this.updates) {
+      const inSecond = this.updates.filter(
+        (other) => other.topic === topic && other.atMs >= atMs && other.atMs < atMs + 1_000,
+      );
+      expect(inSecond.length, `updates of ${topic} in a second`).toBeLessThanOrEqual(rate + 1);
+    }
+  }
+
   private checkGap({ from, to, oldest, reason }: Message<"gap">): void {
     const { log } = this.oracle;
     this.hasGap = true;
