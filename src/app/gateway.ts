@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { createRouter } from "../formats/registry.ts";
+import { RealtimeFeeds } from "../gtfs/realtime-feeds.ts";
 import { createHttpHandler } from "../http/routes.ts";
 import { loadStaticFiles } from "../http/static.ts";
 import { type MqttBroker, startBroker } from "../ingest/broker.ts";
@@ -147,9 +148,11 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
   const start = await chooseTransport(config.transport, logger).catch((error: Error) => {
     throw new StartError(error.message, { cause: error });
   });
+  const feeds = new RealtimeFeeds(log);
   const http = createHttpHandler({
     log,
     files,
+    readFeed: (name) => feeds.read(name),
     problems,
     warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings()],
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),

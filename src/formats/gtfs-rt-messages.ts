@@ -2,7 +2,7 @@ import { type ProtoMessage, protoField, repeatedField } from "./protobuf.ts";
 
 /*
  * The messages of gtfs-realtime.proto (google/transit, gtfs-realtime/proto, version 2.0 with the experimental fields that
- * matter here), by field number. Fields that are not listed are skipped.
+ * matter here), by field number: what is read, and what src/gtfs writes. Fields that are not listed are skipped.
  */
 
 const tripDescriptor: ProtoMessage = new Map([
@@ -48,6 +48,7 @@ const position: ProtoMessage = new Map([
 const vehiclePosition: ProtoMessage = new Map([
   [1, protoField("trip", tripDescriptor)],
   [2, protoField("position", position)],
+  [3, protoField("current_stop_sequence", "uint32")],
   [4, protoField("current_status", "int32")],
   [5, protoField("timestamp", "uint64")],
   [7, protoField("stop_id", "string")],
@@ -66,19 +67,24 @@ const entitySelector: ProtoMessage = new Map([
   [6, protoField("direction_id", "uint32")],
 ]);
 
-const translatedString: ProtoMessage = new Map([
-  [1, repeatedField("translation", new Map([[1, protoField("text", "string")]]))],
+const translation: ProtoMessage = new Map([
+  [1, protoField("text", "string")],
+  [2, protoField("language", "string")],
 ]);
+
+const translatedString: ProtoMessage = new Map([[1, repeatedField("translation", translation)]]);
 
 const alert: ProtoMessage = new Map([
   [1, repeatedField("active_period", timeRange)],
   [5, repeatedField("informed_entity", entitySelector)],
+  [6, protoField("cause", "int32")],
   [7, protoField("effect", "int32")],
   [10, protoField("header_text", translatedString)],
 ]);
 
 const feedHeader: ProtoMessage = new Map([
   [1, protoField("gtfs_realtime_version", "string")],
+  [2, protoField("incrementality", "int32")],
   [3, protoField("timestamp", "uint64")],
 ]);
 

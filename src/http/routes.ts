@@ -4,6 +4,7 @@ import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
 import { badRequest } from "./answer-descriptions.ts";
 import { backupEndpoint } from "./backup.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
+import { feedEndpoints, type ReadFeed } from "./feeds.ts";
 import { type HealthDependencies, healthEndpoints } from "./health.ts";
 import { historyEndpoint } from "./history.ts";
 import { json } from "./json.ts";
@@ -18,6 +19,7 @@ import { Turns } from "./turns.ts";
 export interface HttpDependencies extends HealthDependencies {
   readonly files: StaticFiles;
   readonly retryQuarantine: RetryQuarantine;
+  readonly readFeed: ReadFeed;
   /** Where backups of the log go. */
   readonly backupFolder: string;
 }
@@ -35,6 +37,7 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     historyEndpoint(log, turns),
     topicsEndpoint(log, turns),
     ...quarantineEndpoints(log, dependencies.retryQuarantine),
+    ...feedEndpoints(dependencies.readFeed),
     backupEndpoint(log, dependencies.backupFolder),
   ];
   const routes = withDescription(endpoints).map(routeOf);

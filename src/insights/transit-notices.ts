@@ -1,4 +1,5 @@
-import type { Reading, Values } from "../model/reading.ts";
+import { isoTime, type Reading, type Values } from "../model/reading.ts";
+import { writeServiceDay, writeServiceTime } from "./service-day.ts";
 import type { Assessment, Call } from "./transit-assess.ts";
 import type { Headway } from "./transit-headways.ts";
 import type { Journey } from "./transit-journey.ts";
@@ -157,7 +158,16 @@ function toldOf(
   kind: string,
   { since, ...more }: Values & { since: number },
 ): Values {
-  return { kind, since: new Date(since).toISOString(), routeId, tripId: run.trip.id, ...more };
+  const { trip, day, startS } = run;
+  return {
+    kind,
+    since: isoTime(since),
+    routeId,
+    tripId: trip.id,
+    operatingDay: writeServiceDay(day),
+    startTime: writeServiceTime(startS),
+    ...more,
+  };
 }
 
 /** The reading that tells a notice. */

@@ -18,6 +18,7 @@ export interface Api {
 export function openApi(log: Log): Api {
   const handler = createHttpHandler({
     log,
+    readFeed: async () => new Uint8Array(),
     files: { serve: () => ({ status: 404, body: "no file" }) },
     problems: () => [],
     warnings: () => [],

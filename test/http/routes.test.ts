@@ -29,6 +29,7 @@ beforeEach(async () => {
   ]);
   handler = createHttpHandler({
     log,
+    readFeed: async () => new Uint8Array(),
     files: await loadStaticFiles(folder),
     problems: () => problems,
     warnings: () => warnings,
