@@ -1,24 +1,37 @@
 import { unavailable } from "./answer-descriptions.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 
-/** The feeds that there are, each with its words. */
-const feeds = {
-  "vehicle-positions": "Where vehicles of public transport are, which told it in the last 15 minutes",
-  "trip-updates": "When the vehicles that are on a trip of the timetable come to its stops",
-  alerts: "What passengers of lines and stops should know",
-} as const;
+/** The feeds that there are. */
+const feeds = [
+  {
+    name: "vehicle-positions",
+    path: "/feeds/gtfs-realtime/vehicle-positions.pb",
+    operation: "vehiclePositions",
+    summary: "Where vehicles of public transport are that told it in the last 15 minutes",
+  },
+  {
+    name: "trip-updates",
+    path: "/feeds/gtfs-realtime/trip-updates.pb",
+    operation: "tripUpdates",
+    summary: "When the vehicles that are on a trip of the timetable come to its stops",
+  },
+  {
+    name: "alerts",
+    path: "/feeds/gtfs-realtime/alerts.pb",
+    operation: "alerts",
+    summary: "What passengers of lines and stops should know",
+  },
+] as const;
 
-/** Makes a GTFS-Realtime feed. @throws LogUnavailable (as rejection) when the log cannot be read */
-export type ReadFeed = (name: keyof typeof feeds) => Promise<Uint8Array>;
+/** Makes a GTFS-Realtime feed. */
+export type ReadFeed = (name: (typeof feeds)[number]["name"]) => Promise<Uint8Array>;
 
 /** `GET /feeds/gtfs-realtime/….pb`. */
 export function feedEndpoints(read: ReadFeed): Endpoint[] {
-  return (Object.keys(feeds) as (keyof typeof feeds)[]).map((name) =>
+  return feeds.map(({ name, ...feed }) =>
     endpoint({
+      ...feed,
       method: "GET",
-      path: `/feeds/gtfs-realtime/${name}.pb`,
-      operation: name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
-      summary: feeds[name],
       description:
         "A GTFS-Realtime feed (version 2.0, FULL_DATASET), made anew at most once a second. Trip updates and alerts need the insight `transit`.",
       // Journey planners put keys of their own there.
