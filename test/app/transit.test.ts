@@ -33,7 +33,7 @@ async function start() {
     "http.port": "0",
     dataDir: folder,
     "insights.transit.gtfs": gtfs,
-    "insights.transit.delayNoticeS": "30",
+    "insights.transit.delayNoticeS": "5",
     "insights.presence.enabled": "false",
   };
   const config = loadConfig({ flags, env: {}, file: null });
@@ -59,8 +59,8 @@ async function start() {
   return { gateway, seen, stop, feed };
 }
 
-/** Publishes what the fleet has to say up to a time. */
-async function drive(mqttPort: number, fleet: Fleet, until: number): Promise<void> {
+/** Publishes what the fleet has to say up to a time, and then a word of a vehicle that is on no trip. */
+async function drive(mqttPort: number, fleet: Fleet, until: number, last: string): Promise<void> {
   const device = await connectAsync(`mqtt://127.0.0.1:${mqttPort}`);
   const published: Promise<unknown>[] = [];
   while (fleet.time + fleet.tickMs <= until) {
@@ -71,6 +71,7 @@ async function drive(mqttPort: number, fleet: Fleet, until: number): Promise<voi
     }
   }
   await Promise.all(published);
+  await device.publishAsync(`telemetry/transit/${last}`, '{"event":"position","delayS":0}', { qos: 1 });
   await device.endAsync();
 }
 
@@ -94,12 +95,13 @@ describe("transit, from MQTT to the SDK and the feeds", () => {
       intervalMs: { transit: 5_000 },
     });
     const first = await start();
-    await drive(first.gateway.mqttPort, fleet, now - 120_000);
-    await expect.poll(() => running(first.seen).length, { timeout: 15_000 }).toBeGreaterThanOrEqual(8);
+    await drive(first.gateway.mqttPort, fleet, now - 120_000, "last-1");
+    await expect.poll(() => shown(first.seen), { timeout: 15_000 }).toHaveProperty("trips/transit/last-1");
     await first.stop();
     const second = await start();
-    await drive(second.gateway.mqttPort, fleet, now);
-    await expect.poll(() => running(second.seen).length, { timeout: 15_000 }).toBeGreaterThanOrEqual(8);
+    await drive(second.gateway.mqttPort, fleet, now, "last-2");
+    await expect.poll(() => shown(second.seen), { timeout: 15_000 }).toHaveProperty("trips/transit/last-2");
+    expect(running(second.seen).length).toBeGreaterThanOrEqual(8);
     const board = Object.entries(shown(second.seen)).filter(
       ([topic, { state }]) => topic.startsWith("arrivals/") && state === "expected",
     );
