@@ -187,7 +187,9 @@ class UsageReducer implements Reducer {
     const { state } = account;
     state.newest = Math.max(state.newest, newest);
     state.isMoved = true;
-    state.due = this.#nextDue(state, now);
+    // With nothing to wait for it tells at once: after its meters, which are due at the same moment.
+    const isOver = levels.some((level) => state.pending[level].size > 0);
+    state.due = isOver ? this.#nextDue(state, now) : now;
     this.#due.set(accountKey(account), state.due);
   }
 
