@@ -59,7 +59,10 @@ describe.each(transports)("$name, events", ({ start }) => {
     expect(snapshot.message).toMatchObject({
       snapshot: [{ topic: "gps/van-7", values: { note: "ä€😀\nnext" } }],
     });
-    expect((await client.next("welcome")).message).toMatchObject({ epoch: log.epoch, heartbeatMs: 10_000 });
+    expect((await client.next("welcome")).message).toMatchObject({
+      epoch: log.epoch,
+      heartbeatMs: defaultStreamOptions.heartbeatMs,
+    });
     expect(client.retryMs).toBeGreaterThanOrEqual(1_000);
     await append(log, gpsReading("van-7", { n: 1 }), gpsReading("van-8", { n: 2 }));
     const readings = await client.untilReadings(2);

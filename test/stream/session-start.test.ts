@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { defaultStreamOptions } from "../../src/stream/options.ts";
 import { append, gpsReading } from "../support/log.ts";
 import { describeStream } from "./served.ts";
 
@@ -13,7 +14,7 @@ describeStream((served) => {
     expect(await client.next("welcome")).toEqual({
       type: "welcome",
       epoch: log.epoch,
-      heartbeatMs: 10_000,
+      heartbeatMs: defaultStreamOptions.heartbeatMs,
     });
     expect(client.socket.protocol).toBe(subprotocol);
   });
