@@ -20,6 +20,8 @@ const programs = [
   { name: "Mosquitto", package: "mosquitto", path: "/usr/sbin/mosquitto", variable: "MOSQUITTO_PATH" },
   // A client of the stream that shares no code with ours.
   { name: "Python 3", package: "python3", path: onPath("python3"), variable: "PYTHON_PATH" },
+  // For a disk that fails on demand (test/support/disk.c).
+  { name: "A C compiler", package: "gcc libc6-dev", path: onPath("cc"), variable: "CC_PATH" },
 ];
 
 /** Where a program is found first; where Debian puts it if it is nowhere. */
@@ -35,7 +37,7 @@ function needPrograms() {
   const installable = missing.filter(({ variable }) => isDebianRoot && !process.env[variable]);
   if (installable.length > 0) {
     run("system packages: apt-get update", "apt-get", ["update", "-qq"]);
-    const names = installable.map((program) => program.package);
+    const names = installable.flatMap((program) => program.package.split(" "));
     // RUNLEVEL=1: the broker's package must not start a broker on the gateway's port.
     const install = ["RUNLEVEL=1", "apt-get", "install", "-y", "-qq", "--no-install-recommends", ...names];
     run(`system packages: ${names.join(", ")}`, "env", install);

@@ -13,14 +13,22 @@ export class GatewayProcess {
   /** Everything it logged, over all its lives. */
   readonly lines: string[] = [];
   /** Outlives restarts. */
-  readonly dataDir = mkdtempSync(join(tmpdir(), "fieldcast-e2e-"));
+  readonly dataDir: string;
   /** `key=value` pairs of the configuration, from the next start on. */
   settings: readonly string[];
+  /** More of its environment, from the next start on. */
+  env: Readonly<Record<string, string>> = {};
+  private readonly ownsDataDir: boolean;
   private child: ChildProcess | null = null;
 
-  /** @param settings `key=value` pairs of the configuration */
-  constructor(settings: readonly string[] = []) {
+  /**
+   * @param settings `key=value` pairs of the configuration
+   * @param dataDir absent: a new temporary folder
+   */
+  constructor(settings: readonly string[] = [], dataDir?: string) {
     this.settings = settings;
+    this.ownsDataDir = dataDir === undefined;
+    this.dataDir = dataDir ?? mkdtempSync(join(tmpdir(), "fieldcast-e2e-"));
   }
 
   get url(): string {
@@ -47,7 +55,10 @@ export class GatewayProcess {
     const env = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith("FIELDCAST_")),
     );
-    const child = spawn(process.execPath, [program, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [program, ...args], {
+      env: { ...env, ...this.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.child = child;
     child.stderr.on("data", (data: Buffer) => this.lines.push(data.toString()));
     await new Promise<void>((resolve, reject) => {
@@ -71,10 +82,22 @@ export class GatewayProcess {
     return this.end("SIGTERM");
   }
 
-  /** Ends it for good and removes its data. */
+  /** SIGTERM and nothing more. */
+  signal(): void {
+    this.child?.kill("SIGTERM");
+  }
+
+  /** Resolves to the exit code once it has ended by itself. */
+  ended(): Promise<number | null> {
+    const { child } = this;
+    if (!child || child.exitCode !== null) return Promise.resolve(child?.exitCode ?? null);
+    return new Promise((resolve) => child.once("exit", (code) => resolve(code)));
+  }
+
+  /** Ends it for good and removes its data, if the folder is its own. */
   async dispose(): Promise<void> {
     await this.kill();
-    rmSync(this.dataDir, { recursive: true, force: true });
+    if (this.ownsDataDir) rmSync(this.dataDir, { recursive: true, force: true });
   }
 
   private end(signal: NodeJS.Signals): Promise<number | null> {
