@@ -91,8 +91,10 @@ export function estimateAt(
     weights += weight;
     sum += weight * speedKmh;
   };
+  const oldest = time - 1_000 * Math.max(settings.staleS, settings.probeStaleS);
   for (let at = list.length - 1; at >= 0; at--) {
     const one = list[at] as Observation;
+    if (one.time <= oldest) break;
     if (one.time >= time || time - one.time >= staleMsOf(one, settings)) continue;
     const known = sensors.get(one.source);
     if (one.trust === null) {

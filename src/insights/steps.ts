@@ -34,6 +34,15 @@ export function putStep<Value>(
   return true;
 }
 
+/** True for the same value, or for objects with the same values under the same names (no deeper). */
 function isSame(one: unknown, other: unknown): boolean {
-  return one === other || JSON.stringify(one) === JSON.stringify(other);
+  if (one === other) return true;
+  if (!isObject(one) || !isObject(other)) return false;
+  for (const name in one) if (one[name] !== other[name]) return false;
+  for (const name in other) if (!(name in one)) return false;
+  return true;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
