@@ -1,3 +1,4 @@
+import { alerts } from "./alerts.ts";
 import { cost } from "./cost.ts";
 import { eta } from "./eta.ts";
 import { fares } from "./fares.ts";
@@ -24,4 +25,5 @@ export const allInsights: readonly Insight[] = [
   usageNormal,
   standby,
   fares,
+  alerts,
 ];

@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { matchesFilter } from "../model/filter.ts";
+import { type AlertFold, alertCourse, type Observed } from "./alert-course.ts";
+import { type Rule, rulesProblem, rulesSettings, valueFor } from "./alert-rules.ts";
+import { putBounded } from "./bounded.ts";
+import { DueTimes } from "./due-times.ts";
+import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import { Rework, type Tell, type Track } from "./rework.ts";
+
+/** Topics whose rules are remembered; forgotten all at once beyond this. */
+const maxKnownTopics = 100_000;
+/** So long after a reading came, others of its message may still come: then it is not yet said that it went on. */
+const settleMs = 2_000;
+
+/** Below it are the alerts of rules: `alerts/rules/<rule>/<topic>`. */
+const ownLevel = "rules/";
+/** Where the gateway tells what people acknowledge (http/alerts.ts). */
+const acknowledgements = "acknowledgements";
+
+const settings = z.strictObject({
+  rules: rulesSettings.describe("When to alert"),
+  lateReadings: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(8)
+    .describe("So many readings of a rule and topic are kept, among which late ones take their place"),
+  maxAlerts: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(10_000)
+    .describe("Most pairs of a rule and a topic; the one not heard of longest is forgotten"),
+});
+
+type Settings = z.infer<typeof settings>;
+
+interface Alert {
+  readonly rule: string;
+  readonly track: Track<Observed, AlertFold>;
+  /** When a pending one fires if nothing comes, by the log's clock. */
+  due: number | null;
+}
+
+/** By the device of what is told: `rules/<rule>/<topic>`. */
+type State = Map<string, Alert>;
+
+/**
+ * Alerts by rules of the operator: `alerts/rules/<rule>/<topic>` with `state` (pending, firing, acknowledged, resolved). ALERTS.md
+ * tells the values.
+ */
+export const alerts: Insight<Settings, State> = {
+  name: "alerts",
+  description: "Alerts by rules: a value above, below, equal to something, for so long",
+  onByDefault: false,
+  settings,
+  writes: ["alerts"],
+  reads: ({ rules }) => [...new Set(rules.map(({ filter }) => filter)), `alerts/${acknowledgements}`],
+  problem: ({ rules }) => rulesProblem(rules),
+  stateVersion: 1,
+  start: () => new Map(),
+  create: (settings, state) => new AlertsReducer(settings, state),
+};
+
+interface ActiveRule {
+  readonly rule: Rule;
+  readonly rework: Rework<Observed, AlertFold>;
+}
+
+class AlertsReducer implements Reducer {
+  readonly #maxAlerts: number;
+  readonly #alerts: State;
+  readonly #rules: ReadonlyMap<string, ActiveRule>;
+  /** By topic. */
+  readonly #known = new Map<string, readonly ActiveRule[]>();
+  readonly #due = new DueTimes();
+  /** Alerts of rules that are no more. */
+  #orphans: string[] = [];
+
+  constructor(settings: Settings, alerts: State) {
+    this.#maxAlerts = settings.maxAlerts;
+    this.#alerts = alerts;
+    this.#rules = new Map(
+      settings.rules.map((rule) => [
+        rule.name,
+        { rule, rework: new Rework(alertCourse(rule), settings.lateReadings) },
+      ]),
+    );
+    for (const [device, { rule, due }] of alerts) {
+      if (!this.#rules.has(rule)) this.#orphans.push(device);
+      else if (due !== null) this.#due.set(device, due);
+    }
+  }
+
+  reduce(reading: CommittedReading, emit: Emit): void {
+    if (reading.domain === "alerts") {
+      if (reading.device === acknowledgements) return this.#acknowledge(reading, emit);
+      if (reading.device.startsWith(ownLevel)) return;
+    }
+    const rules = this.#rulesOf(reading.topic);
+    if (rules.length === 0) return;
+    const { time, values, committedAt } = reading;
+    for (const active of rules) {
+      const value = valueFor(active.rule, values);
+      if (value === undefined) continue;
+      this.#take(deviceOf(active.rule, reading), active, { time, value, by: null }, committedAt, emit);
+    }
+  }
+
+  advance(now: number, emit: Emit): void {
+    this.#dropOrphans(now, emit);
+    for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
+      const alert = this.#alerts.get(next.key);
+      const active = alert && this.#rules.get(alert.rule);
+      if (!active) continue;
+      alert.due = null;
+      active.rework.close(alert.track, tellOf(next.key, active.rule, emit));
+    }
+  }
+
+  #acknowledge({ time, values, committedAt }: CommittedReading, emit: Emit): void {
+    const { alert: device, by } = values;
+    if (typeof device !== "string" || typeof by !== "string") return;
+    const active = this.#rules.get(this.#alerts.get(device)?.rule ?? "");
+    if (active) this.#take(device, active, { time, value: null, by }, committedAt, emit);
+  }
+
+  #take(
+    device: string,
+    { rule, rework }: ActiveRule,
+    observed: Observed,
+    committedAt: number,
+    emit: Emit,
+  ): void {
+    const alert = this.#alerts.get(device) ?? { rule: rule.name, track: rework.newTrack(), due: null };
+    rework.take(alert.track, observed, tellOf(device, rule, emit));
+    const { state, since } = rework.head(alert.track);
+    alert.due = state === "pending" ? Math.max(since + rule.forS * 1_000, committedAt + settleMs) : null;
+    if (alert.due === null) this.#due.delete(device);
+    else this.#due.set(device, alert.due);
+    const forgotten = putBounded(this.#alerts, device, alert, this.#maxAlerts);
+    if (forgotten !== undefined) this.#due.delete(forgotten);
+  }
+
+  #rulesOf(topic: string): readonly ActiveRule[] {
+    const known = this.#known.get(topic);
+    if (known) return known;
+    if (this.#known.size >= maxKnownTopics) this.#known.clear();
+    const rules = [...this.#rules.values()].filter(({ rule }) => matchesFilter(rule.filter, topic));
+    this.#known.set(topic, rules);
+    return rules;
+  }
+
+  /** Nobody else would ever resolve them. */
+  #dropOrphans(now: number, emit: Emit): void {
+    for (const device of this.#orphans) {
+      const told = this.#alerts.get(device)?.track.told.get("alert")?.at(-1);
+      this.#alerts.delete(device);
+      if (told === undefined || told.values["state"] === "resolved") continue;
+      const time = Math.max(now, told.time);
+      emit({ domain: "alerts", device, time, values: { ...told.values, state: "resolved" } });
+    }
+    this.#orphans = [];
+  }
+}
+
+function deviceOf({ name }: Rule, { domain, device, channel }: CommittedReading): string {
+  const about = channel === undefined ? device : `${device}/${channel}`;
+  return `${ownLevel}${name}/${domain}/${about}`;
+}
+
+function tellOf(device: string, { severity, field, text }: Rule, emit: Emit): Tell {
+  const id = alertId(device);
+  return (_name, time, values) => {
+    const reading = { domain: "alerts", device, time, values: { id, severity, field, ...values } } as const;
+    emit(text === undefined ? reading : { ...reading, attrs: { text } });
+  };
+}
+
+/**
+ * A number for the alert's place in URLs, below 2^49 so that it has at most 15 digits: FNV-1a, twice 32 bits with different
+ * beginnings (http://www.isthe.com/chongo/tech/comp/fnv/).
+ */
+export function alertId(device: string): number {
+  return (fnv(device, 0x811c9dc5) & 0x1ffff) * 2 ** 32 + fnv(device, 0x01000193);
+}
+
+function fnv(text: string, begin: number): number {
+  let hash = begin;
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
+}
