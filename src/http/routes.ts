@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { type Log, LogUnavailable } from "../log/contract.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
+import { acknowledgeEndpoint } from "./alerts.ts";
 import { badRequest } from "./answer-descriptions.ts";
 import { backupEndpoint } from "./backup.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
@@ -39,6 +40,7 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     ...quarantineEndpoints(log, dependencies.retryQuarantine),
     ...feedEndpoints(dependencies.readFeed),
     backupEndpoint(log, dependencies.backupFolder),
+    acknowledgeEndpoint(log),
   ];
   const routes = withDescription(endpoints).map(routeOf);
   const answer = createAnswering(log);

@@ -241,6 +241,7 @@ describe("the gateway answers as the OpenAPI document says", () => {
     ["POST", "/api/v1/quarantine/retry?limit=1", 200],
     ["POST", "/api/v1/quarantine/retry?limit=x", 400],
     ["POST", "/api/v1/backup", 409],
+    ["POST", "/api/v1/alerts/12345/ack?by=anna", 404],
     ["GET", "/api/v1/openapi.json", 200],
     ["GET", "/api/v1/openapi.json?pretty=1", 400],
     ["GET", "/api/v1/openapi.yaml", 200],

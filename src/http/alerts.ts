@@ -1,0 +1,69 @@
+import type { Log } from "../log/contract.ts";
+import { isoTime, type Reading } from "../model/reading.ts";
+import { topicParts } from "../model/topic.ts";
+import { badRequest, refused, unavailable } from "./answer-descriptions.ts";
+import { type Endpoint, endpoint } from "./endpoint.ts";
+import { json } from "./json.ts";
+import { isSameOrigin } from "./origin.ts";
+import { textParameter } from "./parameter-kinds.ts";
+import { schemaRef } from "./schemas.ts";
+
+/** Longest name of a person, characters. */
+const maxNameChars = 100;
+
+const parameters = {
+  by: textParameter("Who acknowledges it; `someone` if absent."),
+} as const;
+
+/** `POST /api/v1/alerts/<id>/ack`: somebody knows of a firing alert. The insight `alerts` reads it from the log. */
+export function acknowledgeEndpoint(log: Log): Endpoint {
+  return endpoint({
+    method: "POST",
+    path: "/api/v1/alerts/{id}/ack",
+    operation: "acknowledgeAlert",
+    summary: "Say that somebody knows of a firing alert",
+    description:
+      "`id` is the value of that name in the alert's readings. The acknowledgement is itself a reading, `alerts/acknowledgements`; the alert's next one says `acknowledged`.",
+    parameters,
+    answers: {
+      200: { description: "It is stored.", content: { "application/json": acknowledgedSchema } },
+      400: badRequest,
+      403: refused,
+      404: { description: "There is no such alert.", content: { "application/json": schemaRef("Error") } },
+      409: {
+        description: "It is not firing.",
+        content: { "application/json": schemaRef("Error") },
+      },
+      503: unavailable,
+    },
+    handle: async (request, { by }, id) => {
+      if (!isSameOrigin(request)) return json(403, { error: "a page of another origin may not do this" });
+      const name = by === null || by.trim() === "" ? "someone" : by.trim().slice(0, maxNameChars);
+      const alert = log.latest("alerts/rules/#").find(({ values }) => values["id"] === id);
+      if (!alert) return json(404, { error: `no alert has the id ${id}` });
+      const { state } = alert.values;
+      if (state !== "firing") {
+        return json(409, { error: `${alert.topic.name} is not firing, it is ${String(state)}` });
+      }
+      // A device's clock may be ahead, and what it alerted on is acknowledged after it.
+      const time = Math.max(log.time, alert.time);
+      await log.append({ readings: [acknowledgement(topicParts(alert.topic.name).device, name, time)] });
+      return json(200, { topic: alert.topic.name, by: name, time: isoTime(time) });
+    },
+  });
+}
+
+function acknowledgement(alert: string, by: string, time: number): Reading {
+  return { domain: "alerts", device: "acknowledgements", time, values: { alert, by } };
+}
+
+const acknowledgedSchema = {
+  type: "object",
+  required: ["topic", "by", "time"],
+  additionalProperties: false,
+  properties: {
+    topic: { type: "string" },
+    by: { type: "string" },
+    time: schemaRef("Time"),
+  },
+} as const;

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectAsync } from "mqtt";
+import { expect, it, onTestFinished } from "vitest";
+import { startGateway } from "../../src/app/gateway.ts";
+import { loadConfig } from "../../src/app/load-config.ts";
+import { connect, type Reading } from "../../src/client/node.ts";
+import { systemClock } from "../../src/model/clock.ts";
+import { silentLogger } from "../../src/observe/log.ts";
+
+const settings = `
+insights:
+  presence: { enabled: false }
+  alerts:
+    rules:
+      - { name: load, filter: "energy/#", field: powerW, above: 5000, forS: 1, hysteresis: 500, severity: critical }
+`;
+
+async function start(dataDir: string) {
+  const file = join(dataDir, "fieldcast.yaml");
+  writeFileSync(file, settings);
+  const flags = { "mqtt.port": "0", "http.port": "0", dataDir };
+  const config = loadConfig({ flags, env: {}, file });
+  const gateway = await startGateway(config, { logger: silentLogger, clock: systemClock });
+  const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
+  const seen: Reading[] = [];
+  fieldcast.subscribe("alerts/#", { from: { last: 100 } }, (reading) => void seen.push(reading));
+  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
+  let isOpen = true;
+  const stop = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await device.endAsync();
+    fieldcast.close();
+    await gateway.close();
+  };
+  onTestFinished(stop);
+  const measure = (powerW: number) =>
+    device.publishAsync("telemetry/energy/pump", JSON.stringify({ powerW }), { qos: 1 });
+  const alert = () => seen.findLast((one) => one.topic === "alerts/rules/load/energy/pump");
+  const shows = (state: string) =>
+    expect.poll(() => alert()?.values["state"], { timeout: 15_000 }).toBe(state);
+  const acknowledge = (id: unknown, headers: Record<string, string> = {}) => {
+    const url = `http://127.0.0.1:${gateway.httpPort}/api/v1/alerts/${String(id)}/ack?by=anna`;
+    return fetch(url, { method: "POST", headers });
+  };
+  return { measure, alert, shows, acknowledge, seen, stop };
+}
+
+it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged over HTTP, resolved after a restart", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-alerts-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+  const first = await start(dataDir);
+  await first.measure(6_000);
+  await first.shows("pending");
+  const id = first.alert()?.values["id"];
+  expect((await first.acknowledge(id)).status).toBe(409);
+  await first.shows("firing");
+  expect((await first.acknowledge(7)).status).toBe(404);
+  expect((await first.acknowledge(id, { origin: "https://elsewhere.example" })).status).toBe(403);
+  const answer = await first.acknowledge(id);
+  expect([answer.status, await answer.json()]).toEqual([
+    200,
+    { topic: "alerts/rules/load/energy/pump", by: "anna", time: expect.any(String) },
+  ]);
+  await first.shows("acknowledged");
+  expect((await first.acknowledge(id)).status).toBe(409);
+  await first.stop();
+
+  const second = await start(dataDir);
+  await second.measure(4_700);
+  await second.measure(4_500);
+  await second.shows("resolved");
+  expect(second.alert()?.values).toMatchObject({
+    value: 4_500,
+    acknowledgedBy: "anna",
+    severity: "critical",
+  });
+  const states = second.seen
+    .filter(({ topic }) => topic.startsWith("alerts/rules"))
+    .map((one) => one.values["state"]);
+  expect(states).toEqual(["pending", "firing", "acknowledged", "resolved"]);
+});
