@@ -21,6 +21,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ingest: ["log/contract", "observe", "model"],
   stream: ["log/contract", "wire", "observe", "model"],
   http: ["log/contract", "observe", "model"],
+  notify: ["log/contract", "observe", "model"],
   pipeline: ["formats", "insights", "log/contract", "wire", "observe", "model"],
   gtfs: ["formats", "log/contract", "model"],
   insights: ["model"],

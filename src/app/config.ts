@@ -6,6 +6,7 @@ import { maxCommandTimeoutMs } from "../wire/messages.ts";
 import { contexts, isTimezone } from "./context-config.ts";
 import { insights } from "./insight-config.ts";
 import { sources } from "./source-config.ts";
+import { webhooks } from "./webhook-config.ts";
 
 // Every number has an upper bound that no installation needs to pass: a timer of Node.js that is told to wait longer than
 // 2^31-1 ms fires at once, and a bound in bytes or counts that never holds is none.
@@ -244,6 +245,7 @@ export const configSchema = z.strictObject({
   contexts,
   insights,
   sources,
+  webhooks,
 });
 
 /** Why no command could ever go to a topic that this filter matches; null if one can. */

@@ -30,6 +30,7 @@ import { mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
 import { listenAs, openAs, StartError } from "./start-error.ts";
+import { startWebhooks, type Webhooks } from "./webhooks.ts";
 
 /** A running gateway. */
 export interface Gateway {
@@ -59,6 +60,8 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const running: { broker: MqttBroker | null } = { broker: null };
     const insights = startInsights(await configuredInsights(config, logger), log, logger);
     undo.push(() => insights.close());
+    const webhooks = startWebhooks(config.webhooks, { log, clock, logger, random: Math.random });
+    undo.push(() => webhooks.close());
     const connections = watchConnections(config, log, clock);
     undo.push(async () => connections?.close());
     const pipeline = createPipeline(
@@ -88,7 +91,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     undo.push(() => broker.close(0));
     const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
     undo.push(() => sources.close(0));
-    const parts = { log, pipeline, notices, insights, broker, commands, sources };
+    const parts = { log, pipeline, notices, insights, webhooks, broker, commands, sources };
     const stream = await serve(config, { ...parts, clock, logger });
     logger.info(
       {
@@ -131,6 +134,7 @@ interface Parts {
   readonly pipeline: Pipeline;
   readonly notices: Notices;
   readonly insights: InsightRunner;
+  readonly webhooks: Webhooks;
   readonly broker: MqttBroker;
   readonly commands: Commands;
   readonly sources: Sources;
@@ -154,7 +158,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     files,
     readFeed: (name) => feeds.read(name),
     problems,
-    warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings()],
+    warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings(), ...parts.webhooks.warnings()],
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
     backupFolder: backupFolder(config),
     metrics,
@@ -181,7 +185,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
 
 async function closeAll(
   config: Config,
-  { log, broker, commands, sources, insights }: Parts,
+  { log, broker, commands, sources, insights, webhooks }: Parts,
   stream: StreamServer,
 ): Promise<void> {
   commands.close();
@@ -189,6 +193,7 @@ async function closeAll(
   const graceMs = config.shutdownGraceMs / 2;
   await Promise.all([broker.close(graceMs), sources.close(graceMs)]);
   await insights.close();
+  await webhooks.close();
   await stream.close(Math.min(1_000, config.shutdownGraceMs / 2));
   await log.close();
 }

@@ -121,8 +121,8 @@ function checkNames(env: ConfigSources["env"], settings: Readonly<Record<string,
       !known.has(name) &&
       !otherVariables.some((pattern) => pattern.test(name)) &&
       !/^(tcp|udp|sctp):\/\//.test(env[name] ?? "") &&
-      // Sources may take their credentials from variables of any name.
-      !JSON.stringify(settings["sources"] ?? []).includes(`\${${name}}`),
+      // Sources and webhooks may take their credentials from variables of any name.
+      !JSON.stringify([settings["sources"], settings["webhooks"]]).includes(`\${${name}}`),
   );
   if (unknown.length === 0) return;
   throw new ConfigError(

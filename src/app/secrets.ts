@@ -24,7 +24,8 @@ function hide(schema: JsonSchema, value: unknown): unknown {
 }
 
 /**
- * Puts environment variables in place of `${NAME}` in the credentials of sources, so that the file needs to hold none.
+ * Puts environment variables in place of `${NAME}` in the credentials of sources and the secrets of webhooks, so that the file
+ * needs to hold none.
  * @throws Error naming the key and the variable that is not set
  */
 export function resolveCredentials(
@@ -33,19 +34,20 @@ export function resolveCredentials(
 ): Config {
   const sources = config.sources.map((source) => ({
     ...source,
-    ...credential("username", source.username),
-    ...credential("password", source.password),
+    ...(source.username !== undefined && { username: resolve("sources: username", source.username) }),
+    ...(source.password !== undefined && { password: resolve("sources: password", source.password) }),
   }));
-  return { ...config, sources };
+  const webhooks = config.webhooks.map((webhook) => ({
+    ...webhook,
+    secret: resolve("webhooks: secret", webhook.secret),
+  }));
+  return { ...config, sources, webhooks };
 
-  function credential(key: string, text: string | undefined): Readonly<Record<string, string>> {
-    if (text === undefined) return {};
-    const resolved = text.replace(/\$\{(\w+)\}/g, (_match, name: string) => {
+  function resolve(key: string, text: string): string {
+    return text.replace(/\$\{(\w+)\}/g, (_match, name: string) => {
       const value = env[name];
-      if (value === undefined)
-        throw new Error(`sources: ${key}: the environment variable ${name} is not set`);
+      if (value === undefined) throw new Error(`${key}: the environment variable ${name} is not set`);
       return value;
     });
-    return { [key]: resolved };
   }
 }

@@ -4,7 +4,9 @@ import type { Value, Values } from "../model/reading.ts";
 
 const maxRules = 1_000;
 
-const whatever = z.union([z.string().max(256), z.number(), z.boolean()]);
+/** No unit of a reading needs more. */
+const limit = z.number().min(-1e12).max(1e12);
+const whatever = z.union([z.string().max(256), limit, z.boolean()]);
 
 export const ruleSettings = z.strictObject({
   name: z
@@ -13,8 +15,8 @@ export const ruleSettings = z.strictObject({
     .describe("Topic level of its alerts"),
   filter: z.string().describe("Topics it looks at, as an MQTT filter: `energy/#`"),
   field: z.string().min(1).max(256).describe("The value it looks at: `powerW`"),
-  above: z.number().optional().describe("Holds while the value is above this"),
-  below: z.number().optional().describe("Holds while the value is below this"),
+  above: limit.optional().describe("Holds while the value is above this"),
+  below: limit.optional().describe("Holds while the value is below this"),
   is: whatever.optional().describe("Holds while the value is this text, number or boolean"),
   isNot: whatever.optional().describe("Holds while it is any other than this"),
   forS: z
@@ -26,6 +28,7 @@ export const ruleSettings = z.strictObject({
   hysteresis: z
     .number()
     .min(0)
+    .max(1e12)
     .default(0)
     .describe("A value must be back by so much before the alert is resolved, in the unit of the value"),
   severity: z.enum(["info", "warning", "critical"]).default("warning").describe("Told with the alert"),

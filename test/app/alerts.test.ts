@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync } from "mqtt";
@@ -9,7 +12,9 @@ import { connect, type Reading } from "../../src/client/node.ts";
 import { systemClock } from "../../src/model/clock.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 
-const settings = `
+const settings = (url: string) => `
+webhooks:
+  - { name: duty, url: "${url}", secret: "\${DUTY_SECRET}" }
 insights:
   presence: { enabled: false }
   alerts:
@@ -17,11 +22,26 @@ insights:
       - { name: load, filter: "energy/#", field: powerW, above: 5000, forS: 1, hysteresis: 500, severity: critical }
 `;
 
-async function start(dataDir: string) {
+async function receiver() {
+  const bodies: { topic: string; values: { state: string } }[] = [];
+  const server = createServer(async (request, response) => {
+    bodies.push(JSON.parse(Buffer.concat((await request.toArray()) as Buffer[]).toString()));
+    response.writeHead(204).end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, bodies };
+}
+
+async function start(dataDir: string, url: string) {
   const file = join(dataDir, "fieldcast.yaml");
-  writeFileSync(file, settings);
+  writeFileSync(file, settings(url));
   const flags = { "mqtt.port": "0", "http.port": "0", dataDir };
-  const config = loadConfig({ flags, env: {}, file });
+  const config = loadConfig({ flags, env: { DUTY_SECRET: "a secret that is long enough" }, file });
   const gateway = await startGateway(config, { logger: silentLogger, clock: systemClock });
   const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
   const seen: Reading[] = [];
@@ -48,10 +68,11 @@ async function start(dataDir: string) {
   return { measure, alert, shows, acknowledge, seen, stop };
 }
 
-it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged over HTTP, resolved after a restart", async () => {
+it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged over HTTP, resolved after a restart, each told to a webhook once", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-alerts-"));
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
-  const first = await start(dataDir);
+  const { url, bodies } = await receiver();
+  const first = await start(dataDir, url);
   await first.measure(6_000);
   await first.shows("pending");
   const id = first.alert()?.values["id"];
@@ -68,7 +89,7 @@ it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged ove
   expect((await first.acknowledge(id)).status).toBe(409);
   await first.stop();
 
-  const second = await start(dataDir);
+  const second = await start(dataDir, url);
   await second.measure(4_700);
   await second.measure(4_500);
   await second.shows("resolved");
@@ -81,4 +102,7 @@ it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged ove
     .filter(({ topic }) => topic.startsWith("alerts/rules"))
     .map((one) => one.values["state"]);
   expect(states).toEqual(["pending", "firing", "acknowledged", "resolved"]);
+  await expect
+    .poll(() => bodies.map(({ values }) => values.state), { timeout: 15_000 })
+    .toEqual(["firing", "acknowledged", "resolved"]);
 });

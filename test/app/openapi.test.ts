@@ -280,5 +280,5 @@ describe("the gateway answers as the OpenAPI document says", () => {
 });
 
 function templateOf(url: string): string {
-  return (url.split("?")[0] as string).replace(/\/\d+$/, "/{id}");
+  return (url.split("?")[0] as string).replace(/\/\d+(?=\/|$)/, "/{id}");
 }

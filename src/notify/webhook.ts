@@ -1,0 +1,274 @@
+import { createHmac } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Log, type LogRecord, LogUnavailable, type SavedProgress } from "../log/contract.ts";
+import { Backoff } from "../model/backoff.ts";
+import type { Clock } from "../model/clock.ts";
+import { matchesFilter } from "../model/filter.ts";
+import { isoTime } from "../model/reading.ts";
+import type { Logger } from "../observe/log.ts";
+
+/** Where readings go, and which. */
+export interface WebhookSettings {
+  readonly name: string;
+  /** `http://` or `https://`. */
+  readonly url: string;
+  readonly secret: string;
+  /** MQTT filter of the topics. */
+  readonly filter: string;
+  /** Only readings whose value `state` is one of these. */
+  readonly states: readonly string[];
+  /** How long the receiver may take to answer, seconds. */
+  readonly timeoutS: number;
+  /** What could not be delivered so many hours after it was stored is given up. */
+  readonly giveUpH: number;
+}
+
+export interface WebhookFigures {
+  readonly name: string;
+  readonly delivered: number;
+  /** Attempts that failed. */
+  readonly failed: number;
+  /** Readings given up: refused for good, or too old. */
+  readonly dropped: number;
+  /** Readings of the log that it has not seen. */
+  readonly lag: number;
+  /** What went wrong with the last attempt, null if nothing. */
+  readonly problem: string | null;
+}
+
+export interface WebhookDependencies {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Gives numbers from 0 up to 1. */
+  readonly random: () => number;
+  readonly retry?: { readonly firstDelayMs: number; readonly maxDelayMs: number };
+}
+
+const pageBytes = 64 * 1024;
+/** How long to wait before a log that cannot be read is tried again. */
+const logRetryMs = 1_000;
+const defaultRetry = { firstDelayMs: 1_000, maxDelayMs: 300_000 };
+
+/**
+ * Tells somebody over HTTP: each reading that matches is sent as a POST, one after the other in the order of the log, again and
+ * again until the receiver takes it. It is a cursor over the log, so the log is its queue, and it holds up nobody. The place up to
+ * which all was taken is stored in the log: after a restart it goes on there, and at worst sends the last one again (`delivery` is
+ * the same then). README.md beside this file tells a receiver what comes.
+ */
+export class Webhook {
+  readonly #settings: WebhookSettings;
+  readonly #dependencies: WebhookDependencies;
+  readonly #closing = new AbortController();
+  readonly #unsubscribe: () => void;
+  readonly #done: Promise<void>;
+  #wake = () => {};
+  #seq: number;
+  #savedSeq: number;
+  #delivered = 0;
+  #failed = 0;
+  #dropped = 0;
+  #problem: string | null = null;
+
+  /** @param saved its progress when the log was opened; undefined: it begins with what comes from now on */
+  constructor(
+    settings: WebhookSettings,
+    saved: SavedProgress | undefined,
+    dependencies: WebhookDependencies,
+  ) {
+    this.#settings = settings;
+    this.#dependencies = dependencies;
+    const { log } = dependencies;
+    // A damaged log may have lost records that were delivered.
+    this.#seq = Math.min(saved?.seq ?? log.head, log.head);
+    this.#savedSeq = saved?.seq ?? -1;
+    this.#unsubscribe = log.onCommitted(() => this.#wake());
+    this.#done = this.#run();
+  }
+
+  figures(): WebhookFigures {
+    return {
+      name: this.#settings.name,
+      delivered: this.#delivered,
+      failed: this.#failed,
+      dropped: this.#dropped,
+      lag: Math.max(0, this.#dependencies.log.head - this.#seq),
+      problem: this.#problem,
+    };
+  }
+
+  /** Stops, and saves its place. The log must still be open. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#unsubscribe();
+    this.#wake();
+    await this.#done;
+    await this.#save();
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    await this.#save();
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#takePage();
+      } catch (error) {
+        // A log that cannot be read tells so itself.
+        if (!(error instanceof LogUnavailable)) this.#fail(`it cannot go on: ${String(error)}`);
+        await this.#pause(logRetryMs);
+      }
+    }
+  }
+
+  async #takePage(): Promise<void> {
+    const { log, logger } = this.#dependencies;
+    if (this.#seq >= log.head) return this.#waitForMore();
+    const page = await log.read(this.#seq, pageBytes);
+    if (page.kind === "evicted") {
+      logger.warn(
+        { webhook: this.#settings.name, from: this.#seq + 1, to: page.oldest - 1 },
+        "the ring dropped readings before a webhook had seen them",
+      );
+      this.#seq = page.oldest - 1;
+      return;
+    }
+    for (const record of page.records) {
+      if (this.#isWanted(record)) {
+        if (!(await this.#deliver(record))) return;
+        this.#seq = record.seq;
+        await this.#save();
+      }
+      this.#seq = record.seq;
+    }
+    this.#seq = Math.max(this.#seq, page.through);
+    await nextTurn();
+  }
+
+  #isWanted({ topic, values }: LogRecord): boolean {
+    const { filter, states } = this.#settings;
+    const { state, firedAt } = values;
+    if (typeof state !== "string" || !states.includes(state) || !matchesFilter(filter, topic.name))
+      return false;
+    // Of what was over before it fired, nobody was told.
+    return state !== "resolved" || firedAt !== null;
+  }
+
+  /** Returns false if it was closed meanwhile. */
+  async #deliver(record: LogRecord): Promise<boolean> {
+    const { clock, random, retry = defaultRetry, logger } = this.#dependencies;
+    const backoff = new Backoff({ ...retry, stableMs: 0 }, random);
+    const giveUpAt = (record.committedAt ?? clock.now()) + this.#settings.giveUpH * 3_600_000;
+    while (!this.#closing.signal.aborted) {
+      const outcome = await this.#post(record);
+      if (outcome === "taken") {
+        this.#delivered++;
+        this.#problem = null;
+        return true;
+      }
+      if (this.#closing.signal.aborted) return false;
+      if (outcome === "refused" || clock.now() >= giveUpAt) {
+        this.#dropped++;
+        logger.warn(
+          { webhook: this.#settings.name, topic: record.topic.name, seq: record.seq, problem: this.#problem },
+          "a webhook's reading is given up",
+        );
+        return true;
+      }
+      await this.#pause(backoff.nextDelayMs());
+    }
+    return false;
+  }
+
+  async #post(record: LogRecord): Promise<"taken" | "refused" | "again"> {
+    const { url, secret, timeoutS } = this.#settings;
+    const { log, clock } = this.#dependencies;
+    const delivery = `${log.epoch}-${record.seq}`;
+    const body = bodyOf(record, delivery);
+    const timeout = AbortSignal.timeout(timeoutS * 1_000);
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        body,
+        // Where a redirect leads nobody has allowed.
+        redirect: "manual",
+        headers: {
+          "content-type": "application/json",
+          "user-agent": "fieldcast",
+          "fieldcast-delivery": delivery,
+          "fieldcast-signature": signatureOf(body, secret, clock.now()),
+        },
+        signal: AbortSignal.any([this.#closing.signal, timeout]),
+      });
+      await response.body?.cancel();
+      if (response.ok) return "taken";
+      this.#fail(`the receiver answered ${response.status}`);
+      return finalStatuses.has(response.status) ? "refused" : "again";
+    } catch (error) {
+      const { cause, message } = error as Error;
+      this.#fail(cause instanceof Error ? `${message}: ${cause.message}` : message);
+      return "again";
+    }
+  }
+
+  #fail(problem: string): void {
+    if (this.#closing.signal.aborted) return;
+    this.#failed++;
+    this.#problem = problem;
+  }
+
+  /** If the log takes nothing now, the next time says more. */
+  async #save(): Promise<void> {
+    if (this.#savedSeq === this.#seq) return;
+    const { log } = this.#dependencies;
+    const progress = { name: progressName(this.#settings.name), seq: this.#seq, time: log.time };
+    try {
+      await log.append({ readings: [], progress });
+      this.#savedSeq = progress.seq;
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error;
+    }
+  }
+
+  #waitForMore(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      if (this.#closing.signal.aborted || this.#seq < this.#dependencies.log.head) resolve();
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener("abort", end);
+    });
+  }
+}
+
+/** The name of a webhook's place in the log. */
+export function progressName(webhook: string): string {
+  return `webhook:${webhook}`;
+}
+
+/**
+ * `t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", in hex>`: whoever knows the secret knows by it who sent the body, and when
+ * (RFC 2104). The time is part of it, so that nobody can send an old one again later.
+ */
+export function signatureOf(body: string, secret: string, now: number): string {
+  const seconds = Math.floor(now / 1_000);
+  return `t=${seconds},v1=${createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex")}`;
+}
+
+function bodyOf({ seq, topic, time, values, attrs }: LogRecord, delivery: string): string {
+  const reading = { seq, topic: topic.name, time: isoTime(time), values, ...(attrs && { attrs }) };
+  return JSON.stringify({ delivery, ...reading });
+}
+
+/** Statuses by which a receiver says that it will never take this body (RFC 9110, 15.5): all else may be mended meanwhile. */
+const finalStatuses: ReadonlySet<number> = new Set([400, 410, 413, 415, 422]);

@@ -1,0 +1,138 @@
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import type { Log } from "../../src/log/contract.ts";
+import { systemClock } from "../../src/model/clock.ts";
+import type { Reading, Values } from "../../src/model/reading.ts";
+import { Webhook, type WebhookSettings } from "../../src/notify/webhook.ts";
+import { silentLogger } from "../../src/observe/log.ts";
+import { openTestLog } from "../support/log.ts";
+
+const secret = "a secret that is long enough";
+
+interface Received {
+  readonly body: string;
+  readonly delivery: string;
+  readonly signature: string;
+}
+
+/** A receiver that answers with the statuses in turn, 0 being none at all, then with 204. */
+async function receiver(statuses: readonly number[] = []) {
+  const left = [...statuses];
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat((await request.toArray()) as Buffer[]).toString();
+    const { "fieldcast-delivery": delivery, "fieldcast-signature": signature } = request.headers;
+    received.push({ body, delivery: String(delivery), signature: String(signature) });
+    const status = left.shift() ?? 204;
+    if (status === 0) request.socket.destroy();
+    else response.writeHead(status, { location: "/elsewhere" }).end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, received };
+}
+
+async function openLog(): Promise<Log> {
+  const log = await openTestLog();
+  onTestFinished(() => log.close());
+  return log;
+}
+
+function start(
+  log: Log,
+  url: string,
+  more: Partial<WebhookSettings> = {},
+  saved?: ConstructorParameters<typeof Webhook>[1],
+) {
+  const settings = {
+    name: "duty",
+    url,
+    secret,
+    filter: "alerts/#",
+    states: ["firing", "resolved"],
+    timeoutS: 5,
+    giveUpH: 1,
+    ...more,
+  };
+  const retry = { firstDelayMs: 5, maxDelayMs: 20 };
+  const dependencies = { log, clock: systemClock, logger: silentLogger, random: () => 0.5, retry };
+  const webhook = new Webhook(settings, saved, dependencies);
+  onTestFinished(() => webhook.close());
+  return webhook;
+}
+
+function alert(n: number, values: Values = {}): Reading {
+  return {
+    domain: "alerts",
+    device: `rules/r/m-${n}`,
+    time: n,
+    values: { state: "firing", value: n, ...values },
+  };
+}
+
+const numbersOf = (received: readonly Received[]) =>
+  received.map(({ body }) => (JSON.parse(body) as { values: { value: number } }).values.value);
+
+it("sends what matches, signed, in order, and again until it is taken", async () => {
+  const log = await openLog();
+  const { url, received } = await receiver([500, 0, 429, 302, 404]);
+  const webhook = start(log, url);
+  await log.append({
+    readings: [
+      alert(1),
+      alert(2, { state: "pending" }),
+      alert(3, { state: "resolved", firedAt: null }),
+      { domain: "watches", device: "w", time: 1, values: { state: "firing", value: 4 } },
+      alert(5, { state: "resolved", firedAt: "2026-11-22T10:00:00.000Z" }),
+    ],
+  });
+  await expect.poll(() => webhook.figures().delivered).toBe(2);
+  expect(numbersOf(received)).toEqual([1, 1, 1, 1, 1, 1, 5]);
+  expect(new Set(received.map(({ delivery }) => delivery)).size).toBe(2);
+  for (const { body, signature, delivery } of received) {
+    const [, seconds = "", hash] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(signature) ?? [];
+    expect(Math.abs(Number(seconds) - Date.now() / 1_000)).toBeLessThan(60);
+    expect(createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex")).toBe(hash);
+    expect((JSON.parse(body) as { delivery: string }).delivery).toBe(delivery);
+  }
+  expect(webhook.figures()).toMatchObject({ failed: 5, dropped: 0, problem: null });
+  await expect.poll(() => webhook.figures().lag).toBe(0);
+});
+
+it("drops what the receiver will never take, and what is too old", async () => {
+  const log = await openLog();
+  const { url, received } = await receiver([422]);
+  const webhook = start(log, url);
+  await log.append({ readings: [alert(1), alert(2)] });
+  await expect.poll(() => webhook.figures()).toMatchObject({ delivered: 1, dropped: 1 });
+  expect(numbersOf(received)).toEqual([1, 2]);
+  const other = await receiver([503, 503]);
+  const impatient = start(log, other.url, { name: "impatient", giveUpH: 1e-9 });
+  await log.append({ readings: [alert(3), alert(4), alert(5)] });
+  await expect.poll(() => impatient.figures()).toMatchObject({ delivered: 1, dropped: 2 });
+});
+
+it("goes on where it was, and does not wait for a receiver that is away when it closes", async () => {
+  const log = await openLog();
+  const { url, received } = await receiver();
+  const first = start(log, url);
+  await log.append({ readings: [alert(1)] });
+  await expect.poll(() => first.figures().delivered).toBe(1);
+  await first.close();
+  const away = start(log, "http://127.0.0.1:1/", { name: "away" });
+  await log.append({ readings: [alert(2)] });
+  await expect.poll(() => away.figures().failed).toBeGreaterThan(1);
+  expect(away.figures().problem).toContain("fetch failed");
+  await away.close();
+  expect(away.figures()).toMatchObject({ delivered: 0, lag: 1 });
+  const again = start(log, url, {}, { name: "webhook:duty", seq: 1, time: 0, state: null });
+  await expect.poll(() => again.figures().delivered).toBe(1);
+  expect(numbersOf(received)).toEqual([1, 2]);
+});
