@@ -9,6 +9,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     "ingest",
     "stream",
     "http",
+    "notify",
     "gtfs",
     "pipeline",
     "insights",

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { type Config, configSchema } from "./config.ts";
 
+/** Shorter secrets of webhooks can be guessed. */
+const minSecretChars = 16;
+
 interface JsonSchema {
   readonly secret?: boolean;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -26,7 +29,7 @@ function hide(schema: JsonSchema, value: unknown): unknown {
 /**
  * Puts environment variables in place of `${NAME}` in the credentials of sources and the secrets of webhooks, so that the file
  * needs to hold none.
- * @throws Error naming the key and the variable that is not set
+ * @throws Error naming the key and the variable that is not set, or a secret that is too short
  */
 export function resolveCredentials(
   config: Config,
@@ -39,7 +42,7 @@ export function resolveCredentials(
   }));
   const webhooks = config.webhooks.map((webhook) => ({
     ...webhook,
-    secret: resolve("webhooks: secret", webhook.secret),
+    secret: checkSecret(resolve("webhooks: secret", webhook.secret)),
   }));
   return { ...config, sources, webhooks };
 
@@ -50,4 +53,9 @@ export function resolveCredentials(
       return value;
     });
   }
+}
+
+function checkSecret(secret: string): string {
+  if (secret.length >= minSecretChars) return secret;
+  throw new Error(`webhooks: secret: use at least ${minSecretChars} characters`);
 }

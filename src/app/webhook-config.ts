@@ -13,9 +13,9 @@ const webhook = z.strictObject({
       if (problem) context.addIssue({ code: "custom", message: problem });
     })
     .describe("Where readings are sent: `https://` or `http://`"),
-  secret: z.string().min(16, "use at least 16 characters").meta({
+  secret: z.string().min(1).meta({
     // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
-    description: "Signs what is sent. May hold `${NAME}` for an environment variable",
+    description: "Signs what is sent; at least 16 characters. May hold `${NAME}` for an environment variable",
     secret: true,
   }),
   filter: z
