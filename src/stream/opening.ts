@@ -108,9 +108,10 @@ export class Opening {
     const { position, oldest, time, head, isLost, page } = past;
     if (isLost || lostFrom !== null) this.outlet.gap("evicted", lostFrom, oldest - 1);
     const isEmpty = page.entries.length === 0 && page.next === null;
-    const stretch = new AfterTime(time, head);
-    const opened = { cursor: position, stretch, time, isEmpty, isPaced: true };
-    this.sendPart(page, opened, { seq: position, time });
+    const opened = { time, isEmpty, isPaced: true };
+    // Behind what was lost all that is left comes, also what the snapshot has: it shows of each topic only one.
+    if (lostFrom !== null) return this.sendFirstPart(page, { ...opened, cursor: oldest - 1 });
+    this.sendFirstPart(page, { ...opened, cursor: position, stretch: new AfterTime(time, head) });
   }
 
   private list(perTopic: number): void {
@@ -142,7 +143,11 @@ export class Opening {
   private showPresent(opened: Opened): void {
     const { outlet, subscription, log } = this;
     const page = log.latestPage(subscription.filter, 0, outlet.maxLatestPerFrame);
-    this.sendPart(page, opened, { seq: opened.cursor, time: null });
+    this.sendFirstPart(page, opened);
+  }
+
+  private sendFirstPart(page: LatestPage, opened: Opened): void {
+    this.sendPart(page, opened, { seq: opened.cursor, time: opened.time ?? null });
   }
 
   // In parts, so that it costs a slow connection no more than its buffer, and never holds the others up.
@@ -150,11 +155,9 @@ export class Opening {
     const { subscription, log, outlet } = this;
     const { filter } = subscription;
     const limit = outlet.maxLatestPerFrame;
-    const stretch = opened.stretch;
-    if (!(stretch instanceof AfterTime)) {
-      return this.sendPart(log.latestPage(filter, after, limit), opened, null);
-    }
-    const find = () => log.latestAt(filter, stretch.time, after, limit);
+    const { time } = opened;
+    if (time === undefined) return this.sendPart(log.latestPage(filter, after, limit), opened, null);
+    const find = () => log.latestAt(filter, time, after, limit);
     subscription.asking.lookUp(find, (page) => this.sendPart(page, opened, null));
   }
 

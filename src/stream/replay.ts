@@ -50,7 +50,7 @@ export class Replay {
   /** The place after the page. */
   private through: number;
   /** Late readings go with their neighbours: the latest observation so far says when one is due. */
-  private reachedTime = Number.NEGATIVE_INFINITY;
+  private reachedTime: number;
   /** Topics that changed since the last conflated update. */
   private touched = new Set<number>();
   private updateAt = Number.NEGATIVE_INFINITY;
@@ -63,6 +63,7 @@ export class Replay {
     this.share = new Share(hub.replayMemory);
     this.through = subscription.cursor;
     this.pace = new Pace(0, time, hub.clock.now());
+    this.reachedTime = time ?? Number.NEGATIVE_INFINITY;
   }
 
   /** The place to read the next page from. */

@@ -32,7 +32,8 @@ export class SentChecks {
   /** The last that was told, null if nothing was. */
   state: string | null = null;
   private readonly oracle: Oracle;
-  private hasGap = false;
+  /** The next answer is one that nobody asked for: the ring dropped what came next. */
+  private wasOvertaken = false;
   /** The snapshot that is being sent shows the present. */
   private isPresent = true;
   /** Readings up to here are listed, not conflated. */
@@ -48,7 +49,7 @@ export class SentChecks {
     this.owed.clear();
     this.pace = null;
     this.state = null;
-    this.hasGap = false;
+    this.wasOvertaken = false;
   }
 
   /** Another speed, or a pause. */
@@ -84,7 +85,7 @@ export class SentChecks {
 
   private checkGap({ from, to, oldest, reason }: Message<"gap">): void {
     const { log } = this.oracle;
-    this.hasGap = true;
+    this.wasOvertaken = from !== null;
     expect(reason).toBe("evicted");
     expect(to).toBeLessThanOrEqual(log.oldest - 1);
     if (from !== null) expect(from).toBeLessThanOrEqual(to as number);
@@ -95,9 +96,9 @@ export class SentChecks {
     const { snapshot, time, more } = message;
     const { log } = this.oracle;
     this.isPresent = time === undefined;
-    // A snapshot of the present behind a gap changes nothing of what is owed.
-    if (!this.hasGap || time !== undefined) this.noteOwed(message, wish);
-    this.hasGap = false;
+    // A snapshot behind a gap changes nothing of what is owed, unless the gap is the ring's that a start from a time ran into.
+    if (!this.wasOvertaken) this.noteOwed(message, wish);
+    this.wasOvertaken = false;
     if (!snapshot) return;
     if (time === undefined) {
       this.checkCurrent(snapshot, wish.view);

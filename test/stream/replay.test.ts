@@ -299,6 +299,25 @@ describe.each(subprotocols)("%s", (subprotocol) => {
       expect(client.readings.at(-1)?.seq).toBeLessThan(oldest + 12);
       expect(client.readings.at(-1)?.seq).toBeGreaterThan(oldest);
     });
+
+    test("overtaken among late uploads it loses only what the gap names", async () => {
+      fakeTimers(noon + 1_000_000);
+      const log = await openTestLog({ tailRecords: 5, latestCheckpointBytes: 200 }, { maxBytes: 900 });
+      const { hub } = await openHub({ maxFrameBytes: 200 }, log);
+      await fill(log, "a", 0, 10);
+      const client = new HubClient(hub, subprotocol);
+      client.request({ type: "subscribe", id: 1, filter: "#", from: { time: noon }, speed: 1 });
+      await pass(1_100);
+      for (let n = 10; n < 100; n++) await fill(log, "a", n - 200, n - 199);
+      await pass(20_000);
+      const [gap] = client.ofType("gap");
+      if (typeof gap?.from !== "number" || typeof gap.to !== "number") throw new Error("no gap was told");
+      const { from, to } = gap;
+      expect(gap.oldest).toBe(to + 1);
+      expect(client.ofType("subscribed")[1]?.cursor).toBe(`${log.epoch}:${to}`);
+      const all = Array.from({ length: log.head - 1 }, (_, i) => i + 2);
+      expect(client.seqs).toEqual(all.filter((seq) => seq < from || seq > to));
+    });
   });
 
   describe("paused", () => {
