@@ -3,12 +3,14 @@ import type { Bridge } from "../ingest/bridge.ts";
 import type { MqttBroker } from "../ingest/broker.ts";
 import type { Commands } from "../ingest/commands.ts";
 import type { Log } from "../log/contract.ts";
+import type { WebhookFigures } from "../notify/webhook.ts";
 import type { Figure } from "../observe/metrics.ts";
 import type { InsightFigures, InsightRunner } from "../pipeline/insight-runner.ts";
 import type { Notices } from "../pipeline/notices.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { StreamServer } from "../stream/stream.ts";
 import type { Sources } from "./sources.ts";
+import type { Webhooks } from "./webhooks.ts";
 
 interface Parts {
   readonly log: Log;
@@ -18,6 +20,7 @@ interface Parts {
   readonly commands: Commands;
   readonly sources: Sources;
   readonly insights: InsightRunner;
+  readonly webhooks: Webhooks;
   /** Null until it listens. */
   readonly stream: () => StreamServer | null;
 }
@@ -31,6 +34,7 @@ export function gatewayFigures({
   commands,
   sources,
   insights,
+  webhooks,
   stream,
 }: Parts): Figure[] {
   const { counts } = pipeline;
@@ -100,6 +104,7 @@ export function gatewayFigures({
     ...commandFigures(commands),
     ...sourceFigures(sources),
     ...insightFigures(insights),
+    ...webhookFigures(webhooks),
   ];
 }
 
@@ -231,6 +236,29 @@ function insightFigures({ figures }: InsightRunner): Figure[] {
     total("made", "Readings that it made", ({ made }) => made),
     total("refused", "Readings that it made and the log cannot take", ({ refused }) => refused),
     total("missed", "Readings that the ring dropped before it had seen them", ({ missed }) => missed),
+  ];
+}
+
+function webhookFigures({ figures }: Webhooks): Figure[] {
+  const each = (read: (one: WebhookFigures) => number) => () =>
+    Object.fromEntries(figures().map((one) => [one.name, read(one)]));
+  const label = "webhook";
+  const total = (name: string, help: string, read: (one: WebhookFigures) => number): Figure => ({
+    ...counter(`fieldcast_webhook_${name}_total`, help, each(read)),
+    label,
+  });
+  return [
+    total("delivered", "Readings that its receiver took", ({ delivered }) => delivered),
+    total("failed", "Attempts that failed", ({ failed }) => failed),
+    total("dropped", "Readings given up", ({ dropped }) => dropped),
+    {
+      ...gauge(
+        "fieldcast_webhook_lag",
+        "Readings in the log that it has not seen",
+        each(({ lag }) => lag),
+      ),
+      label,
+    },
   ];
 }
 

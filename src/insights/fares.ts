@@ -43,7 +43,7 @@ const settings = z.strictObject({
     .default(16)
     .describe("So many moments of a fare are kept, among which late quotes take their place"),
   maxFlights: whole(1, 100_000)
-    .default(2_000)
+    .default(1_200)
     .describe("Most flights with figures; the one quoted longest ago is forgotten"),
   maxRoutes: whole(1, 100_000).default(500).describe("Most routes with figures"),
   watches: z.array(watchSettings).max(maxWatches).default([]).describe("Prices that somebody waits for"),
