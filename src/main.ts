@@ -16,5 +16,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   onSignal: (stop) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop(signal));
   },
-  exit: (code) => process.exit(code),
+  // process.exit() waits for the threads, and one that waits for a disk that hangs never ends.
+  exit: () => process.kill(process.pid, "SIGKILL"),
 });

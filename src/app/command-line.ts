@@ -18,7 +18,8 @@ export interface ProcessPort {
   err(text: string): void;
   /** Calls back at each SIGINT and SIGTERM. */
   onSignal(stop: (signal: string) => void): void;
-  exit(code: number): void;
+  /** Ends the process at once, whatever its threads do. */
+  exit(): void;
 }
 
 interface ConfigFlags {
@@ -163,7 +164,7 @@ async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {
       firstAt ??= now;
       resolve(signal);
       // Whoever asks again does not want to wait; a terminal and npm both passing on one Ctrl-C is not asking again.
-      if (now - firstAt > 1_000) port.exit(1);
+      if (now - firstAt > 1_000) port.exit();
     });
   });
   // From the signal on, whatever is going on: a start can hang too, in a disk that does not answer.
@@ -171,7 +172,7 @@ async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {
     logger.info({ signal }, "stopping");
     setTimeout(() => {
       logger.error({ shutdownGraceMs: config.shutdownGraceMs }, "stopping took too long; ending anyway");
-      port.exit(1);
+      port.exit();
     }, config.shutdownGraceMs + 2_000).unref();
   });
   const { startGateway } = await import("./gateway.ts");

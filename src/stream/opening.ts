@@ -75,8 +75,8 @@ export class Opening {
       return;
     }
     const end = log.epochEnd(cursor.epoch);
-    if (end === null) this.fillGap("epoch");
-    else if (cursor.seq > end) this.fillGap("ahead");
+    if (end === null) this.fillGap("epoch", log.head);
+    else if (cursor.seq > end) this.fillGap("ahead", end);
     // Who conflates has no use for what the ring dropped: what changed since is sent as it is now.
     else if (cursor.seq + 1 < log.oldest && (view.rate === null || subscription.play.speed > 0)) {
       this.overtaken({ from: cursor.seq + 1, oldest: log.oldest });
@@ -92,9 +92,9 @@ export class Opening {
     this.showPresent({ cursor: oldest - 1, isPaced: true });
   }
 
-  private fillGap(reason: GapReason): void {
+  private fillGap(reason: GapReason, cursor: number): void {
     this.outlet.gap(reason, null, null);
-    this.showPresent({ cursor: this.log.head });
+    this.showPresent({ cursor });
   }
 
   /** @param lostFrom the first seq that the ring has dropped, null if that is not known yet */

@@ -180,7 +180,7 @@ describe.concurrent.each(faults)("while $name", ({ prepare, reason }) => {
       await until("it is ready again", async () => (await readiness(gateway)).isReady);
       await until("readings are acknowledged again", () => acknowledged.size > atFault + 100);
     }
-    fleet.stop();
+    await fleet.finish();
     await until("the log is quiet", async () => {
       const { head } = await readiness(gateway);
       await pause(300);

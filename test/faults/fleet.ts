@@ -48,6 +48,8 @@ export class Fleet {
   readonly acknowledged = new Map<number, bigint>();
   readonly #clients: MqttClient[] = [];
   #last = 0;
+  /** At QoS 1, without an acknowledgement so far. */
+  #waiting = 0;
   #isStopped = false;
 
   /** @param devices publish at QoS 1; one more does at QoS 0 if `isLive` */
@@ -71,6 +73,12 @@ export class Fleet {
     this.#isStopped = true;
   }
 
+  /** Publishes nothing new any more, and waits until everything at QoS 1 is acknowledged. */
+  async finish(): Promise<void> {
+    this.stop();
+    await until("everything is acknowledged", () => this.#waiting === 0);
+  }
+
   /** Closes every connection at once. */
   close(): void {
     this.stop();
@@ -92,8 +100,10 @@ export class Fleet {
   #publishNext(client: MqttClient, device: string): void {
     if (this.#isStopped) return;
     const n = ++this.#last;
+    this.#waiting++;
     client.publish(`telemetry/gps/${device}`, this.#payload(n), { qos: 1 }, (error) => {
       if (error) return;
+      this.#waiting--;
       this.acknowledged.set(n, process.hrtime.bigint());
       this.#publishNext(client, device);
     });
@@ -112,13 +122,18 @@ export class Follower {
   readonly seqs: number[] = [];
   readonly numbers: number[] = [];
   readonly gaps: { readonly reason: string; readonly from: number | null; readonly to: number | null }[] = [];
+  /** How much it had received when it was told of each gap. */
+  readonly gapsAt: number[] = [];
   readonly #fieldcast: Fieldcast;
 
   constructor(gateway: GatewayProcess, epoch: string) {
     this.#fieldcast = connect(gateway.url, { backoff: { maxDelayMs: 300 } });
     const options = {
       from: { cursor: `${epoch}:0` },
-      onGap: (gap: Follower["gaps"][number]) => this.gaps.push(gap),
+      onGap: (gap: Follower["gaps"][number]) => {
+        this.gaps.push(gap);
+        this.gapsAt.push(this.seqs.length);
+      },
     };
     this.#fieldcast.subscribe("gps/#", options, ({ seq, values, snapshot }) => {
       if (snapshot) return;
