@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { alertId, alerts } from "../../src/insights/alerts.ts";
 import type { Reading } from "../../src/model/reading.ts";

@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { calendarOf, levels, timezoneProblem } from "../../src/insights/calendar.ts";
 import { isoTime } from "../../src/model/reading.ts";

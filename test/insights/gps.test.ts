@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fencesProblem } from "../../src/insights/fences.ts";
 import { distanceM, type Position, placeAt } from "../../src/insights/geo.ts";

@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../../src/app/config.ts";
 import { insightsProblem } from "../../src/app/insight-config.ts";

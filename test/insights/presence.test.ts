@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { presence } from "../../src/insights/presence.ts";
 import { isoTime, type Reading } from "../../src/model/reading.ts";

@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bearingDeg, bendDeg, nearestOnLine, type Position, placeAt } from "../../src/insights/geo.ts";
 import { RoadNetwork, sensedSpeed } from "../../src/insights/road-network.ts";

@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkJam, noJam } from "../../src/insights/road-jams.ts";
 import type { RoadSettings } from "../../src/insights/road-settings.ts";

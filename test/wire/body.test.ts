@@ -1,5 +1,5 @@
 import { decode } from "@msgpack/msgpack";
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Value, Values } from "../../src/model/reading.ts";
 import {
