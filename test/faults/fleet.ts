@@ -52,8 +52,14 @@ export class Fleet {
   #waiting = 0;
   #isStopped = false;
 
-  /** @param devices publish at QoS 1; one more does at QoS 0 if `isLive` */
-  constructor(gateway: GatewayProcess, devices: number, { isLive = true } = {}) {
+  readonly #note: string;
+
+  /**
+   * @param devices publish at QoS 1; one more does at QoS 0 if `isLive`
+   * @param noteChars length of a text in each reading
+   */
+  constructor(gateway: GatewayProcess, devices: number, { isLive = true, noteChars = 0 } = {}) {
+    this.#note = "x".repeat(noteChars);
     for (let device = 0; device < devices; device++) {
       const client = this.#connect(gateway, `van-${device}`);
       client.once("connect", () => {
@@ -94,7 +100,7 @@ export class Fleet {
   }
 
   #payload(n: number): string {
-    return JSON.stringify({ lat: 60.17, lon: 24.94, n, time: Date.now() });
+    return JSON.stringify({ lat: 60.17, lon: 24.94, n, note: this.#note, time: Date.now() });
   }
 
   #publishNext(client: MqttClient, device: string): void {

@@ -7,8 +7,9 @@ const magic = 0x377f0682;
 
 /**
  * Whether a write-ahead log has commits that SQLite will pass over in silence, because something ahead of them is damaged: it
- * reads up to the first frame whose checksum is wrong and takes the rest for unfinished. Frames after that which belong to
- * this generation (their salts are the header's) and end a transaction were committed, and perhaps acknowledged.
+ * reads up to the first frame whose checksum is wrong and takes the rest for unfinished. Frames from there on which belong to
+ * this generation (their salts are the header's) and end a transaction were written; of two of them the first was finished before the
+ * second began, and perhaps acknowledged. A single one may be a transaction that a power cut left with holes.
  * Format and checksum: https://www.sqlite.org/fileformat2.html, 4.1 and 4.2.
  */
 export function hasLostCommits(walPath: string): boolean {
@@ -22,6 +23,7 @@ export function hasLostCommits(walPath: string): boolean {
   const isHeaderGood = (word & ~1) === magic && sums.equal(24);
   if (!isHeaderGood) return bytes.length >= headerBytes + frameHeadBytes;
   let isIntact = true;
+  let ends = 0;
   for (let at = headerBytes; at + frameBytes <= bytes.length; at += frameBytes) {
     const isOurs =
       view.getUint32(at + 8) === view.getUint32(16) && view.getUint32(at + 12) === view.getUint32(20);
@@ -29,7 +31,8 @@ export function hasLostCommits(walPath: string): boolean {
       sums.add(at, 8);
       sums.add(at + frameHeadBytes, frameBytes - frameHeadBytes);
       isIntact = isOurs && sums.equal(at + 16);
-    } else if (isOurs && view.getUint32(at + 4) !== 0) return true;
+    }
+    if (!isIntact && isOurs && view.getUint32(at + 4) !== 0 && ++ends === 2) return true;
   }
   return false;
 }
