@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -32,14 +33,15 @@ type Ending = { readonly kind: "asked" } | { readonly kind: "gateway"; readonly 
  * after Ctrl-C or SIGTERM, the gateway's own if it ends by itself. The arguments are those of `fieldcast serve`.
  */
 export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  checkArguments(args);
+  const asked = readArguments(args);
   const log = new GatewayLog(env["FIELDCAST_LOG_LEVEL"] ?? "");
-  const dataDir = env["FIELDCAST_DATA_DIR"] || demoFolder;
+  const dataDir = asked.dataDir || env["FIELDCAST_DATA_DIR"] || demoFolder;
+  const file = asked.config || env["FIELDCAST_CONFIG"] || demoConfig;
   const timetable = writeTimetable(dataDir);
-  const ours = { FIELDCAST_CONFIG: demoConfig, FIELDCAST_INSIGHTS_TRANSIT_GTFS: timetable };
   // Who brings a file of their own names what is in it.
-  const isOwn = Boolean(env["FIELDCAST_CONFIG"]) || args.some((arg) => /^(-c|--config)/.test(arg));
-  const defaults = { ...(isOwn ? {} : ours), FIELDCAST_DATA_DIR: dataDir };
+  const isOurs = isDemoConfig(file);
+  const ours = isOurs ? { FIELDCAST_CONFIG: file, FIELDCAST_INSIGHTS_TRANSIT_GTFS: timetable } : {};
+  const defaults = { ...ours, FIELDCAST_DATA_DIR: dataDir };
   const gateway = startGateway(args, { ...env, ...defaults }, log);
   const ending = Promise.race([untilAsked(), untilExit(gateway)]);
   const first = await Promise.race([ending, log.ready, late()]);
@@ -53,9 +55,19 @@ export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): 
   return finish(end, gateway, "The gateway ended by itself", log);
 }
 
+/** The demo's own file, however it is named. */
+function isDemoConfig(file: string): boolean {
+  return resolve(file) === resolve(demoConfig);
+}
+
+interface Arguments {
+  readonly config?: string;
+  readonly dataDir?: string;
+}
+
 /** Ends the process, with help or a sentence, unless the gateway will understand the arguments. */
-function checkArguments(args: readonly string[]): void {
-  new Command("npm run demo --")
+function readArguments(args: readonly string[]): Arguments {
+  return new Command("npm run demo --")
     .description("The gateway with some forty simulated devices of all five domains.")
     .option("-c, --config <file>", "YAML configuration file (default: FIELDCAST_CONFIG or config/demo.yaml)")
     .option("--host <address>", "address to listen on")
@@ -63,7 +75,8 @@ function checkArguments(args: readonly string[]): void {
     .option("--http-port <port>", "port of the dashboard, the stream and the API")
     .option("--data-dir <folder>", `folder of the log's file (default: FIELDCAST_DATA_DIR or ${demoFolder})`)
     .option("--set <key=value>", "set any configuration key; may be repeated")
-    .parse(args, { from: "user" });
+    .parse(args, { from: "user" })
+    .opts<Arguments>();
 }
 
 async function play({ http, mqtt }: Ready, env: NodeJS.ProcessEnv, ending: Promise<Ending>): Promise<Ending> {

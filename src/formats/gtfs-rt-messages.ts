@@ -61,7 +61,9 @@ const timeRange: ProtoMessage = new Map([
 ]);
 
 const entitySelector: ProtoMessage = new Map([
+  [1, protoField("agency_id", "string")],
   [2, protoField("route_id", "string")],
+  [3, protoField("route_type", "int32")],
   [4, protoField("trip", tripDescriptor)],
   [5, protoField("stop_id", "string")],
   [6, protoField("direction_id", "uint32")],
@@ -80,6 +82,7 @@ const alert: ProtoMessage = new Map([
   [6, protoField("cause", "int32")],
   [7, protoField("effect", "int32")],
   [10, protoField("header_text", translatedString)],
+  [11, protoField("description_text", translatedString)],
 ]);
 
 const feedHeader: ProtoMessage = new Map([

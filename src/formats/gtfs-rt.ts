@@ -2,19 +2,17 @@ import type { Packet } from "../model/packet.ts";
 import type { Reading, Values } from "../model/reading.ts";
 import { fieldProblem, numberField, readFields, readId, readText, readValue } from "./fields.ts";
 import type { Format } from "./format.ts";
-import { alertEffects, deadTrips, feedMessage, stoppedAt, unpredictedStops } from "./gtfs-rt-messages.ts";
+import { readAlert } from "./gtfs-rt-alert.ts";
+import { deadTrips, feedMessage, stoppedAt, unpredictedStops } from "./gtfs-rt-messages.ts";
 import { isObject, type JsonObject } from "./json-payload.ts";
 import { makeReading, nothing, outcomes, quote, reject } from "./outcome.ts";
 import { positionFields, requirePosition } from "./position.ts";
 import { readProto } from "./protobuf.ts";
 import { readOperatingDay, readStopTime, setStopTimes } from "./stop-times.ts";
-import { observedAt, readTimeText } from "./time.ts";
+import { observedAt } from "./time.ts";
 
 /** Most entities in one message. */
 const maxEntities = 10_000;
-
-/** Most routes or stops that an alert's remark lists. */
-const maxInformed = 50;
 
 const position = positionFields("latitude", "longitude");
 const motion = [numberField("bearing", "courseDeg"), numberField("speed", "speedKmh", 3.6)];
@@ -80,7 +78,10 @@ function readEntity(feed: Feed, entity: JsonObject, path: string, results: (Read
     if (result !== null) results.push(result);
   }
   if (update !== null) readTripUpdate(feed, entity, update, `${path}trip_update.`, results);
-  if (alert !== null) results.push(readAlert(feed, entity, alert, path));
+  if (alert !== null) {
+    const time = timeOf(feed, {}, path);
+    results.push(typeof time === "string" ? time : readAlert(entity["id"], alert, time, path));
+  }
 }
 
 function readVehicle(
@@ -229,46 +230,4 @@ function setEvent(raw: unknown, end: "arrival" | "departure", values: Values): b
   if (expected === undefined && delayS === undefined) return false;
   setStopTimes(values, end, { scheduled, expected, delayS });
   return true;
-}
-
-/** An alert has no measurement: what it says is in the remarks, what it is about in the values. */
-function readAlert(feed: Feed, entity: JsonObject, alert: JsonObject, path: string): Reading | string {
-  const id = readId(entity["id"]);
-  if (id === undefined) return `${path}id: ${quote(entity["id"])} cannot be a device id`;
-  const time = timeOf(feed, {}, path);
-  if (typeof time === "string") return time;
-  const values: Values = { event: "alert" };
-  const informed = listOf(alert["informed_entity"]);
-  const route = informed.find((one) => routeOf(one) !== undefined);
-  const stopIds = distinct(informed.map((one) => readText(one["stop_id"])));
-  if (route !== undefined) {
-    setText(values, "routeId", routeOf(route));
-    setText(values, "tripId", objectOf(route["trip"])?.["trip_id"]);
-    readFields(route, direction, values);
-  }
-  setText(values, "stopId", stopIds[0]);
-  const routeIds = distinct(informed.map(routeOf));
-  const attrs = alertRemarks(alert, routeIds, stopIds);
-  return { domain: "transit", device: `alert/${id}`, time, values, attrs };
-}
-
-function routeOf(informed: JsonObject): string | undefined {
-  return readText(informed["route_id"]) ?? readText(objectOf(informed["trip"])?.["route_id"]);
-}
-
-function distinct(texts: readonly (string | undefined)[]): readonly string[] {
-  return [...new Set(texts.filter((text) => text !== undefined))].slice(0, maxInformed);
-}
-
-function alertRemarks(alert: JsonObject, routeIds: readonly string[], stopIds: readonly string[]): Values {
-  const attrs: Values = {};
-  const translations = listOf(objectOf(alert["header_text"])?.["translation"]);
-  setText(attrs, "headerText", translations[0]?.["text"]);
-  setText(attrs, "effect", alertEffects.get(alert["effect"]));
-  const period = listOf(alert["active_period"])[0];
-  setText(attrs, "activeFrom", readTimeText(period?.["start"], null, 0));
-  setText(attrs, "activeUntil", readTimeText(period?.["end"], null, 0));
-  if (routeIds.length > 1) attrs["routeIds"] = routeIds;
-  if (stopIds.length > 1) attrs["stopIds"] = stopIds;
-  return attrs;
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { feedMessage } from "../formats/gtfs-rt-messages.ts";
 import type { Latest, Log } from "../log/contract.ts";
-import { alertEntities } from "./realtime-alerts.ts";
+import { alertEntities, foreignAlertEntities } from "./realtime-alerts.ts";
 import { type KnownVehicles, knownVehicles } from "./realtime-trip.ts";
 import { tripUpdateEntities } from "./realtime-updates.ts";
 import { vehicleEntities } from "./realtime-vehicles.ts";
@@ -51,7 +51,10 @@ export class RealtimeFeeds {
   }
 
   async #entities(name: FeedName, now: number): Promise<ProtoObject[]> {
-    if (name === "alerts") return alertEntities(await this.#latest("alerts/transit/#"), now);
+    if (name === "alerts") {
+      const foreign = foreignAlertEntities(await this.#latest("transit/alert/#"), now);
+      return [...alertEntities(await this.#latest("alerts/transit/#"), now), ...foreign];
+    }
     const vehicles: KnownVehicles = knownVehicles(await this.#latest("trips/transit/#"));
     if (name === "trip-updates") return tripUpdateEntities(await this.#latest("arrivals/#"), vehicles, now);
     return vehicleEntities(await this.#latest("transit/#"), vehicles, now);

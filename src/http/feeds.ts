@@ -33,7 +33,7 @@ export function feedEndpoints(read: ReadFeed): Endpoint[] {
       ...feed,
       method: "GET",
       description:
-        "A GTFS-Realtime feed (version 2.0, FULL_DATASET), made anew at most once a second. Trip updates and alerts need the insight `transit`.",
+        "A GTFS-Realtime feed (version 2.0, FULL_DATASET), made anew at most once a second. Trip updates need the insight `transit`, and so do alerts, but for those that others told.",
       // Journey planners put keys of their own there.
       parameters: null,
       answers: {

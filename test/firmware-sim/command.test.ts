@@ -173,17 +173,25 @@ describe("the demo", () => {
     expect(shown.output()).toContain("committed");
   });
 
-  it("runs with the real gateway, in a folder of its own", async () => {
+  it.each([
+    { how: "in a folder of its own", args: [], more: {}, data: "data/demo" },
+    {
+      how: "with its file named and its data elsewhere",
+      args: ["-c", join(root, "config/demo.yaml")],
+      more: { FIELDCAST_DATA_DIR: "elsewhere" },
+      data: "elsewhere",
+    },
+  ])("runs with the real gateway, $how", async ({ args, more, data }) => {
     const folder = temporaryFolder();
-    const env = { FIELDCAST_MQTT_PORT: "0", FIELDCAST_HTTP_PORT: "0" };
-    const shown = run(demo, [], env, folder);
+    const env = { FIELDCAST_MQTT_PORT: "0", FIELDCAST_HTTP_PORT: "0", ...more };
+    const shown = run(demo, args, env, folder);
     await vi.waitFor(() => expect(shown.output()).toContain("Ctrl-C ends it"), 20_000);
     const url = /Open {2}(http:\S+)/.exec(shown.output())?.[1] as string;
     await vi.waitFor(async () => {
       const { head } = (await (await fetch(new URL("readyz", url))).json()) as { head: number };
       expect(head).toBeGreaterThan(50);
     }, 20_000);
-    expect(existsSync(join(folder, "data/demo/log.db"))).toBe(true);
+    expect(existsSync(join(folder, data, "log.db"))).toBe(true);
     shown.child.kill("SIGTERM");
     expect(await shown.exit).toBe(0);
   });

@@ -150,4 +150,70 @@ describe("GTFS-Realtime feeds", () => {
       headerText: { translation: [{ text: "7: late", language: "en" }] },
     });
   });
+
+  describe("tell alerts of others", () => {
+    const foreign = (id: string, values: Values, attrs: Values = {}, time = now): Reading => {
+      const all = { event: "alert", ...values };
+      return { domain: "transit", device: `alert/${id}`, time, values: all, attrs };
+    };
+    const headerText = "Works on the bridge";
+    const hourMs = 3_600_000;
+
+    it("with their periods, entities and words", async () => {
+      const activePeriods = [
+        { activeFrom: isoTime(now - hourMs), activeUntil: isoTime(now - 60_000) },
+        { activeFrom: isoTime(now + hourMs) },
+      ];
+      const informed = [
+        { routeId: "r7", directionId: 1, stopId: "B" },
+        { routeId: "r8", tripId: "t1" },
+      ];
+      await append(
+        log,
+        foreign("a", { routeId: "r7" }, { headerText, effect: "DETOUR", activePeriods, informed }),
+      );
+      const { entity } = await read("alerts");
+      const nowS = Math.floor(now / 1_000);
+      expect(entity).toEqual([
+        {
+          id: "alert/a",
+          alert: {
+            activePeriod: [{ start: nowS - 3_600, end: nowS - 60 }, { start: nowS + 3_600 }],
+            informedEntity: [
+              { routeId: "r7", stopId: "B", directionId: 1 },
+              { routeId: "r8", trip: { tripId: "t1", routeId: "r8" } },
+            ],
+            cause: 1,
+            effect: 4,
+            headerText: { translation: [{ text: headerText }] },
+          },
+        },
+      ]);
+    });
+
+    it("about every route or stop that they list, and only while they hold", async () => {
+      const isOver = { headerText, activeUntil: isoTime(now - 1_000) };
+      await append(
+        log,
+        foreign("routes", { routeId: "r1" }, { headerText, routeIds: ["r1", "r2"] }),
+        foreign("native", { stopId: "B", headerText, descriptionText: "Until Monday" }),
+        foreign("over", { routeId: "r1" }, isOver),
+        foreign("about-nothing", {}, { headerText }),
+        foreign("mute", { routeId: "r1" }),
+        foreign("forgotten", { routeId: "r1" }, { headerText }, now - 25 * hourMs),
+      );
+      const { entity } = await read("alerts");
+      expect(
+        entity.map(({ id, alert }) => [id, (alert as { informedEntity: object }).informedEntity]),
+      ).toEqual([
+        ["alert/routes", [{ routeId: "r1" }, { routeId: "r2" }]],
+        ["alert/native", [{ stopId: "B" }]],
+      ]);
+      expect(entity[1]?.["alert"]).not.toHaveProperty("activePeriod");
+      expect(entity[1]?.["alert"]).toMatchObject({
+        effect: 8,
+        descriptionText: { translation: [{ text: "Until Monday" }] },
+      });
+    });
+  });
 });

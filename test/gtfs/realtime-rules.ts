@@ -34,10 +34,18 @@ export function problemsOf(feed: Feed, timetable: Timetable, nowS: number): stri
     if (vehicle) checkPosition(vehicle, say);
     if (alert) {
       say(alert.informedEntity?.length !== 0, "E032 informed entity");
-      for (const { routeId, stopId, trip } of alert.informedEntity ?? []) {
-        say(Boolean(routeId ?? stopId ?? trip), "E033 informed entity without an id");
+      for (const one of alert.informedEntity ?? []) {
+        const { agencyId, routeId, stopId, trip } = one;
+        const hasType = Object.hasOwn(one, "routeType");
+        say(Boolean(agencyId || routeId || stopId || trip || hasType), "E033 informed entity without an id");
+        say(!trip?.routeId || !routeId || trip.routeId === routeId, "E030 route of the trip in an alert");
         say(!stopId || timetable.stops.some((stop) => stop.id === stopId), "E011 stop of an alert");
         say(!routeId || timetable.routes.some((route) => route.id === routeId), "E004 route of an alert");
+      }
+      for (const { start, end } of alert.activePeriod ?? []) {
+        say(Boolean(Number(start) || Number(end)), "active period without a bound");
+        for (const bound of [start, end]) say(!Number(bound) || isPosix(Number(bound)), "E001 active period");
+        say(!Number(end) || Number(start ?? 0) <= Number(end), "active period that ends before it starts");
       }
       say(Boolean(alert.headerText?.translation?.[0]?.text), "header text");
     }
@@ -58,8 +66,9 @@ function checkTrip(trip: transit_realtime.ITripDescriptor, { trips, routes }: Ti
   // Decoders give 0 for a direction that is not told.
   const isTold = Object.hasOwn(trip, "directionId");
   say(!isTold || known?.direction === null || known?.direction === trip.directionId, "E024 direction");
-  say(/^\d\d:\d\d:\d\d$/.test(trip.startTime ?? ""), "E020 start time");
-  say(/^\d{8}$/.test(trip.startDate ?? ""), "E021 start date");
+  const isSet = (name: string) => Object.hasOwn(trip, name);
+  say(!isSet("startTime") || /^\d\d:\d\d:\d\d$/.test(trip.startTime ?? ""), "E020 start time");
+  say(!isSet("startDate") || /^\d{8}$/.test(trip.startDate ?? ""), "E021 start date");
 }
 
 function checkUpdate(
