@@ -1,8 +1,10 @@
 import { generate, parser } from "mqtt-packet";
 import { describe, expect, it } from "vitest";
+import { matchesFilter } from "../../src/model/filter.ts";
+import { ReplyReader, redisCommand } from "../bench/baselines/redis.ts";
 import { MarkerScanner, markerText, nowMicros } from "../bench/load/marker.ts";
-import { connectPacket, PacketScanner, publishPacket } from "../bench/load/mqtt.ts";
-import { gpsPayload } from "../bench/load/payload.ts";
+import { connectPacket, PacketScanner, publishPacket, subscribePacket } from "../bench/load/mqtt.ts";
+import { deepTopic, gpsPayload, wildFilter } from "../bench/load/payload.ts";
 import { clientFrame, FrameScanner, HandshakeReader, opcodes } from "../bench/load/websocket.ts";
 
 /** The bytes in pieces of every size from one byte to all. */
@@ -43,14 +45,41 @@ describe("MQTT", () => {
     ]);
     for (const pieces of cuts(bytes)) {
       const scanner = new PacketScanner();
-      for (const piece of pieces) scanner.push(piece, piece.length);
+      for (const piece of pieces) scanner.push(piece, 0, piece.length);
       expect([scanner.accepted, scanner.pubacks]).toEqual([1, 2]);
     }
   });
 
+  it("subscribes, and counts what the subscription brings", () => {
+    const packets: unknown[] = [];
+    const reader = parser({ protocolVersion: 4 });
+    reader.on("packet", (packet) => packets.push(packet));
+    reader.parse(subscribePacket("telemetry/#", 7));
+    expect(packets).toMatchObject([
+      { cmd: "subscribe", messageId: 7, subscriptions: [{ topic: "telemetry/#", qos: 0 }] },
+    ]);
+    const publish = { cmd: "publish", topic: "a", payload: "b", qos: 0, dup: false, retain: false } as const;
+    const bytes = Buffer.concat([
+      generate({ cmd: "suback", messageId: 7, granted: [0] }),
+      generate(publish),
+      generate({ ...publish, payload: "c".repeat(300) }),
+    ]);
+    for (const pieces of cuts(bytes)) {
+      const scanner = new PacketScanner();
+      for (const piece of pieces) scanner.push(piece, 0, piece.length);
+      expect([scanner.subscribed, scanner.published]).toEqual([1, 2]);
+    }
+  });
+
+  it("has 1,024 filters, all different, that match the same devices", () => {
+    const filters = Array.from({ length: 1_024 }, (_, index) => wildFilter(index));
+    expect(new Set(filters).size).toBe(1_024);
+    expect(filters.every((filter) => matchesFilter(filter, deepTopic(3)))).toBe(true);
+  });
+
   it("refuses to go on when the broker refuses the connection", () => {
     const refusal = generate({ cmd: "connack", returnCode: 5, sessionPresent: false });
-    expect(() => new PacketScanner().push(refusal, refusal.length)).toThrow("code 5");
+    expect(() => new PacketScanner().push(refusal, 0, refusal.length)).toThrow("code 5");
   });
 });
 
@@ -100,6 +129,24 @@ describe("WebSocket", () => {
       expect(rest).toBe("frames");
     }
     expect(() => new HandshakeReader().push(Buffer.from("HTTP/1.1 503 No\r\n\r\n"), 19)).toThrow("503");
+  });
+});
+
+describe("Redis", () => {
+  it("gives out what was published wherever the bytes are cut", () => {
+    const message = (payload: string) => redisCommand("pmessage", "t/*", "t/1", Buffer.from(payload));
+    const subscribed = Buffer.from("*3\r\n$10\r\npsubscribe\r\n$3\r\nt/*\r\n:1\r\n");
+    const bytes = Buffer.concat([subscribed, message("a\r\nb"), message("")]);
+    for (const pieces of cuts(bytes)) {
+      const replies: string[][] = [];
+      const reader = new ReplyReader((parts) => replies.push(parts.map(String)));
+      for (const piece of pieces) reader.push(piece);
+      expect(replies).toEqual([
+        ["psubscribe", "t/*", "1"],
+        ["pmessage", "t/*", "t/1", "a\r\nb"],
+        ["pmessage", "t/*", "t/1", ""],
+      ]);
+    }
   });
 });
 

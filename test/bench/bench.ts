@@ -1,35 +1,15 @@
 import { cpus, loadavg, tmpdir } from "node:os";
-import { parseArgs } from "node:util";
 import { loadUws } from "../../src/stream/transports/uws.ts";
 import { type ContestantName, contestant } from "./contestants.ts";
-import { accountingProblem, openFilesLimit } from "./cpu.ts";
+import { accountingProblem } from "./cpu.ts";
 import { benchFormats } from "./formats-report.ts";
 import { benchInsights } from "./insights.ts";
-import { type Figures, measure, type Windows } from "./measure.ts";
-import { resultLines, resultTable } from "./results.ts";
-import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
+import { findProgram, type Installed, programs } from "./installed.ts";
+import { type Figures, measure } from "./measure.ts";
+import { type Plan, type PlannedScenario, readPlan } from "./plan.ts";
+import { busyGenerators, type Runs, resultLines, resultTable } from "./results.ts";
+import { rowsOf } from "./rows.ts";
 import { benchStorage } from "./storage/report.ts";
-
-const usage = `npm run bench -- [--quick] [--only <scenario>] [--repetitions <n>] [--cpu-prof <folder>]
-
-  --quick        shorter windows, one run each: about two minutes in all
-  --only         only this scenario; may be repeated. One of:
-                 ${scenarios.map(({ name }) => name).join(", ")}, formats, storage, insights
-  --repetitions  runs of each contestant in each scenario (3)
-  --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
-`;
-
-interface Plan {
-  readonly scenarios: readonly Scenario[];
-  /** How often each message of the formats is measured; 0 for not at all. */
-  readonly formatRounds: number;
-  /** How much of the storage is measured, null for nothing. */
-  readonly storage: "quick" | "whole" | null;
-  readonly hasInsights: boolean;
-  readonly repetitions: number;
-  readonly windows: Windows;
-  readonly profileDir: string | null;
-}
 
 /** Runs the bench as `args` ask. Returns the exit code: 0 done, 1 Fieldcast lost readings, 2 wrong use or system. */
 export async function runBench(args: readonly string[]): Promise<number> {
@@ -41,57 +21,29 @@ export async function runBench(args: readonly string[]): Promise<number> {
   }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
   printMachine(plan);
-  const missing = plan.scenarios.length > 0 ? missingLibrary() : new Set<ContestantName>();
+  const missing = missingContestants(plan);
   const lines: string[] = [];
+  const doubts: string[] = [];
   let hasLost = false;
-  for (const scenario of plan.scenarios) {
-    const runs = await runScenario(scenario, plan, missing);
+  for (const planned of plan.scenarios) {
+    const { scenario } = planned;
+    const runs = await runScenario(planned, plan, missing);
     process.stdout.write(`${resultTable(scenario, runs)}\n`);
     lines.push(...resultLines(scenario, runs));
-    const ours = [...(runs.get("fieldcast") ?? []), ...(runs.get("fieldcast-ws") ?? [])];
-    hasLost ||= ours.some(({ lost = 0, extra = 0 }) => lost + extra > 0);
+    doubts.push(...busyGenerators(scenario, runs));
+    const ours = [...runs].filter(([{ contestant: name }]) => name.startsWith("fieldcast"));
+    hasLost ||= ours.some(([, runs]) => runs.some(({ lost = 0, extra = 0 }) => lost + extra > 0));
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
   if (plan.hasInsights) lines.push(...(await benchInsights()));
   process.stdout.write(`\n${lines.join("\n")}\n`);
+  if (doubts.length > 0)
+    process.stdout.write(`\nThe load itself was busy, so doubt these:\n${doubts.join("\n")}\n`);
+  if (plan.leftOut.length > 0) process.stdout.write(`\nLeft out by --quick: ${plan.leftOut.join("; ")}\n`);
   if (hasLost)
     process.stderr.write("Fieldcast lost or repeated readings: see the columns `lost` and `extra`\n");
   return hasLost ? 1 : 0;
-}
-
-function readPlan(args: readonly string[]): Plan | string {
-  const options = {
-    quick: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: [] as string[] },
-    repetitions: { type: "string" },
-    "cpu-prof": { type: "string" },
-  } as const;
-  try {
-    const { values } = parseArgs({ args: [...args], options });
-    const known = ["formats", "storage", "insights", ...scenarios.map(({ name }) => name)];
-    const unknown = values.only.find((name) => !known.includes(name));
-    if (unknown !== undefined) return `there is no scenario ${unknown}\n\n${usage}`;
-    const repetitions = Number(values.repetitions ?? (values.quick ? 1 : 3));
-    if (!(Number.isInteger(repetitions) && repetitions > 0))
-      return `--repetitions must be a whole number from 1\n\n${usage}`;
-    const isChosen = (name: string) => values.only.length === 0 || values.only.includes(name);
-    const chosen = scenarios.filter(({ name }) => isChosen(name));
-    const openFiles = openFilesLimit();
-    return {
-      scenarios: chosen.map((scenario) => fitToOpenFiles(scenario, openFiles)),
-      hasInsights: isChosen("insights"),
-      formatRounds: isChosen("formats") ? repetitions * 7 : 0,
-      storage: !isChosen("storage") ? null : values.quick ? "quick" : "whole",
-      repetitions,
-      windows: values.quick
-        ? { warmUpMs: 1_000, measuredMs: 1_000, settleMs: 500 }
-        : { warmUpMs: 1_500, measuredMs: 2_500, settleMs: 2_000 },
-      profileDir: values["cpu-prof"] ?? null,
-    };
-  } catch (error) {
-    return `${(error as Error).message}\n\n${usage}`;
-  }
 }
 
 function printMachine({ repetitions, windows }: Plan): void {
@@ -104,34 +56,45 @@ function printMachine({ repetitions, windows }: Plan): void {
   );
 }
 
-/** The contestants that need the native library where it does not load. */
-function missingLibrary(): ReadonlySet<ContestantName> {
+/** The planned contestants that cannot run here; says why. */
+function missingContestants({ scenarios }: Plan): ReadonlySet<ContestantName> {
+  const missing = new Set<ContestantName>();
+  const planned = new Set(scenarios.flatMap(({ contestants }) => contestants));
+  const leaveOut = (reason: string, names: readonly ContestantName[]) => {
+    const absent = names.filter((name) => planned.has(name));
+    for (const name of absent) missing.add(name);
+    if (absent.length > 0) process.stdout.write(`left out: ${absent.join(", ")} (${reason})\n`);
+  };
+  for (const name of Object.keys(programs) as Installed[]) {
+    const program = programs[name];
+    if (findProgram(name) === null)
+      leaveOut(`${program} is not installed; Debian: apt-get install ${program}`, [name]);
+  }
   try {
     loadUws();
-    return new Set();
   } catch (error) {
     const reason = (error as Error).message.split("\n", 1)[0];
-    process.stdout.write(
-      `uWebSockets.js does not load here (${reason}): no run of aedes-uws, uws and uws-batched; Fieldcast serves with ws\n`,
-    );
-    return new Set(["aedes-uws", "uws", "uws-batched"]);
+    leaveOut(`uWebSockets.js does not load: ${reason}`, ["aedes-uws", "uws", "uws-batched"]);
   }
+  return missing;
 }
 
-/** Contestants take turns, each repetition in another order, so that what disturbs the machine disturbs all alike. */
+/** Rows take turns, each repetition in another order, so that what disturbs the machine disturbs all alike. */
 async function runScenario(
-  scenario: Scenario,
-  { repetitions, windows, profileDir }: Plan,
+  { scenario, contestants }: PlannedScenario,
+  { repetitions, windows, profileDir, settings }: Plan,
   missing: ReadonlySet<ContestantName>,
-): Promise<Map<ContestantName, Figures[]>> {
+): Promise<Runs> {
   process.stdout.write(`\n── ${scenario.name}: ${scenario.title}\n`);
-  const able = scenario.contestants.filter((name) => !missing.has(name));
-  const names = profileDir === null ? able : able.slice(0, 1);
-  const runs = new Map<ContestantName, Figures[]>(names.map((name) => [name, []]));
+  const able = contestants.filter((name) => !missing.has(name));
+  const rows = rowsOf(scenario, able);
+  const runs = new Map(rows.map((row) => [row, [] as Figures[]]));
+  const options = { settings: [...(scenario.settings ?? []), ...settings], profileDir };
   for (let repetition = 0; repetition < repetitions; repetition++) {
-    const order = [...names.slice(repetition % names.length), ...names.slice(0, repetition % names.length)];
-    for (const name of order) {
-      runs.get(name)?.push(await measure(scenario, contestant(name, profileDir), windows));
+    const first = repetition % Math.max(1, rows.length);
+    for (const row of [...rows.slice(first), ...rows.slice(0, first)]) {
+      const figures = await measure(row.scenario, contestant(row.contestant, options), windows);
+      runs.get(row)?.push(figures);
     }
   }
   return runs;

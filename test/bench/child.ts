@@ -18,10 +18,11 @@ export class Child {
   #waiting: { resolve: (answer: unknown) => void; reject: (error: Error) => void } | null = null;
   readonly #ended: Promise<number | null>;
 
-  /** Starts `node` with `args`. */
-  constructor(args: readonly string[]) {
-    this.#process = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
-    if (this.#process.pid === undefined) throw new Error(`cannot start ${process.execPath}`);
+  /** Starts `node` with `args`, or another program, which then can be asked nothing. */
+  constructor(args: readonly string[], program: string = process.execPath) {
+    const channel = program === process.execPath ? "ipc" : "ignore";
+    this.#process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", channel] });
+    if (this.#process.pid === undefined) throw new Error(`cannot start ${program}`);
     this.pid = this.#process.pid;
     running.add(this.#process);
     this.#process.stderr?.on("data", (data: Buffer) => {
@@ -66,6 +67,20 @@ export class Child {
         if (error) reject(error);
       });
     });
+  }
+
+  /** Throws away what it prints, for a program that is not read: a full pipe would stop it. */
+  mute(): void {
+    this.#process.stdout?.resume();
+  }
+
+  /** The last of what it has printed on stderr. */
+  get lastWords(): string {
+    return this.#stderr;
+  }
+
+  get isRunning(): boolean {
+    return running.has(this.#process);
   }
 
   /** Resolves when it has ended by itself. */

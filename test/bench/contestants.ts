@@ -1,14 +1,15 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Baseline, BaselineReady } from "./baselines/run.ts";
 import { Child, roleArgs } from "./child.ts";
+import { makeFolder, removeFolder } from "./folders.ts";
+import { type Installed, programs, startInstalled } from "./installed.ts";
 
 /** A running server under measurement. */
 export interface Server {
-  readonly pid: number;
+  /** Its processes; what they have started counts as well. */
+  readonly pids: readonly [number, ...number[]];
   readonly mqttPort: number;
+  /** Of the dashboards; with a broker's own subscribers the same as the other. */
   readonly webSocketPort: number;
   /** Readings it has taken in so far, by its own count. */
   ingested(): Promise<number>;
@@ -18,37 +19,39 @@ export interface Server {
 }
 
 export interface Contestant {
-  readonly name: ContestantName;
   /** How the load reaches it: devices over MQTT, or frames of a raw WebSocket. */
   readonly feed: "mqtt" | "websocket";
-  readonly dashboards: "fieldcast" | "topics";
+  readonly dashboards: "fieldcast" | "topics" | "mqtt";
   start(): Promise<Server>;
 }
 
 /** `fieldcast-ws` is Fieldcast on its second transport. */
-export type ContestantName = "fieldcast" | "fieldcast-ws" | Baseline;
-
-/** Folders of the gateways' logs, removed at the latest when the bench ends. */
-const dataDirs = new Set<string>();
-process.on("exit", () => {
-  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
-});
+export type ContestantName = "fieldcast" | "fieldcast-ws" | Baseline | Installed;
 
 const program = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 
-/** The contestant of that name. `profileDir`: where V8's CPU profiles of Fieldcast go, null for none. */
-export function contestant(name: ContestantName, profileDir: string | null): Contestant {
+/** What differs between the runs of Fieldcast. */
+export interface FieldcastOptions {
+  /** As `--set` of the command line takes them. */
+  readonly settings: readonly string[];
+  /** Where V8's CPU profiles go, null for none. */
+  readonly profileDir: string | null;
+}
+
+/** The contestant of that name. */
+export function contestant(name: ContestantName, options: FieldcastOptions): Contestant {
   if (name === "fieldcast" || name === "fieldcast-ws") {
-    const settings = name === "fieldcast" ? [] : ["transport=ws"];
-    const start = () => {
-      const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-bench-"));
-      dataDirs.add(dataDir);
-      return startFieldcast(profileDir, dataDir, ["mqtt.port=0", "http.port=0", ...settings]);
-    };
-    return { name, feed: "mqtt", dashboards: "fieldcast", start };
+    const transport = name === "fieldcast" ? [] : ["transport=ws"];
+    const own = ["mqtt.port=0", "http.port=0", ...transport, ...options.settings];
+    const start = () => startFieldcast(options.profileDir, makeFolder(), own);
+    return { feed: "mqtt", dashboards: "fieldcast", start };
+  }
+  if (name in programs) {
+    const dashboards = name === "redis-ws" ? "topics" : "mqtt";
+    return { feed: "mqtt", dashboards, start: () => startInstalled(name as Installed) };
   }
   const feed = name.startsWith("aedes") ? "mqtt" : "websocket";
-  return { name, feed, dashboards: "topics", start: () => startBaseline(name, 0) };
+  return { feed, dashboards: "topics", start: () => startBaseline(name as Baseline, 0) };
 }
 
 async function startFieldcast(
@@ -66,7 +69,7 @@ async function startFieldcast(
   ]);
   const ports = await child.firstLine(readReadyLine);
   return {
-    pid: child.pid,
+    pids: [child.pid],
     ...ports,
     ingested: () => readMetric(ports.webSocketPort, "fieldcast_readings_total"),
     restart: async () => {
@@ -78,8 +81,7 @@ async function startFieldcast(
     stop: async () => {
       // A profile is only written at an orderly end.
       await child.end(profileDir === null ? "SIGKILL" : "SIGTERM");
-      rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
-      dataDirs.delete(dataDir);
+      removeFolder(dataDir);
     },
   };
 }
@@ -102,7 +104,7 @@ async function startBaseline(name: Baseline, port: number): Promise<Server> {
   const child = new Child([...roleArgs(name), String(port)]);
   const ports = await child.firstLine((line) => JSON.parse(line) as BaselineReady);
   return {
-    pid: child.pid,
+    pids: [child.pid],
     ...ports,
     ingested: async () => (await child.request({ question: "ingested" })) as number,
     restart: async () => {

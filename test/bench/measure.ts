@@ -2,9 +2,9 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess } from "./child.ts";
 import type { Contestant, Server } from "./contestants.ts";
-import { cpuSeconds, residentKb } from "./cpu.ts";
+import { cpuSeconds, cpuSecondsOfAll, residentKbOfAll, threadCpuSeconds } from "./cpu.ts";
 import { measureResume } from "./resume.ts";
-import type { FanoutScenario, IdleScenario, IngestScenario, Scenario } from "./scenarios.ts";
+import type { FanoutScenario, IdleScenario, IngestScenario, RunScenario } from "./scenarios.ts";
 import { measureStalled } from "./stalled.ts";
 
 /** How long a run takes. */
@@ -34,6 +34,7 @@ export const units: Readonly<Record<string, { readonly column: string; readonly 
   residentPerStalled: { column: "KB/stalled", unit: "KB resident memory/stalled dashboard" },
   kernelPerStalled: { column: "kernel KB", unit: "KB in the kernel's send buffer/stalled dashboard" },
   idle: { column: "KB/dashboard", unit: "KB/idle dashboard" },
+  idleSome: { column: "of the first", unit: "KB/idle dashboard, of the first 1,000" },
   bytesPerDelivery: { column: "bytes", unit: "bytes on the wire/delivery" },
   framesPerDelivery: { column: "frames", unit: "frames/delivery" },
   p50: { column: "p50 ms", unit: "ms latency p50" },
@@ -42,6 +43,8 @@ export const units: Readonly<Record<string, { readonly column: string; readonly 
   lost: { column: "lost", unit: "readings lost" },
   extra: { column: "extra", unit: "readings too many" },
   serverLoad: { column: "server %", unit: "% of a core, server" },
+  mainLoad: { column: "main %", unit: "% of a core, the server's main thread" },
+  nextLoad: { column: "next %", unit: "% of a core, the busiest other thread of the server" },
   generatorLoad: { column: "load %", unit: "% of a core, busiest load process" },
 };
 
@@ -50,7 +53,7 @@ const arrivalMs = 10_000;
 
 /** One run: a fresh server process, the load, the figures. Everything that it started has ended when it resolves. */
 export async function measure(
-  scenario: Scenario,
+  scenario: RunScenario,
   contestant: Contestant,
   windows: Windows,
 ): Promise<Figures> {
@@ -105,14 +108,15 @@ async function measureIngest(scenario: IngestScenario, run: Run): Promise<Figure
 
 async function measureFanout(scenario: FanoutScenario, run: Run): Promise<Figures> {
   const { server, contestant, devices, dashboards, windows } = run;
-  const { watch, aged } = scenario;
+  const { watch, aged, filters } = scenario;
   const kind = contestant.dashboards;
   const port = server.webSocketPort;
   await openDevices(scenario, run);
   const watching = { devices: scenario.devices, dashboards: scenario.dashboards, watch, aged };
-  await dashboards.ask("openDashboards", { port, kind, ...watching });
+  await dashboards.ask("openDashboards", { port, kind, ...watching, ...(filters ? { filters } : {}) });
   await devices.ask("startPublishing", null);
   await sleep(windows.warmUpMs);
+  await firstReadings(scenario, run);
   await dashboards.ask("startAging", null);
   const before = await dashboards.ask("readCounts", null);
   const clock = startClocks(run);
@@ -120,46 +124,65 @@ async function measureFanout(scenario: FanoutScenario, run: Run): Promise<Figure
   const after = await dashboards.ask("readCounts", null);
   const { seconds, cpu, ...loads } = clock();
   const { p50Ms, p99Ms } = await dashboards.ask("stopAging", null);
-  const { sentByDevice } = await devices.ask("stopPublishing", null);
+  const { sent, sentByDevice } = await devices.ask("stopPublishing", null);
   let extra = 0;
   const lost = await untilNone(async () => {
+    const acked = scenario.qos === 0 ? sent : (await devices.ask("publishCounts", null)).acked;
     const verdict = await dashboards.ask("verdict", sentByDevice);
     extra = verdict.extra;
-    return verdict.lost;
+    return verdict.lost + (sent - acked);
   });
   const deliveries = after.readings - before.readings;
-  const receivers = watch === "everything" ? scenario.dashboards : scenario.dashboards / scenario.devices;
   return {
     cpuPerDelivery: (cpu * 1e6) / deliveries,
     bytesPerDelivery: (after.bytes - before.bytes) / deliveries,
     framesPerDelivery: (after.frames - before.frames) / deliveries,
     p50: p50Ms,
     p99: p99Ms,
-    held: held(deliveries, scenario.readingsPerSecond * receivers, seconds),
+    held: held(deliveries, scenario.readingsPerSecond * receivers(scenario), seconds),
     lost,
     extra,
     ...loads,
   };
 }
 
-async function measureIdle(scenario: IdleScenario, run: Run): Promise<Figures> {
+/** Dashboards that a reading goes to, on average. */
+function receivers({ watch, dashboards, devices }: FanoutScenario): number {
+  return watch === "device" ? dashboards / devices : dashboards;
+}
+
+/**
+ * Waits until as much has come as the first reading of every device makes: it says more than later ones, the name of its
+ * topic for instance.
+ */
+async function firstReadings(scenario: FanoutScenario, { dashboards }: Run): Promise<void> {
+  const wanted = scenario.devices * receivers(scenario);
+  await untilNone(async () => Math.max(0, wanted - (await dashboards.ask("readCounts", null)).readings));
+}
+
+async function measureIdle({ some, dashboards: many }: IdleScenario, run: Run): Promise<Figures> {
   const { server, contestant, dashboards, windows } = run;
-  const kind = contestant.dashboards;
+  const { dashboards: kind } = contestant;
   const few = { dashboards: 100, watch: "everything", devices: 1, aged: 1 } as const;
+  const resident = async () => {
+    await sleep(windows.settleMs);
+    return residentKbOfAll(server.pids);
+  };
   // The first ones pay for code and pools that the rest share.
   await dashboards.ask("openDashboards", { port: server.webSocketPort, kind, ...few });
-  await sleep(windows.settleMs);
-  const before = residentKb(server.pid);
-  await dashboards.ask("moreDashboards", scenario.dashboards);
-  await sleep(windows.settleMs);
-  return { idle: (residentKb(server.pid) - before) / scenario.dashboards };
+  const before = await resident();
+  await dashboards.ask("moreDashboards", some);
+  const withSome = await resident();
+  await dashboards.ask("moreDashboards", many - some);
+  return { idle: ((await resident()) - before) / many, idleSome: (withSome - before) / some };
 }
 
 async function openDevices(scenario: IngestScenario | FanoutScenario, run: Run): Promise<void> {
   const { server, contestant, devices } = run;
   const { qos, readingsPerSecond, burst } = scenario;
   const port = contestant.feed === "mqtt" ? server.mqttPort : server.webSocketPort;
-  const load = { qos, devices: scenario.devices, readingsPerSecond, burst };
+  const deep = scenario.kind === "fanout" && scenario.watch === "wild";
+  const load = { qos, devices: scenario.devices, readingsPerSecond, burst, deep };
   await devices.ask("openDevices", { port, kind: contestant.feed, ...load });
 }
 
@@ -168,17 +191,24 @@ async function openDevices(scenario: IngestScenario | FanoutScenario, run: Run):
  * of its answer cancels out.
  */
 function startClocks({ server, devices, dashboards }: Run) {
-  const pids = [server.pid, devices.child.pid, dashboards.child.pid];
+  const generators = [devices.child.pid, dashboards.child.pid];
   const startedAt = performance.now();
-  const started = pids.map(cpuSeconds);
+  const cpuBefore = cpuSecondsOfAll(server.pids);
+  const threadsBefore = threadCpuSeconds(server.pids[0]);
+  const loadBefore = generators.map(cpuSeconds);
   return () => {
-    const used = pids.map((pid, index) => cpuSeconds(pid) - (started[index] as number));
+    const cpu = cpuSecondsOfAll(server.pids) - cpuBefore;
+    const threads = threadCpuSeconds(server.pids[0]);
+    const load = generators.map((pid, index) => cpuSeconds(pid) - (loadBefore[index] as number));
     const seconds = (performance.now() - startedAt) / 1_000;
-    const [cpu = 0, ...load] = used;
+    const used = (thread: number) => (threads.get(thread) ?? 0) - (threadsBefore.get(thread) ?? 0);
+    const others = [...threads.keys()].filter((thread) => thread !== server.pids[0]);
     return {
       seconds,
       cpu,
       serverLoad: (100 * cpu) / seconds,
+      mainLoad: (100 * used(server.pids[0])) / seconds,
+      nextLoad: (100 * Math.max(0, ...others.map(used))) / seconds,
       generatorLoad: (100 * Math.max(...load)) / seconds,
     };
   };

@@ -1,17 +1,17 @@
 import { availableParallelism } from "node:os";
-import type { ContestantName } from "./contestants.ts";
 import { type Figures, units } from "./measure.ts";
+import { baselineOf, type Row } from "./rows.ts";
 import type { Scenario } from "./scenarios.ts";
 import { formatNumber, formatTable, median } from "./table.ts";
 
-/** The runs of a scenario, by contestant. */
-export type Runs = ReadonlyMap<ContestantName, readonly Figures[]>;
+/** A scenario's rows, each with its runs. */
+export type Runs = ReadonlyMap<Row, readonly Figures[]>;
 
 /** Figures that a single bad run must show in. */
 const worstOf = new Set(["lost", "extra"]);
 
-/** What one contestant's runs come to: medians, and of losses the worst. */
-function summarize(runs: readonly Figures[]): Figures {
+/** What one row's runs come to: medians, and of losses the worst. */
+export function summarize(runs: readonly Figures[]): Figures {
   const names = Object.keys(runs[0] ?? {});
   return Object.fromEntries(
     names.map((name) => {
@@ -23,42 +23,61 @@ function summarize(runs: readonly Figures[]): Figures {
 
 /** The scenario's table: medians, the range of the main figure, and its ratio to the baseline's. */
 export function resultTable(scenario: Scenario, runs: Runs): string {
-  const baseline = scenario.contestants[1] as ContestantName;
   const names = Object.keys([...runs.values()][0]?.[0] ?? {});
   const [main = ""] = names;
-  const baselineRuns = runs.get(baseline);
-  const unit = baselineRuns ? median(baselineRuns.map((figures) => figures[main] as number)) : Number.NaN;
   const header = [
     "",
     units[main]?.column ?? main,
     "from–to",
-    `× ${baseline}`,
+    scenario.kind === "curve" ? "× first" : `× ${scenario.contestants[1]}`,
     ...names.slice(1).map((name) => units[name]?.column ?? name),
   ];
-  const rows = [...runs].map(([name, figures]) => {
+  const rows = [...runs.keys()];
+  const lines = [...runs].map(([row, figures]) => {
     const summary = summarize(figures);
     const all = figures.map((run) => run[main] as number);
     const range = `${formatNumber(Math.min(...all))}–${formatNumber(Math.max(...all))}`;
+    const baseline = baselineOf(scenario, rows, row);
+    const unit = baseline ? (summarize(runs.get(baseline) ?? [])[main] ?? Number.NaN) : Number.NaN;
     const ratio = (summary[main] as number) / unit;
     const rest = names.slice(1).map((figure) => formatNumber(summary[figure] as number));
-    return [name, formatNumber(summary[main] as number), range, formatNumber(ratio), ...rest];
+    return [row.name, formatNumber(summary[main] as number), range, formatNumber(ratio), ...rest];
   });
-  return formatTable(header, rows);
+  return formatTable(header, lines);
 }
 
 /** One line of JSON per figure, for machines. */
 export function resultLines(scenario: Scenario, runs: Runs): string[] {
-  return [...runs].flatMap(([contestant, figures]) =>
+  return [...runs].flatMap(([row, figures]) =>
     Object.entries(summarize(figures)).map(([name, value]) =>
       JSON.stringify({
         bench: scenario.name,
-        contestant,
+        contestant: row.contestant,
+        ...(scenario.kind === "curve" ? { at: row.scenario.name } : {}),
         value: Number.isFinite(value) ? Number(value.toPrecision(5)) : null,
         unit: units[name]?.unit ?? name,
+        ...(worstOf.has(name) ? {} : rangeOf(figures, name)),
         [worstOf.has(name) ? "worst of" : "median of"]: figures.length,
         node: process.versions.node,
         cores: availableParallelism(),
       }),
     ),
   );
+}
+
+function rangeOf(figures: readonly Figures[], name: string): { from: number; to: number } {
+  const values = figures.map((run) => Number((run[name] as number).toPrecision(5)));
+  return { from: Math.min(...values), to: Math.max(...values) };
+}
+
+/** A load process this busy makes latency of its own and joins frames: the row is not to be trusted. */
+const busyPercent = 85;
+
+/** In words, the rows in which the bench was slower than what it measures; empty if there are none. */
+export function busyGenerators(scenario: Scenario, runs: Runs): string[] {
+  return [...runs].flatMap(([row, figures]) => {
+    const { generatorLoad = 0 } = summarize(figures);
+    if (generatorLoad < busyPercent) return [];
+    return [`${scenario.name}, ${row.name}: a load process used ${formatNumber(generatorLoad)} % of a core`];
+  });
 }

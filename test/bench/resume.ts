@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cpuSeconds, peakResidentKb } from "./cpu.ts";
+import { cpuSecondsOfAll, peakResidentKb } from "./cpu.ts";
 import type { Figures, Run } from "./measure.ts";
 import type { ResumeScenario } from "./scenarios.ts";
 
@@ -27,17 +27,17 @@ export async function measureResume(
     await dashboards.ask("readLog", null);
     run.server = await run.server.restart();
   }
-  const { pid } = run.server;
-  const cpuBefore = cpuSeconds(pid);
+  const { pids } = run.server;
+  const cpuBefore = cpuSecondsOfAll(pids);
   await dashboards.ask("releaseHerd", null);
   const missing = await untilComplete(run);
-  const cpu = cpuSeconds(pid) - cpuBefore;
+  const cpu = cpuSecondsOfAll(pids) - cpuBefore;
   const { subscribedMs, readMs } = await dashboards.ask("herdState", 0);
   return {
     caughtUp: Math.max(subscribedMs, readMs) / 1_000,
     subscribed: subscribedMs / 1_000,
     cpuSeconds: cpu,
-    peakRss: peakResidentKb(pid) / 1_024,
+    peakRss: peakResidentKb(pids[0]) / 1_024,
     lost: missing,
   };
 }

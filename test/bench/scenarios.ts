@@ -6,6 +6,10 @@ interface Common {
   readonly title: string;
   /** The first is Fieldcast, the second the baseline of the ratios. */
   readonly contestants: readonly ContestantName[];
+  /** Those that run with `--quick`; none: the scenario is left out then. */
+  readonly quick: readonly ContestantName[];
+  /** Fieldcast's settings where they are not the default. */
+  readonly settings?: readonly string[];
 }
 
 export interface Devices {
@@ -24,13 +28,24 @@ export interface IngestScenario extends Common, Devices {
 export interface FanoutScenario extends Common, Devices {
   readonly kind: "fanout";
   readonly dashboards: number;
-  readonly watch: "everything" | "device";
+  /** `wild`: everything, by so many different filters. */
+  readonly watch: "everything" | "device" | "wild";
+  readonly filters?: number;
   /** So many dashboards measure latency; few where each gets much, so that measuring costs little. */
   readonly aged: number;
 }
 
+/** The same deliveries with more and more of something else: each point is measured with each contestant. */
+export interface CurveScenario extends Common {
+  readonly kind: "curve";
+  /** A point's `name` is what there is more of, in words. */
+  readonly points: readonly FanoutScenario[];
+}
+
 export interface IdleScenario extends Common {
   readonly kind: "idle";
+  /** Measured with so many first, and then with so many in all. */
+  readonly some: number;
   readonly dashboards: number;
 }
 
@@ -51,10 +66,31 @@ export interface StalledScenario extends Common {
   readonly readingsPerSecond: number;
 }
 
-export type Scenario = IngestScenario | FanoutScenario | IdleScenario | ResumeScenario | StalledScenario;
+/** What one run can measure. */
+export type RunScenario = IngestScenario | FanoutScenario | IdleScenario | ResumeScenario | StalledScenario;
+export type Scenario = RunScenario | CurveScenario;
 
-const ingesters = ["fieldcast", "aedes"] as const;
-const servers = ["fieldcast", "aedes-uws", "uws", "uws-batched", "ws", "ws-batched"] as const;
+type FanoutShape = Pick<FanoutScenario, "devices" | "readingsPerSecond" | "dashboards" | "watch" | "aged"> &
+  Partial<Pick<FanoutScenario, "qos" | "filters" | "contestants" | "quick" | "settings">>;
+
+const everyone = [
+  "fieldcast",
+  "aedes-uws",
+  "uws",
+  "uws-batched",
+  "aedes-ws",
+  "mosquitto",
+  "nats",
+  "redis-ws",
+] as const;
+const everything = {
+  devices: 2_000,
+  readingsPerSecond: 2_000,
+  dashboards: 50,
+  watch: "everything",
+  aged: 10,
+} as const;
+const fromOne = { devices: 1, dashboards: 1_000, watch: "device" } as const;
 
 /** All scenarios in the order in which they run. */
 export const scenarios: readonly Scenario[] = [
@@ -77,25 +113,42 @@ export const scenarios: readonly Scenario[] = [
     1,
   ),
   fanout("all-to-50", "2,000 devices, each 1 reading/s, to 50 dashboards on everything", {
-    devices: 2_000,
-    readingsPerSecond: 2_000,
-    dashboards: 50,
-    watch: "everything",
-    aged: 10,
+    ...everything,
+    quick: ["fieldcast", "aedes-uws", "uws-batched", "mosquitto", "nats"],
+  }),
+  fanout("all-to-50-qos1", "the same at QoS 1, acknowledged after the commit", {
+    ...everything,
+    qos: 1,
+    contestants: ["fieldcast", "aedes-uws", "mosquitto", "nats"],
+    quick: ["fieldcast"],
+  }),
+  fanout("all-to-50-now", "the same at QoS 0 without a batch window", {
+    ...everything,
+    contestants: ["fieldcast", "aedes-uws"],
+    quick: ["fieldcast"],
+    settings: ["stream.batchMs=0", "ring.gatherMs=0"],
   }),
   fanout("fast-one-to-1000", "one device, 200 readings/s, to 1,000 dashboards", {
-    devices: 1,
+    ...fromOne,
     readingsPerSecond: 200,
-    dashboards: 1_000,
-    watch: "device",
     aged: 20,
+    quick: ["fieldcast", "aedes-uws"],
   }),
   fanout("one-to-1000", "one device, 20 readings/s, to 1,000 dashboards", {
-    devices: 1,
+    ...fromOne,
     readingsPerSecond: 20,
-    dashboards: 1_000,
-    watch: "device",
     aged: 100,
+    contestants: [
+      "fieldcast",
+      "uws",
+      "aedes-uws",
+      "uws-batched",
+      "aedes-ws",
+      "mosquitto",
+      "nats",
+      "redis-ws",
+    ],
+    quick: ["fieldcast", "uws"],
   }),
   fanout("each-its-own", "2,000 devices, each 1 reading/s, to 2,000 dashboards, each on its own device", {
     devices: 2_000,
@@ -103,13 +156,43 @@ export const scenarios: readonly Scenario[] = [
     dashboards: 2_000,
     watch: "device",
     aged: 2_000,
+    quick: ["fieldcast", "aedes-uws"],
   }),
   {
     kind: "idle",
     name: "idle",
-    title: "1,000 more subscribed dashboards, no readings",
-    contestants: ["fieldcast", "uws", "ws"],
-    dashboards: 1_000,
+    title: "1,000 and 5,000 subscribed dashboards, no readings",
+    contestants: ["fieldcast", "uws", "aedes-ws", "mosquitto", "nats"],
+    quick: ["fieldcast"],
+    some: 1_000,
+    dashboards: 5_000,
+  },
+  {
+    kind: "curve",
+    name: "more-devices",
+    title: "2,000 readings/s to 50 dashboards on everything, from more and more devices",
+    contestants: ["fieldcast", "aedes-uws"],
+    quick: ["fieldcast"],
+    points: [1_000, 3_000, 10_000].map((devices) =>
+      point(`${count(devices)} devices`, { ...everything, devices }),
+    ),
+  },
+  {
+    kind: "curve",
+    name: "more-filters",
+    title: "100 readings/s to 1,000 dashboards on everything, by more and more different filters",
+    contestants: ["fieldcast"],
+    quick: ["fieldcast"],
+    points: [10, 100, 1_000].map((filters) =>
+      point(`${count(filters)} filters`, {
+        devices: 100,
+        readingsPerSecond: 100,
+        dashboards: 1_000,
+        watch: "wild",
+        filters,
+        aged: 20,
+      }),
+    ),
   },
   {
     kind: "resume",
@@ -117,6 +200,7 @@ export const scenarios: readonly Scenario[] = [
     title:
       "5,000 dashboards come back at once to a gateway that was killed, each from its cursor, 4,000 readings later",
     contestants: ["fieldcast", "ws-echo", "fieldcast-ws"],
+    quick: [],
     dashboards: 5_000,
     devices: 200,
     missed: 4_000,
@@ -126,6 +210,7 @@ export const scenarios: readonly Scenario[] = [
     name: "stalled-reader",
     title: "200 dashboards on 300 readings/s, without and with one and ten beside them that read nothing",
     contestants: ["fieldcast", "fieldcast-ws"],
+    quick: [],
     dashboards: 200,
     devices: 200,
     readingsPerSecond: 300,
@@ -140,15 +225,21 @@ function ingest(
   burst: number,
   qos: 0 | 1,
 ): IngestScenario {
-  return { kind: "ingest", name, title, contestants: ingesters, devices, readingsPerSecond, burst, qos };
+  const contestants = ["fieldcast", "aedes"] as const;
+  const quick = burst === 1 ? contestants : [];
+  return { kind: "ingest", name, title, contestants, quick, devices, readingsPerSecond, burst, qos };
 }
 
-function fanout(
-  name: string,
-  title: string,
-  shape: Pick<FanoutScenario, "devices" | "readingsPerSecond" | "dashboards" | "watch" | "aged">,
-): FanoutScenario {
-  return { kind: "fanout", name, title, contestants: servers, burst: 1, qos: 0, ...shape };
+function fanout(name: string, title: string, shape: FanoutShape): FanoutScenario {
+  return { kind: "fanout", name, title, contestants: everyone, quick: [], burst: 1, qos: 0, ...shape };
+}
+
+function point(name: string, shape: FanoutShape): FanoutScenario {
+  return fanout(name, name, shape);
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
 }
 
 /** Files that one process has open beside the sockets of the scenario. */
@@ -158,16 +249,32 @@ const spareFiles = 200;
  * The scenario as far as `openFiles` lets one process hold its sockets: all numbers of devices, dashboards and readings
  * shrink alike, and the title says so.
  */
-export function fitToOpenFiles(scenario: Scenario, openFiles: number): Scenario {
-  const devices = scenario.kind === "idle" || scenario.kind === "resume" ? 0 : scenario.devices;
-  const dashboards = scenario.kind === "ingest" ? 0 : scenario.dashboards;
-  const share = (openFiles - spareFiles) / (devices + dashboards);
+export function fitToOpenFiles<Some extends Scenario>(scenario: Some, openFiles: number): Some {
+  const share = (openFiles - spareFiles) / socketsOf(scenario);
   if (share >= 1) return scenario;
-  const scaled = (count: number) => Math.max(1, Math.floor(count * share));
   const title = `${scenario.title} (SCALED to ${Math.floor(share * 100)} %: ulimit -n is ${openFiles})`;
-  if (scenario.kind === "idle" || scenario.kind === "resume")
-    return { ...scenario, title, dashboards: scaled(dashboards) };
-  const fewer = { title, devices: scaled(devices), readingsPerSecond: scaled(scenario.readingsPerSecond) };
-  if (scenario.kind === "ingest") return { ...scenario, ...fewer };
-  return { ...scenario, ...fewer, dashboards: scaled(dashboards) };
+  if (scenario.kind !== "curve") return { ...shrink(scenario, share), title } as Some;
+  // Each point by itself: a curve with fewer points that are right is worth more than one with other numbers.
+  const points = scenario.points.filter((one) => socketsOf(one) + spareFiles <= openFiles);
+  const kept = points.length > 0 ? points : scenario.points.slice(0, 1).map((one) => shrink(one, share));
+  return { ...scenario, title, points: kept };
+}
+
+/** The most sockets of a scenario that are open in one process. */
+export function socketsOf(scenario: Scenario): number {
+  if (scenario.kind === "curve") return Math.max(...scenario.points.map(socketsOf));
+  const devices = scenario.kind === "idle" || scenario.kind === "resume" ? 0 : scenario.devices;
+  return devices + (scenario.kind === "ingest" ? 0 : scenario.dashboards);
+}
+
+function shrink<Some extends RunScenario>(scenario: Some, share: number): Some {
+  const scaled = (value: number) => Math.max(1, Math.floor(value * share));
+  const names = ["devices", "readingsPerSecond", "dashboards", "some"] as const;
+  const all: Partial<Record<string, unknown>> = { ...scenario };
+  const fewer = names.flatMap((name) => {
+    const value = all[name];
+    const isKept = name === "devices" && scenario.kind === "resume";
+    return typeof value === "number" && !isKept ? [[name, scaled(value)] as const] : [];
+  });
+  return { ...scenario, ...Object.fromEntries(fewer) };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess } from "./child.ts";
-import { residentKb } from "./cpu.ts";
+import { residentKbOfAll } from "./cpu.ts";
 import type { Figures, Run } from "./measure.ts";
 import type { StalledScenario } from "./scenarios.ts";
 import { median } from "./table.ts";
@@ -40,7 +40,7 @@ export async function measureStalled(scenario: StalledScenario, run: Run): Promi
       const { p50Ms, p99Ms } = await dashboards.ask("stopAging", null);
       p50s[index]?.push(p50Ms);
       p99s[index]?.push(p99Ms);
-      residents[index]?.push(residentKb(server.pid));
+      residents[index]?.push(residentKbOfAll(server.pids));
       if (count === 10) kernel.push(unreadBytes(port) / count / 1_024);
       await dashboards.ask("dropStalled", null);
     }

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Fanout, type OnFeed, readPath } from "./fanout.ts";
+import { type Fanout, readPath } from "./fanout.ts";
 
 /** The `ws` package as most people use it: a loop of `send` over the subscribers. */
-export async function startWsFanout(onFeed: OnFeed): Promise<Fanout> {
+export async function startWsFanout(): Promise<Fanout> {
   const topics = new Map<string, Set<WebSocket>>();
   const server = new WebSocketServer({
     host: "127.0.0.1",
@@ -13,8 +13,7 @@ export async function startWsFanout(onFeed: OnFeed): Promise<Fanout> {
     perMessageDeflate: false,
   });
   server.on("connection", (socket, request) => {
-    const { feeds, follows } = readPath(request.url ?? "/");
-    if (feeds !== null) socket.on("message", (data) => onFeed(feeds, data as Buffer));
+    const { follows } = readPath(request.url ?? "/");
     if (follows === null) return;
     const followers = topics.get(follows) ?? new Set();
     topics.set(follows, followers.add(socket));

@@ -16,6 +16,14 @@ export function publishPacket(topic: string, payload: Buffer, qos: 0 | 1, packet
   return Buffer.concat([Buffer.from([0x30 | (qos << 1)]), length, name, id, payload]);
 }
 
+/** A SUBSCRIBE to one filter with QoS 0 (MQTT 3.1.1, 3.8). */
+export function subscribePacket(filter: string, packetId: number): Buffer {
+  const name = lengthPrefixed(filter);
+  const id = Buffer.from([packetId >> 8, packetId & 0xff]);
+  const qos = Buffer.from([0]);
+  return Buffer.concat([Buffer.from([0x82]), remainingLength(name.length + 3), id, name, qos]);
+}
+
 function lengthPrefixed(text: string): Buffer {
   const bytes = Buffer.from(text);
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
@@ -38,15 +46,19 @@ export class PacketScanner {
   /** CONNACKs that accepted the connection. */
   accepted = 0;
   pubacks = 0;
+  /** SUBACKs that granted the subscription. */
+  subscribed = 0;
+  /** PUBLISH packets. */
+  published = 0;
   #type = 0;
   #at: "type" | "length" | "body" = "type";
   #left = 0;
   #scale = 1;
   #lastByte = 0;
 
-  /** Takes the first `end` bytes of `chunk`. @throws Error at a packet that a publisher does not expect */
-  push(chunk: Uint8Array, end: number): void {
-    for (let i = 0; i < end; ) {
+  /** Takes the bytes of `chunk` from `start` to `end`. @throws Error at a packet that a client does not expect */
+  push(chunk: Uint8Array, start: number, end: number): void {
+    for (let i = start; i < end; ) {
       const byte = chunk[i] as number;
       if (this.#at === "body") {
         const taken = Math.min(this.#left, end - i);
@@ -79,7 +91,9 @@ export class PacketScanner {
 
   #finish(): void {
     this.#at = "type";
-    if (this.#type === 4) this.pubacks++;
+    if (this.#type === 3) this.published++;
+    else if (this.#type === 4) this.pubacks++;
+    else if (this.#type === 9 && this.#lastByte < 0x80) this.subscribed++;
     else if (this.#type === 2 && this.#lastByte === 0) this.accepted++;
     else if (this.#type === 2)
       throw new Error(`the broker refused the connection with code ${this.#lastByte}`);

@@ -1,5 +1,5 @@
 import { connectPacket, PacketScanner, publishPacket } from "./mqtt.ts";
-import { deviceTopic, gpsPayload } from "./payload.ts";
+import { deepTopic, deviceTopic, gpsPayload } from "./payload.ts";
 import { openSocket } from "./socket.ts";
 import { clientFrame, HandshakeReader, opcodes, upgradeRequest } from "./websocket.ts";
 
@@ -12,6 +12,8 @@ export interface PublishJob {
   readonly devices: number;
   /** The lines they belong to, which then are a level of their topics. */
   readonly lines?: number;
+  /** Their topics have the levels that `wildFilter` needs. */
+  readonly deep?: boolean;
   /** Of all devices together, in turn. */
   readonly readingsPerSecond: number;
   /** Readings that a device sends in one write. */
@@ -88,10 +90,10 @@ function openDevice(index: number, job: PublishJob): Promise<Device> {
   return job.kind === "mqtt" ? openMqttDevice(index, job) : openWebSocketDevice(index, job);
 }
 
-function openMqttDevice(index: number, { port, qos, lines }: PublishJob): Promise<Device> {
+function openMqttDevice(index: number, { port, qos, lines, deep }: PublishJob): Promise<Device> {
   return new Promise((resolve) => {
     const scanner = new PacketScanner();
-    const topic = deviceTopic(index, lines);
+    const topic = deep === true ? deepTopic(index) : deviceTopic(index, lines);
     const device = {
       sent: 0,
       get acked() {
@@ -106,7 +108,7 @@ function openMqttDevice(index: number, { port, qos, lines }: PublishJob): Promis
     };
     const socket = openSocket(port, (chunk, end) => {
       const wasAccepted = scanner.accepted > 0;
-      scanner.push(chunk, end);
+      scanner.push(chunk, 0, end);
       if (!wasAccepted && scanner.accepted > 0) resolve(device);
     });
     socket.write(connectPacket(`dev-${index}`));

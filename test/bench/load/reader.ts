@@ -1,17 +1,20 @@
 import { encode } from "@msgpack/msgpack";
 import { MarkerScanner } from "./marker.ts";
-import { deviceTopic } from "./payload.ts";
+import { connectPacket, PacketScanner, subscribePacket } from "./mqtt.ts";
+import { deviceTopic, wildFilter } from "./payload.ts";
 import { openSocket } from "./socket.ts";
 import { clientFrame, FrameScanner, HandshakeReader, opcodes, upgradeRequest } from "./websocket.ts";
 
 /** What dashboards do. */
 export interface ReadJob {
   readonly port: number;
-  /** `topics`: the baselines' own manner, the subscription is in the path. */
-  readonly kind: "fieldcast" | "topics";
+  /** `topics`: the baselines' own manner, the subscription is in the path. `mqtt`: a subscriber of a broker, over TCP. */
+  readonly kind: "fieldcast" | "topics" | "mqtt";
   readonly dashboards: number;
-  /** Each follows everything, or one device: number `index % devices`. */
-  readonly watch: "everything" | "device";
+  /** Each follows everything, or one device: number `index % devices`, or everything by a filter of `wildFilter`. */
+  readonly watch: "everything" | "device" | "wild";
+  /** With `wild`: so many different filters. */
+  readonly filters?: number;
   readonly devices: number;
   /** So many of the dashboards, evenly spread, look at the age of what they get. */
   readonly aged: number;
@@ -91,7 +94,7 @@ export class Reader {
     let extra = 0;
     for (const [index, { markers }] of this.#dashboards.entries()) {
       const { watch } = this.#job;
-      const expected = watch === "everything" ? all : (sentByDevice[index % sentByDevice.length] as number);
+      const expected = watch !== "device" ? all : (sentByDevice[index % sentByDevice.length] as number);
       lost += Math.max(0, expected - markers.count);
       extra += Math.max(0, markers.count - expected);
     }
@@ -101,11 +104,19 @@ export class Reader {
 
 interface Dashboard {
   readonly traffic: { bytes: number };
-  readonly frames: FrameScanner;
+  readonly frames: FrameCounter;
   readonly markers: MarkerScanner;
 }
 
+interface FrameCounter {
+  readonly frames: number;
+}
+
 function openDashboard(index: number, job: ReadJob): Promise<Dashboard> {
+  return job.kind === "mqtt" ? openMqttSubscriber(index, job) : openWebSocket(index, job);
+}
+
+function openWebSocket(index: number, job: ReadJob): Promise<Dashboard> {
   return new Promise((resolve) => {
     const handshake = new HandshakeReader();
     const frames = new FrameScanner(() => socket.write(clientFrame(opcodes.pong, new Uint8Array(0))));
@@ -134,12 +145,47 @@ function openDashboard(index: number, job: ReadJob): Promise<Dashboard> {
   });
 }
 
+function openMqttSubscriber(index: number, job: ReadJob): Promise<Dashboard> {
+  return new Promise((resolve) => {
+    const packets = new PacketScanner();
+    const markers = new MarkerScanner();
+    const traffic = { bytes: 0 };
+    const frames: FrameCounter = {
+      get frames() {
+        return packets.published;
+      },
+    };
+    let hasAsked = false;
+    let isReady = false;
+    const socket = openSocket(job.port, (chunk, end) => {
+      packets.push(chunk, 0, end);
+      markers.push(chunk, 0, end);
+      traffic.bytes += end;
+      if (isReady) return;
+      if (!hasAsked && packets.accepted > 0) {
+        hasAsked = true;
+        socket.write(subscribePacket(mqttFilter(index, job), 1));
+      }
+      if (packets.subscribed === 0) return;
+      isReady = true;
+      resolve({ traffic, frames, markers });
+    });
+    socket.write(connectPacket(`dashboard-${index}`));
+  });
+}
+
 function upgrade(index: number, { kind, watch, devices }: ReadJob): Buffer {
   if (kind === "fieldcast") return upgradeRequest("/stream", "fieldcast.v1.msgpack");
   return upgradeRequest(watch === "everything" ? "/all" : `/topic/${deviceTopic(index % devices)}`, null);
 }
 
-function subscribeFrame(index: number, { watch, devices }: ReadJob): Buffer {
-  const filter = watch === "everything" ? "#" : deviceTopic(index % devices).replace("telemetry/", "");
+function mqttFilter(index: number, { watch, devices, filters = 1 }: ReadJob): string {
+  if (watch === "everything") return "telemetry/#";
+  return watch === "wild" ? wildFilter(index % filters) : deviceTopic(index % devices);
+}
+
+/** Fieldcast's topics are those of MQTT without the first level. */
+function subscribeFrame(index: number, job: ReadJob): Buffer {
+  const filter = job.watch === "everything" ? "#" : mqttFilter(index, job).replace("telemetry/", "");
   return clientFrame(opcodes.binary, encode({ type: "subscribe", id: 1, filter, from: "now" }));
 }
