@@ -16,7 +16,7 @@ import type { ProtoObject } from "./write-proto.ts";
 const skipped = 1;
 const noData = 2;
 
-/** A call of `arrivals/<stop>/<trip>`. */
+/** A call of `arrivals/<stop>/<route>/<slot>`. */
 interface CallRow {
   readonly stopId: string;
   readonly sequence: number;
@@ -30,20 +30,23 @@ export function tripUpdateEntities(
   vehicles: KnownVehicles,
   now: number,
 ): ProtoObject[] {
-  const byVehicle = new Map<string, CallRow[]>();
+  const byVehicle = new Map<string, Map<number, CallRow>>();
   for (const { topic, values, time } of rows) {
     const { vehicle, stopSequence } = values;
     if (typeof vehicle !== "string" || typeof stopSequence !== "number") continue;
     const known = vehicles.get(vehicle);
-    // Topics still show calls of trips that are over.
+    // Topics show calls of trips that are over until another trip takes its turn.
     if (!known || runOf(known.values) !== runOf(values)) continue;
     const stopId = topicParts(topic.name, topic.channelAt).device;
-    const calls = byVehicle.get(vehicle) ?? [];
-    calls.push({ stopId, sequence: stopSequence, time, values });
+    const calls = byVehicle.get(vehicle) ?? new Map<number, CallRow>();
     byVehicle.set(vehicle, calls);
+    // With a new timetable a trip may have taken another turn, and its old topics show it too.
+    const other = calls.get(stopSequence);
+    if (other && other.time > time) continue;
+    calls.set(stopSequence, { stopId, sequence: stopSequence, time, values });
   }
   return [...byVehicle].flatMap(([vehicle, calls]) => {
-    const entity = updateOf(vehicle, vehicles.get(vehicle) as KnownVehicle, calls, now);
+    const entity = updateOf(vehicle, vehicles.get(vehicle) as KnownVehicle, [...calls.values()], now);
     return entity === null ? [] : [entity];
   });
 }

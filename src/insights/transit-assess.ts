@@ -13,10 +13,10 @@ const minDwellS = 15;
 const maxGapMs = 300_000;
 
 /**
- * `expected`: on its way there; `arrived`: it stands there, or ended there; `departed`: gone; `skipped`: it went round it;
- * `unknown`: nobody can say any more.
+ * `expected`: on its way there; `arrived`: it stands there; `departed`: gone; `ended`: it came there and went no farther;
+ * `skipped`: it went round it; `unknown`: nobody can say any more.
  */
-export type CallState = "expected" | "arrived" | "departed" | "skipped" | "unknown";
+export type CallState = "expected" | "arrived" | "departed" | "ended" | "skipped" | "unknown";
 
 /** What is known or foretold of a call, epoch milliseconds; null where it is not. */
 export interface Call {
@@ -160,7 +160,8 @@ function ahead({ newest, zones }: Journey, { pattern, startAt }: Run, delayS: nu
     const departAt = stop === last ? null : expectedAt(departS + lateS);
     if (isHere) {
       const seen = zones.get(zone) as Seen;
-      calls.push({ stop, state: "arrived", arriveAt: stop === 0 ? null : seen.firstAt, departAt });
+      const state = stop === last ? "ended" : "arrived";
+      calls.push({ stop, state, arriveAt: stop === 0 ? null : seen.firstAt, departAt });
     } else {
       const state = delayS === null ? "unknown" : "expected";
       calls.push({ stop, state, arriveAt: stop === 0 ? null : expectedAt(arriveS + arriveLateS), departAt });

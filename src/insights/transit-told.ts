@@ -18,11 +18,14 @@ export function tripChannel({ trip, startS }: Run): string {
   return trip.frequencies === null ? trip.id : `${trip.id}@${writeServiceTime(startS)}`;
 }
 
-/** The reading of `arrivals/<stop>/<trip>`. The second call at a stop has `/2` behind it, and so on. */
+/**
+ * The reading of `arrivals/<stop>/<route>/<slot>`. The second call at a stop has `/2` behind it, and so on. All values are told each
+ * time, since the topic showed another trip before.
+ * @param slot what tells it apart from other trips of its route (transit-slots.ts)
+ */
 export function callReading(
   vehicle: string,
-  run: Run,
-  timetable: Timetable,
+  { run, timetable, slot }: { readonly run: Run; readonly timetable: Timetable; readonly slot: number },
   call: Call,
   time: number,
 ): Reading {
@@ -37,19 +40,22 @@ export function callReading(
     vehicle,
     ...tripValues(run, timetable),
     stopSequence: pattern.sequences[stop] as number,
-    ...(stop > 0 && endOf("arrival", scheduled(pattern.arriveS), arriveAt)),
-    ...(!isLast && endOf("departure", scheduled(pattern.departS), departAt)),
+    ...endOf("arrival", stop === 0 ? null : scheduled(pattern.arriveS), arriveAt),
+    ...endOf("departure", isLast ? null : scheduled(pattern.departS), departAt),
   };
-  const channel = visit === 0 ? tripChannel(run) : `${tripChannel(run)}/${visit + 1}`;
+  const place = `${timetable.routes[run.trip.route]?.id ?? ""}/${slot}`;
+  const channel = visit === 0 ? place : `${place}/${visit + 1}`;
   return { domain: "arrivals", device: stopId, channel, time, values };
 }
 
-function endOf(end: "arrival" | "departure", scheduledAt: number, at: number | null): Values {
+/** @param scheduledAt null: it has no such end */
+function endOf(end: "arrival" | "departure", scheduledAt: number | null, at: number | null): Values {
   const name = end === "arrival" ? "Arrival" : "Departure";
+  const isKnown = scheduledAt !== null && at !== null;
   return {
-    [`scheduled${name}`]: isoTime(scheduledAt),
-    [`expected${name}`]: at === null ? null : isoTime(at),
-    [`${end}DelayS`]: at === null ? null : Math.round((at - scheduledAt) / 1_000),
+    [`scheduled${name}`]: scheduledAt === null ? null : isoTime(scheduledAt),
+    [`expected${name}`]: isKnown ? isoTime(at) : null,
+    [`${end}DelayS`]: isKnown ? Math.round((at - scheduledAt) / 1_000) : null,
   };
 }
 
@@ -75,8 +81,8 @@ function noTrip(): Values {
 
 function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): Values {
   const { state, isAtStop, delayS, calls } = assessment;
-  const next = calls.find((call) => call.state === "expected" || call.state === "arrived");
-  const isHere = isAtStop && next?.state === "arrived";
+  const next = calls.find(({ state }) => state === "expected" || state === "arrived" || state === "ended");
+  const isHere = isAtStop && next !== undefined && next.state !== "expected";
   const stopId = next ? (run.stopIds[next.stop] as string) : null;
   return {
     state: state === "running" && isHere ? "atStop" : state,

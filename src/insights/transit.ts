@@ -8,6 +8,7 @@ import { headwayAt, notePassing, type Passing, type Passings } from "./transit-h
 import { heardAt, type Journey, newJourney, observe } from "./transit-journey.ts";
 import { type Notice, noticeReading, noticesOf } from "./transit-notices.ts";
 import { Paths } from "./transit-path.ts";
+import { TripSlots } from "./transit-slots.ts";
 import { callReading, tripChannel, vehicleReading } from "./transit-told.ts";
 import { type Run, TripFinder } from "./transit-trips.ts";
 
@@ -71,8 +72,8 @@ interface State {
 }
 
 /**
- * Vehicles on the timetable: `trips/transit/<vehicle>` tells its trip and delay, `arrivals/<stop>/<trip>` when it comes, and
- * `alerts/transit/…` what the passengers of a line or a stop should know. transit.md tells what the values mean.
+ * Vehicles on the timetable: `trips/transit/<vehicle>` tells its trip and delay, `arrivals/<stop>/<route>/<slot>` when it
+ * comes, and `alerts/transit/…` what the passengers of a line or a stop should know. TRANSIT.md tells what the values mean.
  */
 export const transit: Insight<Settings, State> = {
   name: "transit",
@@ -92,6 +93,7 @@ class TransitReducer implements Reducer {
   readonly #state: State;
   readonly #finder: TripFinder;
   readonly #paths: Paths;
+  readonly #slots: TripSlots;
   /** When vehicles become silent; only moved ahead when it has come. */
   readonly #due = new DueTimes();
   readonly #runs = new WeakMap<Journey, Run>();
@@ -102,6 +104,7 @@ class TransitReducer implements Reducer {
     this.#settings = settings;
     this.#state = state;
     this.#finder = new TripFinder(timetable);
+    this.#slots = new TripSlots(timetable);
     this.#paths = new Paths(timetable, settings.maxAwayM);
     for (const [name, vehicle] of state.vehicles) this.#restore(name, vehicle);
   }
@@ -210,7 +213,8 @@ class TransitReducer implements Reducer {
       const said = `${call.state} ${call.arriveAt} ${call.departAt}`;
       if (journey.said.get(key) === said) continue;
       journey.said.set(key, said);
-      emit(callReading(device, run, this.#finder.timetable, call, journey.saidAt));
+      const { timetable } = this.#finder;
+      emit(callReading(device, { run, timetable, slot: this.#slots.slotOf(run) }, call, journey.saidAt));
       if (call.state === "departed" && call.departAt !== null) {
         changed.push(...this.#notePassing(device, run, call, call.departAt));
       }

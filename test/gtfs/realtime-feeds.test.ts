@@ -40,7 +40,7 @@ function call(stop: string, stopSequence: number, seconds: number, values: Value
   const [scheduled, expected] = [isoTime(now + seconds * 1_000), isoTime(now + (seconds + 60) * 1_000)];
   const times = { scheduledArrival: scheduled, expectedArrival: expected, expectedDeparture: expected };
   const own = { state: "expected", vehicle: "a/1", ...run, stopSequence, ...times, ...values };
-  return { domain: "arrivals", device: stop, channel: "t1", time: now, values: own };
+  return { domain: "arrivals", device: stop, channel: "r7/1", time: now, values: own };
 }
 
 const position = (device: string, time: number, values: Values = {}): Reading => {
@@ -108,6 +108,15 @@ describe("GTFS-Realtime feeds", () => {
       { stopSequence: 10, stopId: "D", scheduleRelationship: 1 },
       { stopSequence: 11, stopId: "E", scheduleRelationship: 2 },
     ]);
+  });
+
+  it("tell a call once, though topics of another timetable show it too", async () => {
+    await append(log, vehicle(), call("B", 2, 100));
+    const old = call("B", 2, 50);
+    await append(log, { ...old, channel: "r7/2", time: now - 1_000 });
+    const { entity } = await read("trip-updates");
+    const update = entity[0]?.["tripUpdate"] as { stopTimeUpdate: object[] };
+    expect(update.stopTimeUpdate).toMatchObject([{ arrival: { time: Math.floor(now / 1_000) + 160 } }]);
   });
 
   it("leave out calls of trips that are over, and of vehicles that are silent", async () => {

@@ -6,8 +6,9 @@ import { createRouter } from "../../src/formats/registry.ts";
 import { TimetableTables } from "../../src/gtfs/tables.ts";
 import type { InsightContext } from "../../src/insights/insight.ts";
 import { transit } from "../../src/insights/transit.ts";
-import type { Reading } from "../../src/model/reading.ts";
+import type { Reading, Values } from "../../src/model/reading.ts";
 import type { Timetable } from "../../src/model/timetable.ts";
+import { topicOf } from "../../src/model/topic.ts";
 import { type Arrival, play, settled, shuffled } from "./fixtures.ts";
 
 const startTime = Date.UTC(2026, 10, 22, 10);
@@ -40,6 +41,10 @@ function drive(): Arrival[] {
     }
   }
   return arrivals;
+}
+
+function runOf({ tripId, operatingDay, startTime }: Values): string {
+  return `${tripId} ${operatingDay} ${startTime}`;
 }
 
 function median(numbers: readonly number[]): number {
@@ -78,16 +83,17 @@ describe("two hours of a simulated city", () => {
 
   it("foretells arrivals the better the nearer the vehicle is", () => {
     const arrived = new Map<string, number>();
-    for (const { domain, device, channel, values } of told) {
+    for (const { domain, device, values } of told) {
       const at = values["expectedArrival"];
-      if (domain === "arrivals" && values["state"] === "arrived" && typeof at === "string")
-        arrived.set(`${device} ${channel} ${values["vehicle"]}`, Date.parse(at));
+      const isThere = values["state"] === "arrived" || values["state"] === "ended";
+      if (domain === "arrivals" && isThere && typeof at === "string")
+        arrived.set(`${device} ${runOf(values)} ${values["vehicle"]}`, Date.parse(at));
     }
     const horizons = [60, 180, 600, 1_200];
     const errors = horizons.map(() => [] as number[]);
-    for (const { domain, device, channel, values, time } of told) {
+    for (const { domain, device, values, time } of told) {
       if (domain !== "arrivals" || values["state"] !== "expected") continue;
-      const at = arrived.get(`${device} ${channel} ${values["vehicle"]}`);
+      const at = arrived.get(`${device} ${runOf(values)} ${values["vehicle"]}`);
       const expected = values["expectedArrival"];
       if (at === undefined || typeof expected !== "string") continue;
       const ahead = horizons.findIndex((horizonS) => at - time <= horizonS * 1_000);
@@ -96,6 +102,19 @@ describe("two hours of a simulated city", () => {
     const medians = errors.map(median);
     expect(medians).toEqual([...medians].sort((one, other) => one - other));
     expect(medians[0]).toBeLessThan(20);
+  });
+
+  it("gives a topic to another trip only when the one before is over", () => {
+    const shown = new Map<string, Values>();
+    for (const reading of told.filter(({ domain }) => domain === "arrivals")) {
+      const topic = topicOf(reading);
+      const before = shown.get(topic);
+      const { values } = reading;
+      if (before && runOf(before) !== runOf(values)) expect(before["state"]).not.toBe("expected");
+      shown.set(topic, values);
+    }
+    const soon = [...shown.values()].filter(({ state }) => state === "expected" || state === "arrived");
+    expect(soon.length).toBeGreaterThan(20);
   });
 
   it("settles on the same when readings of five vehicles come up to 25 s later, in any order", () => {
