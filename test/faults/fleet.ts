@@ -166,8 +166,10 @@ export async function readLog(gateway: GatewayProcess, epoch: string): Promise<M
   const fieldcast = connect(gateway.url);
   let at = 0;
   fieldcast.subscribe("gps/#", { from: { cursor: `${epoch}:0` } }, ({ seq, values, snapshot }) => {
-    if (!snapshot) found.set(seq, Number((values as Record<string, unknown>)["n"]));
-    at = Math.max(at, seq);
+    // The snapshot behind a gap tells nothing of what comes after it.
+    if (snapshot) return;
+    found.set(seq, Number((values as Record<string, unknown>)["n"]));
+    at = seq;
   });
   await until("the whole log was read", () => at >= head).finally(() => fieldcast.close());
   return found;

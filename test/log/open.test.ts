@@ -163,6 +163,28 @@ describe("opening a SQLite log", () => {
     },
   );
 
+  it("loses nothing but the bad table, at once, where only a small table is damaged", async () => {
+    const log = await open(sqliteIn(folder));
+    for (let n = 0; n < 50; n++) await append(log, reading("a", { n }));
+    await log.close();
+    const db = new Database(join(folder, "log.db"));
+    const root = db.prepare<[], { rootpage: number }>(
+      "SELECT rootpage FROM sqlite_master WHERE name = 'progress'",
+    );
+    const page = root.get()?.rootpage ?? 0;
+    db.close();
+    const bytes = await readFile(join(folder, "log.db"));
+    bytes.fill(0xa5, (page - 1) * 4_096, page * 4_096);
+    await writeFile(join(folder, "log.db"), bytes);
+    const begin = Date.now();
+    const second = await open(sqliteIn(folder), { tailRecords: 0 });
+    // A lock that is waited for costs five seconds a table.
+    expect(Date.now() - begin).toBeLessThan(5_000);
+    expect(second.epochEnd(log.epoch)).toBeNull();
+    expect(await readableNumbers(second)).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    await second.close();
+  });
+
   it("notices that finished commits are missing behind a damaged place of the write-ahead log", async () => {
     const log = await open(sqliteIn(folder));
     for (let n = 0; n < 40; n++) await append(log, reading("a", { n }));

@@ -22,12 +22,22 @@ export function openStore(
   const problem = resumption === null ? knownDamage(options.path) : null;
   if (problem !== null) return replaceStore(options, newEpoch, problem);
   try {
-    const store = new SqliteStore(options, newEpoch, resumption);
-    store.beginEpoch();
-    return { store, state: store.state() };
+    return openSound(options, newEpoch, resumption);
   } catch (error) {
     if (resumption !== null || !isDamage(error)) throw error;
     return replaceStore(options, newEpoch, (error as Error).message);
+  }
+}
+
+function openSound(options: SqliteOptions, newEpoch: string, resumption: Resumption | null) {
+  const store = new SqliteStore(options, newEpoch, resumption);
+  try {
+    store.beginEpoch();
+    return { store, state: store.state() };
+  } catch (error) {
+    // Its lock would keep the salvage out.
+    store.abandon();
+    throw error;
   }
 }
 

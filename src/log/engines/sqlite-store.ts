@@ -221,6 +221,11 @@ export class SqliteStore {
     }
   }
 
+  /** Lets go of a file that is of no use, as it is. */
+  abandon(): void {
+    this.#db.close();
+  }
+
   #write(batch: PackedBatch): { meta: MetaRow; added: number } {
     const sql = this.#sql;
     const meta = { ...this.#meta, checkpoint: batch.checkpoint ?? this.#meta.checkpoint };
