@@ -128,7 +128,9 @@ const stream = z
   .strictObject({
     batchMs: whole(0, 60_000)
       .default(defaultStreamOptions.batchMs)
-      .describe("How long readings gather before they are sent together; 0 sends each commit at once"),
+      .describe(
+        "How long readings gather before they are sent together; 0 sends each commit at once. What comes with QoS 0 gathers for its commit as long (100 at most), since nobody waits for an acknowledgement. Milliseconds",
+      ),
     heartbeatMs: whole(100, hourMs)
       .default(defaultStreamOptions.heartbeatMs)
       .describe("Every connection hears from the gateway at least this often"),

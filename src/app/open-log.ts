@@ -49,12 +49,16 @@ function domainLimits({ ring }: Config): Record<string, DomainLimits> {
   return Object.fromEntries(limits);
 }
 
-function logOptions({ ring }: Config) {
+/** What nobody waits for would only wait for the dashboards' window after its commit; but a crash must not lose much of it. */
+const maxLingerMs = 100;
+
+function logOptions({ ring, stream }: Config) {
   return {
     ...defaultLogOptions,
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
     gatherMs: ring.gatherMs,
+    lingerMs: Math.max(ring.gatherMs, Math.min(stream.batchMs, maxLingerMs)),
     maxRecentReadings: ring.recentReadings,
   };
 }

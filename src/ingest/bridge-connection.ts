@@ -181,12 +181,13 @@ export class BridgeConnection {
     stats.packets++;
     stats.bytes += bytes.length;
     try {
-      return onPacket({
+      const packet = {
         topic: source.topicPrefix + topic,
         payload: bytes,
         receivedAt: clock.now(),
         client: `source:${source.name}`,
-      });
+      };
+      return onPacket(packet, false);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -27,6 +27,12 @@ export class Flow {
     return this.#inflight.length;
   }
 
+  /** True below half of the limits of what may be under way. */
+  get hasRoom(): boolean {
+    const { maxInflightPublishes, maxInflightBytes } = this.#limits;
+    return 2 * this.#inflight.length < maxInflightPublishes && 2 * this.#inflightBytes < maxInflightBytes;
+  }
+
   /** Takes one PUBLISH of `bytes` under way if the limits allow it now. */
   admit(bytes: number): boolean {
     const { maxInflightPublishes, maxInflightBytes, maxPublishesPerSecond } = this.#limits;

@@ -9,9 +9,9 @@ import type { Subscribers } from "./subscribers.ts";
 
 /**
  * The pipeline behind the broker: resolves after the commit, null if there is nothing to wait for. The payload may be
- * a view of a larger buffer; who keeps it must copy it.
+ * a view of a larger buffer; who keeps it must copy it. `canWait` is true if nobody waits for the commit.
  */
-export type OnPacket = (packet: Packet) => Promise<void> | null;
+export type OnPacket = (packet: Packet, canWait: boolean) => Promise<void> | null;
 
 /** One warning at most in this time while the log takes nothing. */
 const warningIntervalMs = 10_000;
@@ -57,7 +57,7 @@ export class Intake {
     if (client === null || client.closed) return this.#acceptWill(packet, done);
     const connection = this.#parts.connections.of(client);
     if (connection === undefined) return done(new Error("the connection has ended"));
-    const answer = packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet);
+    const answer = packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet, false);
     connection.answers.push(answer, (failure) => {
       if (failure === undefined) {
         if (packet.qos > 0) this.#parts.stats.acks++;
@@ -78,7 +78,8 @@ export class Intake {
     if (topic.startsWith("$") || (!isKept && subscribers.want(topic))) return false;
     if (isKept) stats.unrouted++;
     const { client, guard, answers } = connection;
-    const answer = this.#take(client.id, { topic, payload });
+    const canWait = messageId === null && guard.hasRoom;
+    const answer = this.#take(client.id, { topic, payload }, canWait);
     answers.push(answer, (failure) => {
       if (failure !== undefined) {
         this.#report(client, { topic, qos: messageId === null ? 0 : 1 }, failure);
@@ -92,13 +93,17 @@ export class Intake {
     return true;
   }
 
-  #take(clientId: string | null, packet: Pick<PublishPacket, "topic" | "payload">): Promise<void> | null {
+  #take(
+    clientId: string | null,
+    packet: Pick<PublishPacket, "topic" | "payload">,
+    canWait: boolean,
+  ): Promise<void> | null {
     const { clock, onPacket, stats } = this.#parts;
     const payload = packet.payload as Buffer;
     stats.packets++;
     stats.bytes += payload.length;
     try {
-      return onPacket({ topic: packet.topic, payload, receivedAt: clock.now(), client: clientId });
+      return onPacket({ topic: packet.topic, payload, receivedAt: clock.now(), client: clientId }, canWait);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -117,14 +122,14 @@ export class Intake {
       stats.unreleasedRefused++;
       return Promise.reject(new TooManyUnreleased("too many QoS 2 messages wait for their PUBREL"));
     }
-    const answer = this.#take(client.id, packet);
+    const answer = this.#take(client.id, packet, false);
     exchanges.open(client, messageId, answer);
     return answer;
   }
 
   #acceptWill(packet: PublishPacket, done: Done): void {
     if (this.#closing) return done(new Error("the broker is closing"));
-    const answer = this.#take(null, packet);
+    const answer = this.#take(null, packet, false);
     const route = () => {
       this.#keepFromOthers(packet);
       done(null);

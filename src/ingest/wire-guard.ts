@@ -106,6 +106,11 @@ export class WireGuard extends Duplex {
     return this.#flow.size;
   }
 
+  /** True while it is far from the limits of what may be under way: nothing is held up by a later answer. */
+  get hasRoom(): boolean {
+    return this.#flow.hasRoom;
+  }
+
   /** The CONNACK has left: what follows may come. */
   open(): void {
     clearTimeout(this.#silenceTimer);

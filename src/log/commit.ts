@@ -21,6 +21,8 @@ export class Commit {
   committedAt = 0;
   records: StoredRecord[] = [];
   bytes = 0;
+  /** True while nobody waits for anything in it. */
+  canWait = true;
   #waiters: Waiter[] = [];
   /** Records that mean nothing unless they are stored with the progress they came with. */
   readonly #tied = new Set<StoredRecord>();
@@ -40,6 +42,7 @@ export class Commit {
       for (const record of part.records) this.#tied.add(record);
     }
     this.bytes += part.bytes;
+    this.canWait &&= part.canWait;
   }
 
   /**
@@ -103,11 +106,12 @@ export interface CommitPart {
   readonly released: readonly number[];
   readonly progress: Progress | null;
   readonly bytes: number;
+  readonly canWait: boolean;
 }
 
 export function commitPart(
   records: readonly StoredRecord[],
-  { quarantine = [], remember = [], release = [], progress = null }: PartOfAppend,
+  { quarantine = [], remember = [], release = [], progress = null, canWait = false }: PartOfAppend,
 ): CommitPart {
   let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
   for (const record of records) bytes += record.body.length;
@@ -115,7 +119,7 @@ export function commitPart(
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
   // A payload may be a view of a socket's buffer, which is not ours to keep.
   const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
-  return { records, quarantine, remembered, released: release, progress, bytes };
+  return { records, quarantine, remembered, released: release, progress, bytes, canWait };
 }
 
 type PartOfAppend = Omit<Append, "readings" | "progress"> & { readonly progress?: Progress | null };

@@ -150,6 +150,8 @@ export interface Append {
   readonly release?: readonly number[];
   /** Committed with the same promise. */
   readonly progress?: Progress;
+  /** True if nobody waits for the promise: under load the commit may gather more (`LogOptions.lingerMs`). */
+  readonly canWait?: boolean;
 }
 
 /** Which quarantined packets to return, and in which order. */

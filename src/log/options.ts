@@ -11,6 +11,8 @@ export interface LogOptions {
   readonly maxPendingBytes: number;
   /** Under load a commit begins no sooner than this after the one before, so that more gathers in it. Milliseconds. */
   readonly gatherMs: number;
+  /** The same for a commit of nothing but what can wait (`Append.canWait`). Milliseconds, at least `gatherMs`. */
+  readonly lingerMs: number;
   /** Size at which a commit takes no further append; larger ones would hold up everything behind them. */
   readonly maxCommitBytes: number;
   /** Topics the log remembers. When full, topics whose readings the ring has dropped make room. */
@@ -44,6 +46,7 @@ export const defaultLogOptions: LogOptions = {
   tailRecords: 500_000,
   maxPendingBytes: 32 * mebibyte,
   gatherMs: 5,
+  lingerMs: 5,
   maxCommitBytes: 2 * mebibyte,
   maxTopics: 100_000,
   maxShapes: 4_096,

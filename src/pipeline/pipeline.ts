@@ -28,9 +28,10 @@ export interface Pipeline {
   /**
    * Takes a packet through the whole path. The promise resolves when everything it had to say is committed, in the order
    * of the calls; null means there is nothing to wait for.
+   * @param canWait true if nobody waits for the promise, so that more may gather for the commit
    * @throws LogUnavailable (as rejection) when the log did not take it: it must not be acknowledged
    */
-  ingest(packet: Packet): Promise<void> | null;
+  ingest(packet: Packet, canWait?: boolean): Promise<void> | null;
   /**
    * The same for a sender who wants to know what came of it: resolves to the reason why the packet (or a part of it) went
    * to quarantine, null if nothing was wrong.
@@ -94,12 +95,12 @@ class PacketPipeline implements Pipeline {
     this.#reply = reply;
   }
 
-  readonly ingest = (packet: Packet): Promise<void> | null => {
+  readonly ingest = (packet: Packet, canWait = false): Promise<void> | null => {
     this.counts.packets++;
     const format = this.#route(packet.topic);
     if (!format) return this.#store([], quarantined(packet, null, "no format reads this topic"), nothing);
     const decoded = format.decode(packet);
-    const committed = this.#commit(packet, format.name, decoded);
+    const committed = this.#commit(packet, format.name, decoded, canWait);
     const { replies } = decoded;
     if (replies !== undefined && replies.length > 0) this.#answer(replies, committed);
     return committed;
@@ -124,14 +125,19 @@ class PacketPipeline implements Pipeline {
     return packets.length;
   }
 
-  #commit(packet: Packet, format: string, decoded: Decoded): Promise<void> | null {
+  #commit(packet: Packet, format: string, decoded: Decoded, canWait: boolean): Promise<void> | null {
     const { good, problem } = checkReadings(decoded.readings);
     const reason = decoded.rejected ?? problem;
     const remember = decoded.remember ? [packet] : nothing;
     if (reason === null && good.length === 0) this.counts.silent++;
     if (good.length > 0) this.#onReadings(packet, good);
     try {
-      return this.#store(good, reason === null ? null : quarantined(packet, format, reason), remember);
+      return this.#store(
+        good,
+        reason === null ? null : quarantined(packet, format, reason),
+        remember,
+        canWait,
+      );
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return this.#storeSingly(good, reason, packet, format, remember);
@@ -142,9 +148,12 @@ class PacketPipeline implements Pipeline {
     readings: readonly Reading[],
     quarantine: QuarantinedPacket | null,
     remember: readonly Packet[],
+    canWait = false,
   ): Promise<void> | null {
     const committed = this.#log.append(
-      quarantine === null ? { readings, remember } : { readings, remember, quarantine: [quarantine] },
+      quarantine === null
+        ? { readings, remember, canWait }
+        : { readings, remember, canWait, quarantine: [quarantine] },
     );
     this.counts.readings += readings.length;
     this.counts.remembered += remember.length;

@@ -13,7 +13,7 @@ describeStream((served) => {
     const client = await join(server);
     const payload = { lat: 60.17, note: "ä", deep: { list: [1, 2] } };
     client.send({ type: "publish", id: 5, topic: "telemetry/gps/phone", payload });
-    await client.until(() => published.length === 1, "the packet");
+    await expect.poll(() => published.length, { interval: 5 }).toBe(1);
     // A subscribe is answered after the publish was read.
     client.send({ type: "subscribe", id: 1, filter: "#" });
     await client.next("subscribed", 1);
@@ -91,7 +91,7 @@ describeStream((served) => {
     served.onPublish = () => new Promise((resolve) => (commit = () => resolve(null)));
     const client = await join(server);
     client.send({ type: "publish", id: 1, topic: "a", payload: {} });
-    await client.until(() => published.length === 1, "the packet");
+    await expect.poll(() => published.length, { interval: 5 }).toBe(1);
     client.close();
     const other = await join(server);
     await other.until(() => server.connections() === 1, "the close");
