@@ -1,15 +1,15 @@
-import { connect } from "../client/client.ts";
-import { domains } from "../model/reading.ts";
 import { nextConnection } from "./connection.ts";
-import { watchedLevels } from "./insightrows.ts";
 import type { Page } from "./page.ts";
 
-/** Feeds the page from the gateway's stream until the page is left. */
-export function startFeed(page: Page, url: string): void {
-  const client = connect(url, {});
+/**
+ * Feeds the page from the gateway's stream until the page is left. It is one subscription, so that everything on the page
+ * is of the same moment, also where time is played again.
+ */
+export function startFeed(page: Page): void {
+  const { client } = page;
   const readState = () => {
     const { state } = client;
-    const now = page.clock.now();
+    const now = page.wall.now();
     page.connection.value = nextConnection(
       page.connection.value,
       state === "online",
@@ -21,16 +21,23 @@ export function startFeed(page: Page, url: string): void {
   readState();
   // Only time turns "reconnecting" into "offline".
   setInterval(readState, 1_000);
-  for (const domain of domains) {
-    client.subscribe(`${domain}/#`, { from: "latest" }, (reading) => {
+  const all = client.subscribe("#", {
+    from: "latest",
+    onReading: (reading) => {
+      const before = page.things.version;
       page.things.apply(reading);
-      if (!reading.snapshot) page.rate.count(page.clock.now());
+      if (page.things.version === before) return page.insights.apply(reading);
+      if (!reading.snapshot) page.rate.count(page.wall.now());
       for (const listener of page.onReadings) listener();
-    });
-  }
-  for (const level of watchedLevels) {
-    client.subscribe(`${level}/#`, { from: "latest" }, (reading) => page.insights.apply(reading));
-  }
+    },
+    onSnapshot: (time) => {
+      page.timeLine.answered(time);
+      page.things.clear();
+      page.insights.clear();
+    },
+    onReplay: ({ state, time }) => page.timeLine.reached(state, time),
+  });
+  page.timeLine.moves(all);
 }
 
 /** The stream of the server that this page came from. */

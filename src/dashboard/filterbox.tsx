@@ -25,8 +25,8 @@ export function FilterBox({ page }: { page: Page }) {
       <input
         ref={input}
         type="text"
-        aria-label="Filter devices by name"
-        placeholder="Filter devices"
+        aria-label="Filter by name"
+        placeholder="Filter by name"
         autocomplete="off"
         spellcheck={false}
         maxLength={120}

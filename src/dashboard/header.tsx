@@ -31,10 +31,12 @@ function Mark() {
 
 function ConnectionState({ page }: { page: Page }) {
   const connection = page.connection.value;
+  // What is shown is then not what is now.
+  const isPast = page.timeLine.mode.value !== "live";
   return (
     <p class="connection" data-connection={connection.kind} role="status">
       <span class="dot" aria-hidden="true" />
-      <span>{connectionWords(connection)}</span>
+      <span>{isPast && connection.kind === "live" ? "Connected" : connectionWords(connection)}</span>
     </p>
   );
 }

@@ -24,9 +24,15 @@ export function courseOf(thing: Thing): { readonly topic: string; readonly name:
   return null;
 }
 
-/** Asks the gateway for the last hour of a value. @throws Error when there is no answer */
-export async function fetchHour(topic: string, name: string, signal: AbortSignal): Promise<HourPoint[]> {
-  const query = new URLSearchParams({ filter: topic, from: "-1h", fields: name, agg: "lttb" });
+/** Asks the gateway for the hour of a value that ends at `now`. @throws Error when there is no answer */
+export async function fetchHour(
+  topic: string,
+  name: string,
+  now: number,
+  signal: AbortSignal,
+): Promise<HourPoint[]> {
+  const [from, to] = [now - hourMs, now].map((time) => new Date(time).toISOString()) as [string, string];
+  const query = new URLSearchParams({ filter: topic, from, to, fields: name, agg: "lttb" });
   query.set("points", String(maxPoints));
   const response = await fetch(`/api/v1/history?${query}`, { signal });
   if (!response.ok) throw new Error(`the history answers with status ${response.status}`);

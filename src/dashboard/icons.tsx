@@ -54,6 +54,30 @@ export const SearchIcon = () => (
   </Stroked>
 );
 
+export const PlayIcon = () => (
+  <Stroked>
+    <path d="M6.5 4.5v11l9-5.5Z" />
+  </Stroked>
+);
+
+export const PauseIcon = () => (
+  <Stroked>
+    <path d="M7 4.5v11M13 4.5v11" />
+  </Stroked>
+);
+
+export const AlertIcon = () => (
+  <Stroked>
+    <path d="M4.5 14.5h11l-1.6-2.4V9a3.9 3.9 0 0 0-7.8 0v3.1ZM8.4 17h3.2" />
+  </Stroked>
+);
+
+export const DevicesIcon = () => (
+  <Stroked>
+    <path d="M3.5 4.5h13M3.5 10h13M3.5 15.5h13" />
+  </Stroked>
+);
+
 /** A battery that is nearly empty. */
 export function BatteryIcon({ percent }: { percent: number }) {
   return (

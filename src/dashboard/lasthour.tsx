@@ -15,21 +15,23 @@ interface LastHourProps {
 
 /** The course of a value over the last hour, from the gateway's history; nothing where there is none. */
 export function LastHour({ topic, name, now }: LastHourProps) {
-  const [points, setPoints] = useState<readonly HourPoint[]>([]);
+  const [loaded, setLoaded] = useState<{ topic: string; points: readonly HourPoint[] }>({
+    topic,
+    points: [],
+  });
+  // The chart also follows the page to another time.
+  const slot = Math.floor(now / renewMs);
   useEffect(() => {
     const left = new AbortController();
     // The card is as useful without: who cannot reach the gateway is told so elsewhere on the page.
-    const load = () => {
-      fetchHour(topic, name, left.signal).then(setPoints, () => {});
-    };
-    setPoints([]);
-    load();
-    const timer = setInterval(load, renewMs);
-    return () => {
-      clearInterval(timer);
-      left.abort();
-    };
-  }, [topic, name]);
+    const end = (slot + 1) * renewMs;
+    fetchHour(topic, name, end, left.signal).then(
+      (points) => setLoaded({ topic, points }),
+      () => {},
+    );
+    return () => left.abort();
+  }, [topic, name, slot]);
+  const points = loaded.topic === topic ? loaded.points : [];
   const path = hourPath(points, now, width, height);
   if (path === "") return null;
   const values = points.map(({ value }) => value);

@@ -1,11 +1,14 @@
 import { batch, type Signal, signal } from "@preact/signals";
+import type { Fieldcast } from "../client/client.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Connection } from "./connection.ts";
 import { InsightRows } from "./insightrows.ts";
 import type { Theme } from "./palette.ts";
+import { type Place, watchPlace } from "./place.ts";
 import { RateMeter } from "./rate.ts";
 import { watchTheme } from "./theme.ts";
 import { Things } from "./things.ts";
+import { TimeLine } from "./timeline.ts";
 
 /** Lists and cards are made anew this often while readings come; nobody reads numbers that change faster. */
 const refreshMs = 250;
@@ -14,7 +17,12 @@ const ageTickMs = 1_000;
 
 /** Everything the page shows. Components read the signals; readings reach them only through `refresh`. */
 export interface Page {
-  readonly clock: Clock;
+  /** The time of this moment, whatever is shown. */
+  readonly wall: Clock;
+  /** The time that is shown. */
+  readonly timeLine: TimeLine;
+  /** For what a view needs besides the page's own readings. */
+  readonly client: Fieldcast;
   readonly things: Things;
   readonly insights: InsightRows;
   readonly rate: RateMeter;
@@ -22,6 +30,8 @@ export interface Page {
   readonly now: Signal<number>;
   readonly perSecond: Signal<number>;
   readonly connection: Signal<Connection>;
+  /** Which view is open, as the address says. */
+  readonly place: Signal<Place>;
   readonly filter: Signal<string>;
   /** Key of the thing whose card is open. */
   readonly selected: Signal<string | null>;
@@ -32,15 +42,18 @@ export interface Page {
   readonly onReadings: Set<() => void>;
 }
 
-export function createPage(clock: Clock): Page {
+export function createPage(wall: Clock, client: Fieldcast): Page {
   return {
-    clock,
+    wall,
+    client,
+    timeLine: new TimeLine(wall),
     things: new Things(),
     insights: new InsightRows(),
     rate: new RateMeter(),
-    now: signal(clock.now()),
+    now: signal(wall.now()),
     perSecond: signal(0),
     connection: signal<Connection>({ kind: "reconnecting", lostAt: null, wasLive: false }),
+    place: watchPlace(),
     filter: signal(""),
     selected: signal(null),
     flights: signal(0),
@@ -60,15 +73,18 @@ export function select(page: Page, key: string): void {
 /** Keeps the components up to date: some times a second while readings come, else once a second for the ages. */
 export function keepFresh(page: Page): void {
   let shownVersion = -1;
+  let shownAt = Number.NEGATIVE_INFINITY;
   const refresh = () => {
-    const now = page.clock.now();
+    const wallNow = page.wall.now();
     const version = page.things.version + page.insights.version;
-    const isNew = version !== shownVersion;
-    if (!isNew && now - page.now.value < ageTickMs) return;
+    if (version === shownVersion && Math.abs(wallNow - shownAt) < ageTickMs) return;
     shownVersion = version;
+    shownAt = wallNow;
+    const now = page.timeLine.now();
     batch(() => {
-      page.now.value = now;
-      page.perSecond.value = page.rate.perSecond(now);
+      // Held at an instant, the page still has to show what comes of it: a signal that stays the same tells nobody.
+      page.now.value = now === page.now.value ? now + 1 : now;
+      page.perSecond.value = page.rate.perSecond(wallNow);
     });
   };
   setInterval(refresh, refreshMs);

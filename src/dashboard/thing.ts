@@ -18,6 +18,8 @@ export interface Observation {
   readonly values: Values;
   /** Only in snapshots: the time of each value that is older than `time`. */
   readonly times?: Readonly<Record<string, number>> | null;
+  /** Remarks that are not measurements (an alert's text). */
+  readonly attrs?: Values;
 }
 
 /** Values merged field by field by observation time. */

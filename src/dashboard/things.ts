@@ -43,6 +43,18 @@ export class Things {
     this.version++;
   }
 
+  /** Forgets all things, as what follows is of another time. What was counted stays counted. */
+  clear(): void {
+    this.byKey.clear();
+    this.rowsOfDevice.clear();
+    for (const domain of domains) {
+      this.byDomain[domain].clear();
+      this.deviceCounts[domain] = 0;
+    }
+    this.version++;
+    this.membership++;
+  }
+
   get(key: string): Thing | undefined {
     return this.byKey.get(key);
   }

@@ -48,7 +48,7 @@ function place(domain: Domain, ids: readonly string[], part: string): Place {
 }
 
 /** Undoes the percent-encoding of topics (`topicOf`); text that is none stays as it is. */
-function plainId(id: string): string {
+export function plainId(id: string): string {
   try {
     return decodeURIComponent(id);
   } catch {

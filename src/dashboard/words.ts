@@ -10,6 +10,38 @@ export function ageWords(ageMs: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
+const dayMs = 86_400_000;
+
+/** The time of day, `14:05` (with seconds if wanted), and the day as well if `time` is not of the day of `now`. */
+export function clockWords(time: number, now: number, withSeconds = false, locale?: string): string {
+  const date = new Date(time);
+  const seconds = withSeconds ? ({ second: "2-digit" } as const) : {};
+  const clock = date.toLocaleTimeString(locale, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+    ...seconds,
+  });
+  if (Math.abs(now - time) < dayMs && date.getDate() === new Date(now).getDate()) return clock;
+  return `${date.toLocaleDateString(locale, { weekday: "short", day: "numeric", month: "short" })}, ${clock}`;
+}
+
+/** A length of time in its two largest units: `40 s`, `6 min 24 s`, `1 h 05 min`, `2 d 3 h`. */
+export function spanWords(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** Metres, from a kilometre on in kilometres: `840 m`, `1.2 km`. */
+export function distanceWords(metres: number): string {
+  return metres < 1000 ? `${Math.round(metres)} m` : `${(metres / 1000).toFixed(1)} km`;
+}
+
 /** A delay in seconds (positive = late) in whole minutes, towards being on time: `+2 min`, `−1 min`, `on time`. */
 export function delayWords(delayS: number): string {
   const minutes = Math.trunc(delayS / 60);

@@ -81,7 +81,7 @@ export class LiveMap {
       things: (domain: "gps" | "transit") => page.things.of(domain).values(),
       matches: (thing: Thing) => matchesName(thing, page.filter.value),
       selectedKey: () => page.selected.value,
-      now: () => page.clock.now(),
+      now: () => page.timeLine.now(),
       view: () => base.view(),
     };
     return new Overlay(canvas, state, palettes[page.theme.value], this.calm);
