@@ -257,11 +257,12 @@ export class InsightCursor {
     if (this.#told !== null) return false;
     const since = this.#read - this.#readAtSave;
     const { saveMs, saveReadings } = this.#options;
-    return since >= saveReadings || (since > 0 && this.#time - this.#savedAt >= saveMs);
+    // By the clock of now, not of what is read: behind the head, days go by in seconds.
+    return since >= saveReadings || (since > 0 && this.#log.time - this.#savedAt >= saveMs);
   }
 
   #encodeState(): Uint8Array | null {
-    this.#savedAt = this.#time;
+    this.#savedAt = this.#log.time;
     this.#readAtSave = this.#read;
     const state = encodeState(this.#configured.insight.stateVersion, this.#state);
     this.#isTooLarge = state.length > this.#options.maxStateBytes;

@@ -36,7 +36,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
-  if (plan.hasInsights) lines.push(...(await benchInsights()));
+  if (plan.hasInsights) lines.push(...(await benchInsights(plan.profileDir)));
   process.stdout.write(`\n${lines.join("\n")}\n`);
   if (doubts.length > 0)
     process.stdout.write(`\nThe load itself was busy, so doubt these:\n${doubts.join("\n")}\n`);

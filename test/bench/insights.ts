@@ -1,98 +1,136 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadConfig } from "../../src/app/load-config.ts";
-import { allInsights } from "../../src/insights/registry.ts";
+import { z } from "zod";
+import type { Insight, InsightContext } from "../../src/insights/insight.ts";
 import type { Log } from "../../src/log/contract.ts";
 import { SqliteEngine } from "../../src/log/engines/sqlite.ts";
 import { openLog } from "../../src/log/log.ts";
-import { matchesFilter } from "../../src/model/filter.ts";
-import type { Reading } from "../../src/model/reading.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 import { startInsights } from "../../src/pipeline/insight-runner.ts";
+import { Child, roleArgs } from "./child.ts";
+import { dayStart, type InsightDay } from "./insight-day.ts";
+import { insightDays } from "./insight-days.ts";
+import { formatNumber, formatTable } from "./table.ts";
 
-/** Seen from where `tsc` puts this file. */
-const exampleFile = join(import.meta.dirname, "../../../config/insights.yaml");
-const devices = 1_000;
-const intervalMs = 60_000;
-const dayMs = 24 * 3_600_000;
-const began = Date.UTC(2026, 10, 22);
+/** Longer than any of the days, of which some are weeks. */
+const maxAgeMs = 100 * 86_400_000;
+
+/** What an insight took for a day. */
+interface InsightCost {
+  readonly insight: string;
+  readonly read: number;
+  readonly made: number;
+  /** Of all threads, and by the clock on the wall. */
+  readonly cpuSeconds: number;
+  readonly seconds: number;
+}
 
 /**
- * How long insights take over a day of 1,000 devices, one reading a minute each, from SQLite: as after a start without a
- * saved state. Measured are those that read positions, with the settings of config/insights.yaml.
- * @returns one line of JSON per figure
+ * Measures how long insights take over a day of 1,000 devices, from SQLite, as after a start without a saved state; beside
+ * it, what reading that log takes alone. Each day in a process of its own.
+ * @param profileDir where V8's CPU profiles go, null for none
+ * @returns one line of JSON per insight
  */
-export async function benchInsights(): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), "fieldcast-bench-"));
-  const clock = { time: began, now: () => clock.time };
-  const open = () => openLog(new SqliteEngine({ path: join(folder, "log.db") }), {}, clock, silentLogger);
+export async function benchInsights(profileDir: string | null): Promise<string[]> {
+  process.stdout.write("\n── insights: a day of 1,000 devices from the log, without a saved state\n");
   const lines: string[] = [];
+  for (const { name, rhythm } of insightDays) {
+    const profile = profileDir === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
+    const child = new Child([...profile, ...roleArgs("insights")]);
+    const costs = (await child.request({ day: name })) as InsightCost[];
+    await child.ended();
+    process.stdout.write(`\n${name}: ${rhythm}\n${costTable(costs)}\n`);
+    lines.push(...costs.map((cost) => JSON.stringify({ bench: "insights", day: name, ...cost })));
+  }
+  return lines;
+}
+
+function costTable(costs: readonly InsightCost[]): string {
+  const header = ["", "readings", "made", "CPU s", "µs CPU/reading", "s"];
+  const rows = costs.map(({ insight, read, made, cpuSeconds, seconds }) => [
+    insight,
+    formatNumber(read),
+    formatNumber(made),
+    formatNumber(cpuSeconds),
+    formatNumber((1e6 * cpuSeconds) / read),
+    formatNumber(seconds),
+  ]);
+  return formatTable(header, rows);
+}
+
+/** Answers with the costs of the day it is asked for, and ends. */
+export function runInsightsWorker(): void {
+  process.on("message", async ({ day }: { day: string }) => {
+    const known = insightDays.find(({ name }) => name === day);
+    if (!known) throw new Error(`there is no day ${day}`);
+    process.send?.({ answer: await measureDay(known) });
+    process.disconnect();
+  });
+}
+
+async function measureDay(day: InsightDay): Promise<InsightCost[]> {
+  const folder = await mkdtemp(join(tmpdir(), "fieldcast-bench-"));
+  const clock = { time: dayStart, now: () => clock.time };
+  const costs: InsightCost[] = [];
   try {
-    const log = await open();
-    await fill(log, clock);
-    for (const { insight, settings } of measured()) {
-      const { head } = log;
-      const cpuBefore = process.cpuUsage();
-      const start = performance.now();
-      const context = { timezone: null, files: new Map() };
-      const runner = startInsights([{ insight, settings, context }], log, silentLogger, { tickMs: 20 });
-      while ((runner.figures()[0]?.seq ?? 0) < head) await new Promise((resolve) => setTimeout(resolve, 20));
-      const seconds = (performance.now() - start) / 1_000;
-      const { user, system } = process.cpuUsage(cpuBefore);
-      const { read = 0, made = 0 } = runner.figures()[0] ?? {};
-      const cpuMicrosPerReading = (user + system) / Math.max(1, read);
-      lines.push(
-        JSON.stringify({
-          bench: "insights",
-          insight: insight.name,
-          read,
-          made,
-          seconds,
-          cpuMicrosPerReading,
-        }),
-      );
-      await runner.close();
+    const engine = new SqliteEngine({ path: join(folder, "log.db"), maxAgeMs });
+    const log = await openLog(engine, {}, clock, silentLogger);
+    for (const { at, readings } of day.commits()) {
+      clock.time = at;
+      await log.append({ readings });
+    }
+    const { head } = log;
+    const context = { timezone: null, files: new Map(), ...day.context };
+    const filters = day.insights.flatMap(({ insight, settings }) => insight.reads(parse(insight, settings)));
+    costs.push(await measure(log, head, nothing(filters), {}, context));
+    for (const { insight, settings } of day.insights) {
+      costs.push(await measure(log, head, insight, parse(insight, settings), context));
     }
     await log.close();
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return lines;
+  return costs;
 }
 
-function measured() {
-  const { insights } = loadConfig({ flags: {}, env: {}, file: exampleFile });
-  return allInsights
-    .map((insight) => {
-      const { enabled: _, ...settings } = insights[insight.name] ?? { enabled: false };
-      return { insight, settings };
-    })
-    .filter(({ insight, settings }) => {
-      return insight.reads(settings).some((filter) => matchesFilter(filter, "gps/van-0"));
-    });
+function parse(insight: Insight, settings: object): unknown {
+  const parsed = insight.settings.parse(settings);
+  const problem = insight.problem?.(parsed) ?? null;
+  if (problem !== null) throw new Error(`${insight.name}: ${problem}`);
+  return parsed;
 }
 
-/** Every device at its own second of the minute, committed second by second. */
-async function fill(log: Log, clock: { time: number }): Promise<void> {
-  for (let time = began; time < began + dayMs; time += intervalMs) {
-    clock.time = time;
-    const readings = Array.from({ length: devices }, (_, n) => readingOf(n, time));
-    await log.append({ readings });
-  }
-}
-
-function readingOf(device: number, time: number): Reading {
-  const minute = (time - began) / intervalMs;
-  const angle = minute / 100 + device;
+/** What reading the log takes alone. */
+function nothing(filters: readonly string[]): Insight {
   return {
-    domain: "gps",
-    device: `van-${device}`,
-    time: time - (device % 60) * 1_000,
-    values: {
-      lat: 60 + Math.round(1e5 * Math.sin(angle)) / 1e6,
-      lon: 25 + Math.round(1e5 * Math.cos(angle)) / 1e6,
-      speedKmh: Math.round(500 * (1 + Math.sin(angle * 7))) / 10,
-    },
+    name: "(the log alone)",
+    description: "",
+    onByDefault: false,
+    settings: z.strictObject({}),
+    writes: [],
+    stateVersion: 1,
+    reads: () => filters,
+    start: () => null,
+    create: () => ({ reduce: () => {} }),
   };
+}
+
+async function measure(
+  log: Log,
+  head: number,
+  insight: Insight,
+  settings: unknown,
+  context: InsightContext,
+): Promise<InsightCost> {
+  const cpuBefore = process.cpuUsage();
+  const start = performance.now();
+  const runner = startInsights([{ insight, settings, context }], log, silentLogger, { tickMs: 20 });
+  while ((runner.figures()[0]?.seq ?? 0) < head) await new Promise((resolve) => setTimeout(resolve, 20));
+  const seconds = (performance.now() - start) / 1_000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const { read = 0, made = 0, runs = false } = runner.figures()[0] ?? {};
+  if (!runs) throw new Error(runner.warnings().join("\n"));
+  await runner.close();
+  return { insight: insight.name, read, made, seconds, cpuSeconds: (user + system) / 1e6 };
 }

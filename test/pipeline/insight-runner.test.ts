@@ -114,6 +114,27 @@ describe("an insight's readings", () => {
     expect(await counts(life.log)).toEqual([["usage/a", 2]]);
   });
 
+  it("are made of days of the ring without a state saved for every minute of them", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    const clock = new TestClock();
+    const log = await open(engine, {}, clock);
+    for (let minute = 0; minute < 100; minute++) {
+      await append(log, reading("a"));
+      clock.time += 60_000;
+    }
+    await log.close();
+    const life = await live(engine, counting, { pageBytes: 60, saveReadings: 40 }, clock);
+    const saved = () =>
+      engine.batches.flatMap(({ progress }) => progress).filter(({ state }) => state).length;
+    await until(() => life.log.head === 150);
+    await caughtUp(life);
+    const atHead = saved();
+    expect([1, 2]).toContain(atHead);
+    // At the head a minute is one.
+    clock.time += 60_000;
+    await until(() => saved() === atHead + 1);
+  });
+
   it("that the log cannot take are counted and take no others with them", async () => {
     const log = await open(memoryEngine(), { gatherMs: 0, maxTopics: 3 });
     const insights = startInsights([{ insight: counting, settings: {}, context }], log, silentLogger);
