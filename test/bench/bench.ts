@@ -1,13 +1,16 @@
+import { writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { loadUws } from "../../src/stream/transports/uws.ts";
 import { type ContestantName, contestant } from "./contestants.ts";
 import { accountingProblem } from "./cpu.ts";
 import { benchFormats } from "./formats-report.ts";
+import { goalLines, goalTable, judge } from "./goals.ts";
 import { benchInsights } from "./insights.ts";
 import { findProgram, type Installed, programs } from "./installed.ts";
 import { type Figures, measure } from "./measure.ts";
+import { drawPicture, panelsOf } from "./picture.ts";
 import { type Plan, type PlannedScenario, readPlan } from "./plan.ts";
-import { busyGenerators, type Runs, resultLines, resultTable } from "./results.ts";
+import { doubtfulRows, type Runs, resultLines, resultTable } from "./results.ts";
 import { rowsOf } from "./rows.ts";
 import { benchStorage } from "./storage/report.ts";
 
@@ -23,27 +26,52 @@ export async function runBench(args: readonly string[]): Promise<number> {
   printMachine(plan);
   const missing = missingContestants(plan);
   const lines: string[] = [];
-  const doubts: string[] = [];
-  let hasLost = false;
+  const results = new Map<string, Runs>();
   for (const planned of plan.scenarios) {
     const { scenario } = planned;
     const runs = await runScenario(planned, plan, missing);
     process.stdout.write(`${resultTable(scenario, runs)}\n`);
     lines.push(...resultLines(scenario, runs));
-    doubts.push(...busyGenerators(scenario, runs));
-    const ours = [...runs].filter(([{ contestant: name }]) => name.startsWith("fieldcast"));
-    hasLost ||= ours.some(([, runs]) => runs.some(({ lost = 0, extra = 0 }) => lost + extra > 0));
+    results.set(scenario.name, runs);
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
   if (plan.hasInsights) lines.push(...(await benchInsights(plan.profileDir)));
+  const outcomes = judge(results);
+  lines.push(...goalLines(outcomes));
   process.stdout.write(`\n${lines.join("\n")}\n`);
-  if (doubts.length > 0)
-    process.stdout.write(`\nThe load itself was busy, so doubt these:\n${doubts.join("\n")}\n`);
+  if (outcomes.length > 0) process.stdout.write(`\n${goalTable(outcomes)}\n`);
+  if (plan.svgFile !== null) writePicture(plan.svgFile, plan, results);
+  return printDoubts(plan, results) ? 1 : 0;
+}
+
+/** Prints what must be known of the figures. Returns whether Fieldcast has lost readings, or repeated some. */
+function printDoubts(plan: Plan, results: ReadonlyMap<string, Runs>): boolean {
+  const doubts = [...results].flatMap(([name, runs]) => doubtfulRows(name, runs));
+  if (doubts.length > 0) process.stdout.write(`\nDoubt these rows:\n${doubts.join("\n")}\n`);
   if (plan.leftOut.length > 0) process.stdout.write(`\nLeft out by --quick: ${plan.leftOut.join("; ")}\n`);
+  const hasLost = [...results.values()].some((runs) =>
+    [...runs].some(
+      ([{ contestant: name }, figures]) =>
+        name.startsWith("fieldcast") && figures.some(({ lost = 0, extra = 0 }) => lost + extra > 0),
+    ),
+  );
   if (hasLost)
     process.stderr.write("Fieldcast lost or repeated readings: see the columns `lost` and `extra`\n");
-  return hasLost ? 1 : 0;
+  return hasLost;
+}
+
+function writePicture(file: string, { repetitions }: Plan, results: ReadonlyMap<string, Runs>): void {
+  const panels = panelsOf(results);
+  if (panels.length === 0) {
+    process.stdout.write("\nno picture: none of its scenarios was measured\n");
+    return;
+  }
+  const [first] = cpus();
+  const of = repetitions === 1 ? "one run" : `medians of ${repetitions} runs`;
+  const machine = `Node.js ${process.versions.node}, ${cpus().length} × ${first?.model ?? "CPU"}`;
+  const note = `${of}, ${machine}. Fieldcast stores, normalizes and replays; the others do not.`;
+  writeFileSync(file, drawPicture(panels, note));
 }
 
 function printMachine({ repetitions, windows }: Plan): void {

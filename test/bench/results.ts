@@ -70,14 +70,22 @@ function rangeOf(figures: readonly Figures[], name: string): { from: number; to:
   return { from: Math.min(...values), to: Math.max(...values) };
 }
 
-/** A load process this busy makes latency of its own and joins frames: the row is not to be trusted. */
+/** A load process this busy makes latency of its own and joins frames. */
 const busyPercent = 85;
 
-/** In words, the rows in which the bench was slower than what it measures; empty if there are none. */
-export function busyGenerators(scenario: Scenario, runs: Runs): string[] {
+/** Beyond these a row is the cost of another rate. */
+const [heldFrom, heldTo] = [90, 110] as const;
+
+/** In words, the rows that are not to be trusted, and why; empty if there are none. */
+export function doubtfulRows(scenario: string, runs: Runs): string[] {
   return [...runs].flatMap(([row, figures]) => {
-    const { generatorLoad = 0 } = summarize(figures);
-    if (generatorLoad < busyPercent) return [];
-    return [`${scenario.name}, ${row.name}: a load process used ${formatNumber(generatorLoad)} % of a core`];
+    const { generatorLoad = 0, held = 100 } = summarize(figures);
+    const reasons = [
+      ...(generatorLoad < busyPercent
+        ? []
+        : [`a load process used ${formatNumber(generatorLoad)} % of a core`]),
+      ...(held >= heldFrom && held <= heldTo ? [] : [`${formatNumber(held)} % of the rate`]),
+    ];
+    return reasons.length === 0 ? [] : [`${scenario}, ${row.name}: ${reasons.join(", ")}`];
   });
 }
