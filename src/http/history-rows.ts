@@ -5,13 +5,12 @@ import { type Aggregate, Step, stepStart } from "./downsampling/steps.ts";
 import { onlyFields, type Row } from "./export/row.ts";
 import type { Turns } from "./turns.ts";
 
-/**
- * Bytes of bodies that are read, decoded and written without a pause: some hundred readings, a few milliseconds of the main
- * loop. What comes next is waited for, and others have their turn.
- */
-const sliceBytes = 16 * 1024;
-/** Rows likewise, where they do not come from the store. */
-const sliceRows = 500;
+/** Bytes of bodies that are read of the store at a time. */
+const pageBytes = 16 * 1024;
+/** Readings that are decoded and written without a pause, about a millisecond of the main loop: then others have their turn. */
+const sliceRecords = 128;
+/** Rows likewise, where there is nothing to decode. */
+const sliceRows = 256;
 
 /** How readings are brought to fewer rows. */
 export type Resampling =
@@ -74,11 +73,14 @@ async function* readRecords(
       filter,
       ...range,
       newestFirst,
-      maxBytes: sliceBytes,
+      maxBytes: pageBytes,
       after,
     });
-    await turns.next();
-    yield records;
+    // Of nothing too: who goes through many topics in vain shall not hold up anyone.
+    for (let start = 0; start === 0 || start < records.length; start += sliceRecords) {
+      await turns.next();
+      yield records.slice(start, start + sliceRecords);
+    }
     after = next;
   } while (after !== null);
 }

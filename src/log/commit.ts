@@ -1,5 +1,6 @@
 import type { Packet, QuarantinedPacket } from "../model/packet.ts";
 import type { Append, Progress } from "./contract.ts";
+import type { EngineBatch } from "./engine.ts";
 import type { StoredRecord } from "./record.ts";
 
 /** Bookkeeping of one append while it waits: promise, closures, list entries. */
@@ -123,3 +124,18 @@ export function commitPart(
 }
 
 type PartOfAppend = Omit<Append, "readings" | "progress"> & { readonly progress?: Progress | null };
+
+/** A transaction of nothing, to be filled. */
+export const emptyBatch: EngineBatch = {
+  committedAt: 0,
+  topics: [],
+  shapes: [],
+  records: [],
+  forgottenTopics: [],
+  latest: [],
+  checkpoint: null,
+  quarantine: [],
+  remembered: [],
+  released: [],
+  progress: [],
+};

@@ -1,7 +1,8 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import type { CheckpointPart } from "./checkpoint.ts";
-import { Commit, type CommitPart } from "./commit.ts";
+import { Commit, type CommitPart, emptyBatch } from "./commit.ts";
 import { LogUnavailable } from "./contract.ts";
 import type { RecordEncoder } from "./encoder.ts";
 import type { EngineBatch, LogEngine } from "./engine.ts";
@@ -13,8 +14,8 @@ import { messageOf } from "./store-reader.ts";
 
 /** While the store takes nothing, it is tried this often at most. */
 const retryMs = 100;
-/** What is offered first to a store that took nothing, so that trying costs little. */
-const probeBytes = 64 * 1024;
+/** What is offered at a time to a store that took nothing, so that trying costs little and healing holds up nobody. */
+const unstoredBytes = 64 * 1024;
 
 export interface CommitterParts {
   readonly engine: LogEngine;
@@ -124,7 +125,8 @@ export class Committer {
 
   #gathering(): Commit {
     const last = this.#queue.at(-1);
-    if (last && last.bytes < this.#parts.options.maxCommitBytes) return last;
+    const { maxCommitBytes, maxCommitReadings } = this.#parts.options;
+    if (last && last.bytes < maxCommitBytes && last.records.length < maxCommitReadings) return last;
     const commit = new Commit();
     this.#queue.push(commit);
     // Not at once: what has already arrived on the sockets shall share the commit.
@@ -151,14 +153,26 @@ export class Committer {
     while (isNeeded || this.#queue.length > 0) {
       await this.#gatherMore();
       const problem = await this.#storeUnstored();
-      const commit = this.#queue.shift() ?? new Commit();
-      commit.committedAt = this.time;
-      if (problem !== null) this.#failed(commit, problem);
-      const isStored = problem === null && (await this.#store(commit));
+      if (problem !== null) await this.#failQueued(problem);
+      const isStored = problem === null && (await this.#store(this.#next()));
       // After a failure only the timer and further appends try again, so that a full disk is not hammered.
       isNeeded = isStored && this.#parts.memory.checkpoint.isActive;
     }
     this.#isPumping = false;
+  }
+
+  #next(): Commit {
+    const commit = this.#queue.shift() ?? new Commit();
+    commit.committedAt = this.time;
+    return commit;
+  }
+
+  /** What waits now cannot be stored; what comes meanwhile is tried. */
+  async #failQueued(problem: string): Promise<void> {
+    for (let left = Math.max(1, this.#queue.length); left > 0; left--) {
+      this.#failed(this.#next(), problem);
+      await nextTurn();
+    }
   }
 
   // Every commit costs the same however much is in it, so under load they are spaced; after a pause none waits.
@@ -166,7 +180,8 @@ export class Committer {
     const { clock, options } = this.#parts;
     const gatherMs = this.#problem === null ? options.gatherMs : Math.max(options.gatherMs, retryMs);
     if (this.#canLinger()) await this.#pauseUntil(Math.max(gatherMs, options.lingerMs), true);
-    await this.#pauseUntil(gatherMs, false);
+    const isFull = this.#queue.length > 1;
+    if (!isFull || this.#problem !== null) await this.#pauseUntil(gatherMs, false);
     this.#lastBeganAt = clock.now();
   }
 
@@ -194,9 +209,9 @@ export class Committer {
 
   /** Stores what was shown and is not stored yet. Returns what is wrong, null if nothing. Never rejects. */
   async #storeUnstored(): Promise<string | null> {
-    const { shown, options } = this.#parts;
-    for (let maxBytes = probeBytes; ; maxBytes = options.maxCommitBytes) {
-      const records = shown.unstored(maxBytes);
+    const { shown } = this.#parts;
+    for (;;) {
+      const records = shown.unstored(unstoredBytes);
       const last = records.at(-1);
       if (!last) return null;
       try {
@@ -306,17 +321,3 @@ export class Committer {
 }
 
 const noPart: CheckpointPart = { rows: [], checkpoint: null, entries: [] };
-
-const emptyBatch: EngineBatch = {
-  committedAt: 0,
-  topics: [],
-  shapes: [],
-  records: [],
-  forgottenTopics: [],
-  latest: [],
-  checkpoint: null,
-  quarantine: [],
-  remembered: [],
-  released: [],
-  progress: [],
-};

@@ -15,6 +15,8 @@ export interface LogOptions {
   readonly lingerMs: number;
   /** Size at which a commit takes no further append; larger ones would hold up everything behind them. */
   readonly maxCommitBytes: number;
+  /** Likewise in readings: what follows from a commit (latest, the push, acknowledgements) is done in one turn of the main loop. */
+  readonly maxCommitReadings: number;
   /** Topics the log remembers. When full, topics whose readings the ring has dropped make room. */
   readonly maxTopics: number;
   /** Different lists of value names that get a short encoding; further ones are written with their names. */
@@ -48,6 +50,7 @@ export const defaultLogOptions: LogOptions = {
   gatherMs: 5,
   lingerMs: 5,
   maxCommitBytes: 2 * mebibyte,
+  maxCommitReadings: 256,
   maxTopics: 100_000,
   maxShapes: 4_096,
   maxFieldsPerTopic: 256,

@@ -6,6 +6,8 @@ export class Asking {
   private readonly subscription: Subscription;
   private readonly hub: Hub;
   private isBusy = false;
+  /** Uses the answer that is here. */
+  private answered: (() => void) | null = null;
   /** Grows when the answer is of no use any more. */
   private course = 0;
 
@@ -34,9 +36,16 @@ export class Asking {
     );
   }
 
+  /** It is the subscription's turn: uses the answer if it is here. */
+  advance(): void {
+    const { answered } = this;
+    this.answered = null;
+    answered?.();
+  }
+
   /**
-   * Waits for an answer and uses it, if it is of use then. What the connection has no room for is asked for again after the
-   * drain: memory stays bounded.
+   * Waits for an answer and uses it when the subscription has its turn, if it is of use then: one page of the store may be
+   * what thousands waited for. What the connection has no room for is asked for again after the drain: memory stays bounded.
    */
   ask<Found>(found: Promise<Found>, use: (found: Found) => void): void {
     const { course, subscription } = this;
@@ -46,14 +55,22 @@ export class Asking {
       this.hub.advanceSoon(subscription);
       return false;
     };
+    const inTurn = (answered: () => void) => {
+      this.answered = answered;
+      this.hub.advanceSoon(subscription);
+    };
     this.isBusy = true;
     found.then(
       (answer) => {
-        if (isOfUse() && !subscription.session.isFull()) use(answer);
+        inTurn(() => {
+          if (isOfUse() && !subscription.session.isFull()) use(answer);
+        });
       },
       () => {
-        if (isOfUse())
-          subscription.session.refuse(subscription, "log-unavailable", "the log could not be read");
+        inTurn(() => {
+          if (isOfUse())
+            subscription.session.refuse(subscription, "log-unavailable", "the log could not be read");
+        });
       },
     );
   }

@@ -11,6 +11,8 @@ import type { Told } from "./told.ts";
 
 /** How many subscriptions behind the head get a page in one turn of the event loop, so that live traffic goes on. */
 const advancesPerTurn = 8;
+/** After so long a turn ends earlier: a page takes a millisecond to encode. */
+const maxTurnMs = 2;
 
 /** Look-ups of earlier times at a time, so that they leave the store to others. */
 const maxLookUps = 4;
@@ -151,9 +153,10 @@ export class Hub {
 
   private takeTurns(): void {
     this.turnPlanned = false;
+    const until = this.clock.now() + maxTurnMs;
     let taken = 0;
     for (const subscription of this.turns) {
-      if (taken++ === advancesPerTurn) break;
+      if (taken++ === advancesPerTurn || this.clock.now() >= until) break;
       this.turns.delete(subscription);
       subscription.advance();
     }

@@ -74,7 +74,8 @@ export class Subscription {
    * the connection is full: its drain comes back here.
    */
   advance(): void {
-    if (this.isClosed || this.live || this.asking.isWaiting || this.session.isFull()) return;
+    if (this.asking.isWaiting) return this.asking.advance();
+    if (this.isClosed || this.live || this.session.isFull()) return;
     if (this.opening) return this.opening.advance();
     this.play.tell();
     if (this.play.replay) return this.play.advance(this.play.replay);

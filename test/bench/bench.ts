@@ -12,7 +12,9 @@ import { drawPicture, panelsOf } from "./picture.ts";
 import { type Plan, type PlannedScenario, readPlan } from "./plan.ts";
 import { doubtfulRows, type Runs, resultLines, resultTable } from "./results.ts";
 import { rowsOf } from "./rows.ts";
+import { benchBlocking } from "./storage/blocking.ts";
 import { benchStorage } from "./storage/report.ts";
+import { benchStart } from "./storage/start.ts";
 
 /** Runs the bench as `args` ask. Returns the exit code: 0 done, 1 Fieldcast lost readings, 2 wrong use or system. */
 export async function runBench(args: readonly string[]): Promise<number> {
@@ -36,6 +38,8 @@ export async function runBench(args: readonly string[]): Promise<number> {
   }
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
+  if (plan.blockingMs > 0) lines.push(...(await benchBlocking(plan.blockingMs)));
+  if (plan.hasStart) lines.push(...(await benchStart()));
   if (plan.hasInsights) lines.push(...(await benchInsights(plan.profileDir)));
   const outcomes = judge(results);
   lines.push(...goalLines(outcomes));

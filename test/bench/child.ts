@@ -18,13 +18,21 @@ export class Child {
   #waiting: { resolve: (answer: unknown) => void; reject: (error: Error) => void } | null = null;
   readonly #ended: Promise<number | null>;
 
-  /** Starts `node` with `args`, or another program, which then can be asked nothing. */
-  constructor(args: readonly string[], program: string = process.execPath) {
+  /**
+   * Starts `node` with `args`, or another program, which then can be asked nothing.
+   * @param env what it has besides this process's own
+   */
+  constructor(
+    args: readonly string[],
+    program: string = process.execPath,
+    env: Readonly<Record<string, string>> = {},
+  ) {
     const channel = program === process.execPath ? "ipc" : "ignore";
     this.#process = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe", channel],
       // JSON would make null of a percentile of nothing.
       serialization: "advanced",
+      env: { ...process.env, ...env },
     });
     if (this.#process.pid === undefined) throw new Error(`cannot start ${program}`);
     this.pid = this.#process.pid;
@@ -64,7 +72,7 @@ export class Child {
   }
 
   /** Sends a message and resolves to the answer. @throws Error with its last words when the process ends instead */
-  request(message: object): Promise<unknown> {
+  request(message: object | string): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#process.send(message, (error) => {

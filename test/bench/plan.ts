@@ -4,7 +4,7 @@ import { openFilesLimit } from "./cpu.ts";
 import type { Windows } from "./measure.ts";
 import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
 
-const apart = ["formats", "storage", "insights"] as const;
+const apart = ["formats", "storage", "storage-blocking", "storage-start", "insights"] as const;
 
 const usage = `npm run bench -- [--quick] [--only <scenario>] [--with <contestant>] [--repetitions <n>] [--svg <file>]
                  [--set <key>=<value>] [--cpu-prof <folder>]
@@ -32,6 +32,10 @@ export interface Plan {
   readonly formatRounds: number;
   /** How much of the storage is measured, null for nothing. */
   readonly storage: "quick" | "whole" | null;
+  /** How long each thing beside a gateway's load goes on while its main thread is watched, milliseconds; 0 for not at all. */
+  readonly blockingMs: number;
+  /** Fills disks: only by name. */
+  readonly hasStart: boolean;
   readonly hasInsights: boolean;
   readonly repetitions: number;
   readonly windows: Windows;
@@ -77,6 +81,8 @@ export function readPlan(args: readonly string[]): Plan | string {
       hasInsights: isChosen("insights"),
       formatRounds: isChosen("formats") ? repetitions * 7 : 0,
       storage: !isChosen("storage") ? null : quick ? "quick" : "whole",
+      blockingMs: !isChosen("storage-blocking") ? 0 : quick ? 4_000 : 10_000,
+      hasStart: only.includes("storage-start"),
       repetitions,
       windows: quick
         ? { warmUpMs: 1_000, measuredMs: 1_000, settleMs: 500 }
@@ -121,5 +127,5 @@ function leftOutByQuick(): string[] {
     const absent = contestants.filter((one) => !quick.includes(one));
     return quick.length > 0 && absent.length > 0 ? [`of ${name} ${absent.join(", ")}`] : [];
   });
-  return [...whole, "storage", "insights", ...some];
+  return [...whole, "storage", "storage-blocking", "insights", ...some];
 }

@@ -56,7 +56,7 @@ export function plain({ seq, topic, time, values }: LogRecord) {
 export class TestedEngine implements LogEngine {
   readonly #engine: LogEngine;
   readonly batches: EngineBatch[] = [];
-  /** Pages that were read. */
+  /** What the store was asked for: pages, observations, places. */
   reads = 0;
   #failure: string | null = null;
   #failures = 0;
@@ -100,10 +100,12 @@ export class TestedEngine implements LogEngine {
   }
 
   observed(ask: ObservedAsk) {
+    this.reads++;
     return this.#engine.observed(ask);
   }
 
   firstAfter(time: number) {
+    this.reads++;
     return this.#engine.firstAfter(time);
   }
 

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Log, type LogRecord, LogUnavailable, UnstorableReading } from "../../src/log/contract.ts";
+import { defaultLogOptions } from "../../src/log/options.ts";
 import { readBody } from "../../src/wire/body.ts";
 import { append, open, plain, readAll, reading, TestClock, TestedEngine, t0, until } from "./harness.ts";
 import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
@@ -102,6 +103,22 @@ describe("append", () => {
     await Promise.all(all);
     expect(done).toEqual(["a", "b", "barrier", "c", "d"]);
     expect(engine.batches.map(({ records }) => records.length)).toEqual([1, 3]);
+  });
+
+  it("commits no more at once than one turn of the main loop can follow up", async () => {
+    const held = new TestedEngine(memoryEngine());
+    const many = await open(held);
+    held.hold();
+    const first = many.append({ readings: [reading("a")] });
+    await until(() => held.batches.length === 1);
+    const all = Array.from({ length: 1_000 }, (_, n) => many.append({ readings: [reading("b", { n })] }));
+    held.release();
+    await Promise.all([first, ...all]);
+    const { maxCommitReadings } = defaultLogOptions;
+    for (const { records } of held.batches) expect(records.length).toBeLessThanOrEqual(maxCommitReadings);
+    expect(held.batches).toHaveLength(1 + Math.ceil(1_000 / maxCommitReadings));
+    expect(many.head).toBe(1_001);
+    await many.close();
   });
 
   it("of nothing waits for what was appended before, and is null when nothing is pending", async () => {

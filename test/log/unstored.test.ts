@@ -59,6 +59,20 @@ describe.each(engines)("what the store does not take (%s)", (_name, newEngine) =
   };
   afterEach(() => log.close());
 
+  it("fails at one try, however many commits it makes, and heals in small ones", async () => {
+    await start({ maxCommitReadings: 10 });
+    engine.fail("no room");
+    expect(await isAcknowledged(log, "a", 0)).toBe(false);
+    const tries = engine.batches.length;
+    const many = Array.from({ length: 2_000 }, (_, n) => isAcknowledged(log, "a", n + 1));
+    expect(new Set(await Promise.all(many))).toEqual(new Set([false]));
+    expect(engine.batches.length - tries).toBeLessThan(10);
+    expect(log.head).toBe(2_001);
+    engine.fail(null);
+    await until(() => isAcknowledged(log, "a", -1));
+    expect((await readThrough(log, 0)).seqs).toHaveLength(log.head);
+  });
+
   it("is shown at once, never acknowledged, and stored in its place when the store is well again", async () => {
     await start();
     const seen: ReturnType<typeof plain>[] = [];

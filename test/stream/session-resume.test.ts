@@ -1,4 +1,11 @@
 import { expect, it } from "vitest";
+import { MemoryEngine } from "../../src/log/engines/memory.ts";
+import { randomEpoch } from "../../src/log/epoch.ts";
+import { openLog } from "../../src/log/log.ts";
+import { defaultRingOptions } from "../../src/log/options.ts";
+import { systemClock } from "../../src/model/clock.ts";
+import { silentLogger } from "../../src/observe/log.ts";
+import { TestedEngine } from "../log/harness.ts";
 import { append, gpsReading, openTestLog } from "../support/log.ts";
 import { describeStream } from "./served.ts";
 
@@ -38,6 +45,22 @@ describeStream((served) => {
     for (let i = 5_000; i < 5_200; i++) await append(log, gpsReading("live", { n: i }));
     const readings = await client.untilReadings(1, 5_200);
     expect(readings.map(({ seq }) => seq)).toEqual(Array.from({ length: 5_200 }, (_, i) => i + 1));
+  });
+
+  it("resumes the last minute of everything from memory: the store is not asked", async () => {
+    const engine = new TestedEngine(new MemoryEngine(defaultRingOptions, randomEpoch));
+    const log = keep(await openLog(engine, {}, systemClock, silentLogger));
+    const { server } = await serve({}, log);
+    const t0 = Date.now() - 60_000;
+    for (let second = 0; second < 60; second++) {
+      const all = Array.from({ length: 100 }, (_, d) => gpsReading(`d${d}`, { second }, t0 + 1_000 * second));
+      await append(log, ...all);
+    }
+    const client = await join(server);
+    client.send({ type: "subscribe", id: 1, filter: "#", from: { cursor: `${log.epoch}:0` } });
+    const readings = await client.untilReadings(1, 6_000);
+    expect(readings.map(({ seq }) => seq)).toEqual(Array.from({ length: 6_000 }, (_, i) => i + 1));
+    expect(engine.reads).toBe(0);
   });
 
   it("tells of a gap when the ring no longer has it, gives a fresh snapshot and what is left", async () => {

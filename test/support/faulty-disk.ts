@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -48,7 +48,9 @@ export class FaultyDisk {
 }
 
 function compile(library: string): void {
-  const source = join(import.meta.dirname, "disk.c");
+  // Compiled code has no C beside it.
+  const beside = join(import.meta.dirname, "disk.c");
+  const source = existsSync(beside) ? beside : join(import.meta.dirname, "../../../test/support/disk.c");
   const flags = ["-O1", "-shared", "-fPIC", "-w", "-o", library, source, "-ldl", "-lpthread"];
   const { error, status, stderr } = spawnSync(process.env["CC_PATH"] ?? "cc", flags, { encoding: "utf8" });
   if (error || status !== 0) {

@@ -2,9 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { emptyBatch } from "../../../src/log/commit.ts";
 import type { EngineRecord } from "../../../src/log/engine.ts";
 import { SqliteEngine } from "../../../src/log/engines/sqlite.ts";
-import { Readings } from "./readings.ts";
+import { benchShape, Readings } from "./readings.ts";
 import { RowStore } from "./rows.ts";
 import type { Store } from "./store.ts";
 
@@ -36,7 +37,7 @@ export interface StorageFigures {
 }
 
 /** The SQLite engine, without the log above it. */
-class EngineStore implements Store {
+export class EngineStore implements Store {
   readonly engine: SqliteEngine;
   oldest = 1;
 
@@ -50,12 +51,20 @@ class EngineStore implements Store {
     });
   }
 
+  /** Makes the names known, so that a gateway can open what is stored. */
+  async introduce({ devices }: Readings): Promise<void> {
+    const topics = Array.from({ length: devices }, (_, device) => ({
+      id: device + 1,
+      name: `gps/bench-${device}`,
+    }));
+    await this.engine.commit({ ...emptyBatch, committedAt: Date.now(), topics, shapes: [benchShape] });
+  }
+
   async commit(records: readonly EngineRecord[]): Promise<void> {
     const seq = records.at(-1)?.seq ?? 0;
-    const nothing = { topics: [], shapes: [], forgottenTopics: [], latest: [], quarantine: [], released: [] };
     // Latest is checkpointed by the log every 16 MiB or five seconds; its rows are few beside the readings.
     const checkpoint = seq % 50_000 < records.length ? seq : null;
-    const batch = { ...nothing, remembered: [], progress: [], records, committedAt: Date.now(), checkpoint };
+    const batch = { ...emptyBatch, records, committedAt: Date.now(), checkpoint };
     this.oldest = (await this.engine.commit(batch)).oldest;
   }
 

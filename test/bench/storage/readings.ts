@@ -14,7 +14,8 @@ const names = [
   "odometerKm",
   "driver",
 ];
-const shape: Shape = { id: 1, names, decimals: names.map(decimalsOf) };
+/** The one shape of all of them. */
+export const benchShape: Shape = { id: 1, names, decimals: names.map(decimalsOf) };
 
 /** Readings of `devices` trackers that report in turn, once a second each, in batches of `perCommit`. */
 export class Readings {
@@ -62,7 +63,7 @@ export class Readings {
       driver: `driver-${seq % 977}`,
     };
     const topic = { id: device + 1, name: `gps/bench-${device}` };
-    writeBody(this.#writer, seq, topic.id, shape, time, values);
+    writeBody(this.#writer, seq, topic.id, benchShape, time, values);
     return { seq, time, topic, body: this.#writer.take() };
   }
 }
