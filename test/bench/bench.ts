@@ -39,7 +39,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   if (plan.formatRounds > 0) lines.push(...(await benchFormats(plan.formatRounds, plan.profileDir)));
   if (plan.storage !== null) lines.push(...(await benchStorage(plan.storage === "quick")));
   if (plan.blockingMs > 0) lines.push(...(await benchBlocking(plan.blockingMs)));
-  if (plan.hasStart) lines.push(...(await benchStart()));
+  if (plan.start !== null) lines.push(...(await benchStart(plan.start === "quick")));
   if (plan.hasInsights) lines.push(...(await benchInsights(plan.profileDir)));
   const outcomes = judge(results);
   lines.push(...goalLines(outcomes));

@@ -35,7 +35,7 @@ export interface Plan {
   /** How long each thing beside a gateway's load goes on while its main thread is watched, milliseconds; 0 for not at all. */
   readonly blockingMs: number;
   /** Fills disks: only by name. */
-  readonly hasStart: boolean;
+  readonly start: "quick" | "whole" | null;
   readonly hasInsights: boolean;
   readonly repetitions: number;
   readonly windows: Windows;
@@ -82,7 +82,7 @@ export function readPlan(args: readonly string[]): Plan | string {
       formatRounds: isChosen("formats") ? repetitions * 7 : 0,
       storage: !isChosen("storage") ? null : quick ? "quick" : "whole",
       blockingMs: !isChosen("storage-blocking") ? 0 : quick ? 4_000 : 10_000,
-      hasStart: only.includes("storage-start"),
+      start: !only.includes("storage-start") ? null : quick ? "quick" : "whole",
       repetitions,
       windows: quick
         ? { warmUpMs: 1_000, measuredMs: 1_000, settleMs: 500 }

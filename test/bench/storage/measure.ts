@@ -51,13 +51,21 @@ export class EngineStore implements Store {
     });
   }
 
-  /** Makes the names known, so that a gateway can open what is stored. */
-  async introduce({ devices }: Readings): Promise<void> {
+  /** Makes the names known, and something latest of each, so that a gateway can open what is stored. */
+  async introduce(readings: Readings): Promise<void> {
+    const { devices } = readings;
+    const latest = Array.from({ length: devices }, (_, device) => readings.latest(device + 1));
     const topics = Array.from({ length: devices }, (_, device) => ({
       id: device + 1,
       name: `gps/bench-${device}`,
     }));
-    await this.engine.commit({ ...emptyBatch, committedAt: Date.now(), topics, shapes: [benchShape] });
+    await this.engine.commit({
+      ...emptyBatch,
+      committedAt: Date.now(),
+      topics,
+      latest,
+      shapes: [benchShape],
+    });
   }
 
   async commit(records: readonly EngineRecord[]): Promise<void> {
