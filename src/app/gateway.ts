@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { createRouter } from "../formats/registry.ts";
 import { RealtimeFeeds } from "../gtfs/realtime-feeds.ts";
 import { createHttpHandler } from "../http/routes.ts";
+import { ShareBook } from "../http/share-book.ts";
 import { loadStaticFiles } from "../http/static.ts";
 import { type MqttBroker, startBroker } from "../ingest/broker.ts";
 import type { Commands } from "../ingest/commands.ts";
@@ -153,6 +155,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     throw new StartError(error.message, { cause: error });
   });
   const feeds = new RealtimeFeeds(log);
+  const shares = new ShareBook(log, randomBytes);
   const http = createHttpHandler({
     log,
     files,
@@ -161,6 +164,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings(), ...parts.webhooks.warnings()],
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
     backupFolder: backupFolder(config),
+    shares,
     metrics,
   });
   const { clock, pipeline } = parts;
@@ -175,6 +179,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
       http,
       onPublish: pipeline.publish,
       onCommand: parts.commands.send,
+      onShared: (token) => shares.follow(token),
       options,
       ...(config.mqtt.websocket && { mqtt: mqttEndpoint(config, broker) }),
     }),

@@ -18,6 +18,7 @@ const page: UserConfig = {
     chunkSizeWarningLimit: 1_500,
     modulePreload: { polyfill: false },
     rollupOptions: {
+      input: [here("index.html"), here("share.html")],
       output: {
         // Some servers do not know `.mjs`, and a worker with the wrong type does not start.
         assetFileNames: ({ names }) =>

@@ -11,8 +11,8 @@ export interface AnswerDescription {
 
 /** One request that is served: how it is read, what answers it, and what the API's description says of it. */
 export interface Endpoint<Known extends Parameters = Parameters> {
-  readonly method: "GET" | "POST";
-  /** `{id}` stands for a number of up to 15 digits. */
+  readonly method: "GET" | "POST" | "DELETE";
+  /** May have one of `pathParameters` in braces. */
   readonly path: string;
   /** Its operation's name in generated clients. */
   readonly operation: string;
@@ -23,9 +23,20 @@ export interface Endpoint<Known extends Parameters = Parameters> {
   readonly answers: Readonly<Record<number, AnswerDescription>>;
   /** It reads much at a time, so that only some run at once. */
   readonly isLarge?: boolean;
-  /** @param id the number in the path, 0 if it has none */
-  handle(request: HttpRequest, asked: Asked<Known>, id: number): HttpReply | Promise<HttpReply>;
+  /**
+   * @param id the number in the path, 0 if it has none
+   * @param text what stands in the path, decoded; empty if nothing does
+   */
+  handle(request: HttpRequest, asked: Asked<Known>, id: number, text: string): HttpReply | Promise<HttpReply>;
 }
+
+/** What may stand in a path, and how it is described. */
+export const pathParameters = {
+  id: { pattern: "\\d{1,15}", schema: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 } },
+  /** base64url. */
+  token: { pattern: "[\\w-]{16,64}", schema: { type: "string", pattern: "^[A-Za-z0-9_-]{16,64}$" } },
+  name: { pattern: "[^/]{1,600}", schema: { type: "string", minLength: 1, maxLength: 64 } },
+} as const;
 
 /** Keeps the types of the parameters for `handle` and forgets them for the list. */
 export function endpoint<Known extends Parameters>(definition: Endpoint<Known>): Endpoint {

@@ -1,11 +1,12 @@
 import { badRequest, refused, unavailable } from "./answer-descriptions.ts";
+import { pathParameters } from "./endpoint.ts";
 import { schemaRef } from "./schemas.ts";
 
 /**
  * `GET /api/v1/events` in OpenAPI. The stream serves it and reads its parameters as it reads a subscription
  * (wire/PROTOCOL.md), so this is written by hand; a test holds the bounds against the stream's own.
  */
-export const eventsDescription = {
+const eventsDescription = {
   path: "/api/v1/events",
   operation: {
     operationId: "events",
@@ -71,6 +72,40 @@ export const eventsDescription = {
     },
   },
 } as const;
+
+/** The same of what a link shows (shares.ts). */
+const sharedEventsDescription = {
+  path: "/share/{token}/events",
+  operation: {
+    operationId: "sharedEvents",
+    summary:
+      "The way that a link shows, as Server-Sent Events: what was observed since its beginning, then live",
+    description:
+      "The same events as /api/v1/events, until the link ends; then an event `ended`, and the next try gets status 410.",
+    parameters: [
+      { name: "token", in: "path", required: true, schema: pathParameters.token.schema },
+      {
+        name: "Last-Event-ID",
+        in: "header",
+        description: "Go on after this id; an EventSource sends it.",
+        schema: { type: "string" },
+      },
+    ],
+    responses: {
+      200: {
+        description: "Events, until the client leaves, the link ends or the gateway goes down.",
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+      400: problem(badRequest.description),
+      404: problem("There is no such link."),
+      410: problem("The link has ended, or was taken back."),
+      503: problem(unavailable.description),
+    },
+  },
+} as const;
+
+/** What the stream serves over HTTP. */
+export const eventsDescriptions = [eventsDescription, sharedEventsDescription];
 
 function parameter<More extends object>(name: string, description: string, more: More) {
   return { name, in: "query", description, ...more } as const;

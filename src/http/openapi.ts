@@ -1,12 +1,15 @@
-import type { AnswerDescription, Endpoint } from "./endpoint.ts";
-import { eventsDescription } from "./events-description.ts";
+import { type AnswerDescription, type Endpoint, pathParameters } from "./endpoint.ts";
+import { eventsDescriptions } from "./events-description.ts";
 import type { Parameter } from "./parameters.ts";
 import { sharedSchemas } from "./schemas.ts";
 
 /** Describes endpoints, and the event stream beside them, in OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html). */
 export function describeApi(endpoints: readonly Endpoint[]): object {
-  // No path has two methods.
-  const paths = endpoints.map((one) => [one.path, { [one.method.toLowerCase()]: describe(one) }]);
+  const paths: Record<string, object> = {};
+  for (const one of endpoints) {
+    paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: describe(one) };
+  }
+  for (const { path, operation } of eventsDescriptions) paths[path] = { get: operation };
   return {
     openapi: "3.1.1",
     info: {
@@ -17,13 +20,15 @@ export function describeApi(endpoints: readonly Endpoint[]): object {
         "What a Fieldcast gateway answers over HTTP. Live readings come over the WebSocket at /stream, or as Server-Sent Events.",
     },
     servers: [{ url: "/" }],
-    paths: { ...Object.fromEntries(paths), [eventsDescription.path]: { get: eventsDescription.operation } },
+    paths,
     components: { schemas: sharedSchemas },
   };
 }
 
 function describe({ operation, summary, description, path, parameters, answers }: Endpoint): object {
-  const inPath = path.includes("{id}") ? [idParameter] : [];
+  const inPath = Object.entries(pathParameters).flatMap(([name, { schema }]) =>
+    path.includes(`{${name}}`) ? [{ name, in: "path", required: true, schema }] : [],
+  );
   const inQuery = Object.entries(parameters ?? {}).map(describeParameter);
   return {
     operationId: operation,
@@ -35,13 +40,6 @@ function describe({ operation, summary, description, path, parameters, answers }
     ),
   };
 }
-
-const idParameter = {
-  name: "id",
-  in: "path",
-  required: true,
-  schema: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
-} as const;
 
 function describeParameter([name, { description, schema, example, isList }]: [
   string,

@@ -4,7 +4,7 @@ import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
 import { acknowledgeEndpoint } from "./alerts.ts";
 import { badRequest } from "./answer-descriptions.ts";
 import { backupEndpoint } from "./backup.ts";
-import { type Endpoint, endpoint } from "./endpoint.ts";
+import { type Endpoint, endpoint, pathParameters } from "./endpoint.ts";
 import { feedEndpoints, type ReadFeed } from "./feeds.ts";
 import { type HealthDependencies, healthEndpoints } from "./health.ts";
 import { historyEndpoint } from "./history.ts";
@@ -13,6 +13,9 @@ import { latestEndpoint } from "./latest.ts";
 import { describeApi } from "./openapi.ts";
 import { BadParameter, readParameters } from "./parameters.ts";
 import { quarantineEndpoints, type RetryQuarantine } from "./quarantine.ts";
+import type { ShareBook } from "./share-book.ts";
+import { linkEndpoints } from "./share-link.ts";
+import { shareEndpoints } from "./shares.ts";
 import type { StaticFiles } from "./static.ts";
 import { topicsEndpoint } from "./topics.ts";
 import { Turns } from "./turns.ts";
@@ -23,6 +26,7 @@ export interface HttpDependencies extends HealthDependencies {
   readonly readFeed: ReadFeed;
   /** Where backups of the log go. */
   readonly backupFolder: string;
+  readonly shares: ShareBook;
 }
 
 /** Answers of `isLarge` endpoints that are made at once, some hundred kilobytes each; more are refused with status 503. */
@@ -41,17 +45,23 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     ...feedEndpoints(dependencies.readFeed),
     backupEndpoint(log, dependencies.backupFolder),
     acknowledgeEndpoint(log),
+    ...shareEndpoints(log, dependencies.shares),
+    ...linkEndpoints(log, dependencies.shares, files, turns),
   ];
   const routes = withDescription(endpoints).map(routeOf);
   const answer = createAnswering(log);
   return async (request) => {
     const found = routes.filter(({ pattern }) => pattern.test(request.path));
-    const [first] = found;
     const method = request.method === "HEAD" ? "GET" : request.method;
     const route = found.find(({ endpoint: { method: own } }) => own === method);
     if (route) return answer(route, request);
-    if (first)
-      return wrongMethod(request.method, first.endpoint.method === "GET" ? ["GET", "HEAD"] : ["POST"]);
+    if (found.length > 0) {
+      const methods = found.map(({ endpoint: { method: own } }) => own);
+      return wrongMethod(
+        request.method,
+        methods.flatMap((own) => (own === "GET" ? [own, "HEAD"] : [own])),
+      );
+    }
     if (method !== "GET") return wrongMethod(request.method, ["GET", "HEAD"]);
     if (!request.path.startsWith("/api/")) return files.serve(request);
     return json(404, { error: `nothing is served at ${request.path}; /api/v1/openapi.json tells what is` });
@@ -64,10 +74,12 @@ interface Route {
 }
 
 function routeOf(one: Endpoint): Route {
-  return {
-    endpoint: one,
-    pattern: new RegExp(`^${one.path.replaceAll(".", "\\.").replace("{id}", "(\\d{1,15})")}$`),
-  };
+  const path = one.path.replaceAll(".", "\\.");
+  const pattern = path.replace(
+    /\{(\w+)\}/,
+    (_, name: keyof typeof pathParameters) => `(${pathParameters[name].pattern})`,
+  );
+  return { endpoint: one, pattern: new RegExp(`^${pattern}$`) };
 }
 
 function createAnswering(log: Log): (route: Route, request: HttpRequest) => Promise<HttpReply> {
@@ -77,7 +89,8 @@ function createAnswering(log: Log): (route: Route, request: HttpRequest) => Prom
     if (isLarge) large++;
     try {
       const asked = parameters === null ? {} : readParameters(request.query, parameters, { now: log.time });
-      return await handle(request, asked, Number(pattern.exec(request.path)?.[1] ?? 0));
+      const inPath = pattern.exec(request.path)?.[1] ?? "";
+      return await handle(request, asked, /^\d+$/.test(inPath) ? Number(inPath) : 0, decode(inPath));
     } catch (error) {
       if (error instanceof BadParameter) return json(400, { error: error.message });
       if (error instanceof LogUnavailable) return json(503, { error: error.message });
@@ -86,6 +99,15 @@ function createAnswering(log: Log): (route: Route, request: HttpRequest) => Prom
       if (isLarge) large--;
     }
   };
+}
+
+/** What cannot be decoded stays, and is the name of nothing. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The description, of which it is itself a part. */

@@ -37,7 +37,10 @@ export async function loadStaticFiles(folder: string): Promise<StaticFiles> {
   const files = new Map<string, File>();
   for (const path of await listFiles(folder)) {
     const url = `/${relative(folder, path).split(sep).join("/")}`;
-    files.set(url, { body: await readFile(path), headers: headersFor(url) });
+    const file = { body: await readFile(path), headers: headersFor(url) };
+    files.set(url, file);
+    // Pages name their files relative to their own place, so that a proxy may put them below a folder; that of a link is deeper.
+    if (url.startsWith("/assets/")) files.set(`/share${url}`, file);
   }
   const index = files.get("/index.html");
   if (index) files.set("/", index);

@@ -81,8 +81,15 @@ export class EventSocket implements Socket, BodyPieces {
   }
 
   terminate(): void {
-    this.queue = [];
-    this.queuedBytes = 0;
+    this.dropQueue();
+    this.end();
+  }
+
+  /** Ends the reply with one last event instead of what is queued. */
+  endWith(event: string): void {
+    if (this.isEnding) return;
+    this.dropQueue();
+    this.queueText(`event: ${event}\ndata: {}\n\n`);
     this.end();
   }
 
@@ -106,6 +113,11 @@ export class EventSocket implements Socket, BodyPieces {
       this.waiting = resolve;
       this.handOut();
     });
+  }
+
+  private dropQueue(): void {
+    this.queue = [];
+    this.queuedBytes = 0;
   }
 
   private queueText(text: string): void {

@@ -31,18 +31,28 @@ export function createEventsHandler({ refusal, accept }: EventsDependencies): Ht
     const reply = { status: 200, headers: { ...headers, ...eventHeaders } };
     if (request.method === "HEAD") return reply;
     const socket = new EventSocket(retryMs(count++));
-    const handler = accept(socket);
-    socket.open(handler);
-    handler.onMessage(JSON.stringify(subscribe));
-    // Waiting for the answer makes of every error a status, which an EventSource does not try again and again.
-    const error = await socket.answer;
+    const error = await openEvents(socket, accept(socket), subscribe);
     if (error === null) return { ...reply, body: socket };
-    await socket[Symbol.asyncIterator]().return?.();
-    return problem(statusOf(error.code), describe(error, request.query), headers);
+    return problem(error.status, describe(error, request.query), headers);
   };
 }
 
-const eventHeaders = {
+/** Subscribes; returns why nothing came of it, null if the socket is the body of a reply now. */
+export async function openEvents(
+  socket: EventSocket,
+  handler: SocketHandler,
+  subscribe: object,
+): Promise<(EventsRefusal & { readonly status: number }) | null> {
+  socket.open(handler);
+  handler.onMessage(JSON.stringify(subscribe));
+  // Waiting for the answer makes of every error a status, which an EventSource does not try again and again.
+  const error = await socket.answer;
+  if (error === null) return null;
+  await socket[Symbol.asyncIterator]().return?.();
+  return { ...error, status: statusOf(error.code) };
+}
+
+export const eventHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
   // nginx would keep the events until it has a buffer full of them.
@@ -50,7 +60,7 @@ const eventHeaders = {
 } as const;
 
 /** How long a client waits before it comes back: spread over two seconds, so that they do not all come at once. */
-function retryMs(count: number): number {
+export function retryMs(count: number): number {
   return 1_000 + (count % 16) * 125;
 }
 
@@ -83,7 +93,7 @@ function describe({ code, message }: EventsRefusal, query: URLSearchParams): str
   return code === "bad-from" ? `parameter ${query.has("last") ? "last" : "from"}: ${message}` : message;
 }
 
-function problem(status: number, error: string, headers: Readonly<Record<string, string>>): HttpReply {
+export function problem(status: number, error: string, headers: Readonly<Record<string, string>>): HttpReply {
   const retry = status === 503 ? { "retry-after": "5" } : {};
   return {
     status,

@@ -7,12 +7,13 @@ import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { subprotocols } from "../wire/messages.ts";
 import { ByteStream } from "./byte-stream.ts";
-import { createEventsHandler, eventsPath } from "./events.ts";
+import { createEventsHandler, type EventsDependencies, eventsPath } from "./events.ts";
 import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
 import { PacedSocket } from "./paced-socket.ts";
 import { limitReplies } from "./reply-limit.ts";
 import { contained, Sessions } from "./sessions.ts";
+import { createSharedEvents, type FindShared, sharedToken } from "./shared-events.ts";
 import {
   type Admission,
   mqttSubprotocols,
@@ -56,6 +57,8 @@ export interface StreamDependencies {
   readonly mqtt?: MqttEndpoint;
   /** Sends a command to a device. Absent: commands are answered with `not-supported`. */
   readonly onCommand?: OnCommand;
+  /** What links show. Absent: there are none. */
+  readonly onShared?: FindShared;
   readonly options: StreamOptions;
   readonly host: string;
   readonly port: number;
@@ -76,13 +79,15 @@ export async function startStream(
       command: dependencies.onCommand ?? noCommands,
     });
   const { allowedOrigins } = options;
-  const events = createEventsHandler({
+  const eventsDependencies: EventsDependencies = {
     refusal: (request) => {
       const page = { origin: request.header("origin"), host: request.header("host") };
       return sessions.refusal() ?? foreignOrigin(page, allowedOrigins);
     },
     accept: (socket) => openSession(socket, "events"),
-  });
+  };
+  const events = createEventsHandler(eventsDependencies);
+  const shared = createSharedEvents(dependencies.onShared ?? noShares, eventsDependencies);
   const http = limitReplies(dependencies.http, options);
   const endpoints = {
     "/stream": options.maxMessageBytes,
@@ -94,6 +99,7 @@ export async function startStream(
     logger,
     http: async (request) => {
       if (request.path === eventsPath) return events(request);
+      if (sharedToken(request.path) !== null) return shared.handle(request);
       return Object.hasOwn(endpoints, request.path) ? upgradeRequired(request.path) : http(request);
     },
     endpoints,
@@ -111,6 +117,7 @@ export async function startStream(
       return paced.telling(openSession(paced, `ws:${socket.remote}`));
     },
   }).catch((error: unknown) => {
+    shared.close();
     hub.close();
     throw error;
   });
@@ -120,6 +127,7 @@ export async function startStream(
     port: transport.port,
     connections: () => sessions.size,
     close: async (graceMs) => {
+      shared.close();
       await sessions.close(graceMs);
       hub.close();
       await transport.close();
@@ -135,6 +143,8 @@ const noCommands: OnCommand = async () => ({
   code: "not-supported",
   problem: "nobody takes commands here",
 });
+
+const noShares: FindShared = () => ({ status: 404, message: "nothing is shared here" });
 
 /** For a plain request to a WebSocket's path, which is what is left of an upgrade behind a proxy that does not pass it on. */
 function upgradeRequired(path: string): HttpReply {

@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { createHttpHandler } from "../../src/http/routes.ts";
+import { ShareBook } from "../../src/http/share-book.ts";
 import type { Log } from "../../src/log/contract.ts";
 import type { HttpReply } from "../../src/model/http.ts";
 
@@ -24,6 +26,7 @@ export function openApi(log: Log): Api {
     warnings: () => [],
     retryQuarantine: async () => [],
     backupFolder: "/nowhere",
+    shares: new ShareBook(log, randomBytes),
     metrics: { write: async () => "", contentType: "text/plain; charset=utf-8" },
   });
   const reply: Api["reply"] = (method, url, headers = {}) => {

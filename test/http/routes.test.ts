@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createHttpHandler } from "../../src/http/routes.ts";
+import { ShareBook } from "../../src/http/share-book.ts";
 import { loadStaticFiles } from "../../src/http/static.ts";
 import type { Log } from "../../src/log/contract.ts";
 import type { HttpHandler, HttpReply } from "../../src/model/http.ts";
@@ -38,6 +40,7 @@ beforeEach(async () => {
       return [];
     },
     backupFolder: join(folder, "backups"),
+    shares: new ShareBook(log, randomBytes),
     metrics,
   });
 });

@@ -87,7 +87,9 @@ function pathOf(url = "/"): string {
 
 /** A handler failed, or what it began to send. */
 export function logFailure({ logger }: TransportOptions, path: string, error: unknown): void {
-  logger.error({ err: error, path }, "an HTTP handler failed");
+  // The token of a link is as good as the link.
+  const quoted = path.replace(/^\/share\/[^/]+/, "/share/…");
+  logger.error({ err: error, path: quoted }, "an HTTP handler failed");
 }
 
 function failed(response: ServerResponse): void {
