@@ -66,6 +66,16 @@ export function gatewayFigures({
     },
     gauge("fieldcast_log_head", "Sequence number of the newest reading", () => log.head),
     gauge("fieldcast_log_oldest", "Sequence number of the oldest reading kept", () => log.oldest),
+    {
+      ...counter(
+        "fieldcast_log_damage_total",
+        "Stretches of the log damaged on the disk, by outcome",
+        () => ({
+          ...log.damage,
+        }),
+      ),
+      label: "outcome",
+    },
     gauge("fieldcast_log_ok", "1 if the log takes readings", () => (log.health().ok ? 1 : 0)),
     gauge("fieldcast_mqtt_connections", "Open MQTT connections", () => broker.connections()),
     counter(

@@ -185,6 +185,14 @@ export interface LogHealth {
   readonly problem: string | null;
 }
 
+/** Stretches of the store that were found not to be as they were stored, since the log was opened. */
+export interface DamageCounts {
+  /** The store's other copy had them. */
+  readonly mended: number;
+  /** A reader of the log got `evicted` there. */
+  readonly lost: number;
+}
+
 /**
  * The ordered sequence of readings. Positions are assigned once, in the order of `append` calls. The promise of an append
  * resolves only after the engine has committed it. Listeners hear then too; while the engine takes nothing, they hear of what is
@@ -265,6 +273,7 @@ export interface Log {
    */
   quarantined(limit: number, query?: QuarantineQuery): Promise<StoredPacket[]>;
   health(): LogHealth;
+  readonly damage: DamageCounts;
   /**
    * Copies the store, as it is at one moment until the end of the copying, to a new file that can be opened as a log: this
    * epoch ends there at its head. Appends and reads go on meanwhile.

@@ -118,6 +118,17 @@ export interface ObservedBodies {
   readonly next: ObservedPlace | null;
 }
 
+/** Readings that are not as they were stored. */
+export interface Damage {
+  /** Seqs, both inclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** The log in its order, or the copy by topic. */
+  readonly copy: "log" | "topics";
+  /** No other copy has them: whoever reads there is told that they are gone. */
+  readonly isLost: boolean;
+}
+
 /** Bytes at which a page of quarantined packets ends, unless the query says otherwise. */
 export const maxQuarantinePageBytes = 8 * 1024 * 1024;
 
@@ -128,9 +139,10 @@ export const maxQuarantinePageBytes = 8 * 1024 * 1024;
 export interface LogEngine {
   /**
    * @param died called at most once, when the engine stopped by itself and will reject everything from now on
+   * @param damaged called when damaged readings are met; of the same at least once
    * @throws Error when the store cannot be used; it is left as it was
    */
-  open(died: (problem: string) => void): Promise<EngineState>;
+  open(died: (problem: string) => void, damaged?: (damage: Damage) => void): Promise<EngineState>;
   /**
    * Stores all of the batch or nothing of it. When it resolves, the batch survives the end of this process. When it
    * rejects, the engine's head is what it was, and the next commit is tried as if this one had not been. The ring's limits

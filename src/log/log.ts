@@ -6,6 +6,7 @@ import { commitPart } from "./commit.ts";
 import { Committer } from "./committer.ts";
 import {
   type Append,
+  type DamageCounts,
   type Latest,
   type LatestPage,
   type Log,
@@ -20,7 +21,7 @@ import {
   type StoredPacket,
 } from "./contract.ts";
 import { RecordEncoder } from "./encoder.ts";
-import type { EngineState, LogEngine } from "./engine.ts";
+import type { Damage, EngineState, LogEngine } from "./engine.ts";
 import { History } from "./history.ts";
 import { type LogMemory, recoverLatest, recoverRecent } from "./memory.ts";
 import { defaultLogOptions, type LogOptions } from "./options.ts";
@@ -46,7 +47,11 @@ export async function openLog(
 ): Promise<Log> {
   const all: LogOptions = { ...defaultLogOptions, ...options };
   let died = (_problem: string): void => {};
-  const state = await engine.open((problem) => died(problem));
+  const damage = { mended: 0, lost: 0 };
+  const state = await engine.open(
+    (problem) => died(problem),
+    (found) => noteDamage(found, damage, logger),
+  );
   if (state.notice !== undefined) logger.error({ epoch: state.epoch }, state.notice);
   const memory: LogMemory = {
     topics: new TopicTable(all.maxTopics, state.topics, state.lastTopicId),
@@ -62,13 +67,26 @@ export async function openLog(
     await engine.close();
     throw error;
   }
-  const log = new SequencedLog(engine, state, memory, all, clock, logger);
+  const log = new SequencedLog(engine, state, memory, all, clock, logger, damage);
   died = (problem) => log.stop(problem);
   return log;
 }
 
+/** Counts damaged stretches by what became of them, and tells the operator. */
+function noteDamage(
+  { from, to, copy, isLost }: Damage,
+  counts: { mended: number; lost: number },
+  logger: Logger,
+): void {
+  counts[isLost ? "lost" : "mended"]++;
+  const place = copy === "log" ? "the log" : "the copy by topic";
+  if (isLost) logger.error({ from, to }, `readings of ${place} are damaged on the disk and lost; check it`);
+  else logger.warn({ from, to }, `readings of ${place} are damaged on the disk; the other copy serves`);
+}
+
 class SequencedLog implements Log {
   readonly epoch: string;
+  readonly damage: DamageCounts;
   readonly #engine: LogEngine;
   readonly #memory: LogMemory;
   readonly #encoder: RecordEncoder;
@@ -89,7 +107,9 @@ class SequencedLog implements Log {
     options: LogOptions,
     clock: Clock,
     logger: Logger,
+    damage: DamageCounts,
   ) {
+    this.damage = damage;
     this.#engine = engine;
     this.#memory = memory;
     this.epoch = state.epoch;

@@ -82,8 +82,8 @@ export class TestedEngine implements LogEngine {
     this.#held = null;
   }
 
-  open(died: (problem: string) => void): Promise<EngineState> {
-    return this.#engine.open(died);
+  open(...events: Parameters<LogEngine["open"]>): Promise<EngineState> {
+    return this.#engine.open(...events);
   }
 
   async commit(batch: EngineBatch): Promise<{ readonly oldest: number }> {

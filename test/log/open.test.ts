@@ -69,7 +69,7 @@ describe("opening a SQLite log", () => {
     await first.close();
     const db = new Database(join(folder, "log.db"));
     db.exec("DROP TABLE remembered; DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
-    db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch");
+    db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch; ALTER TABLE block DROP COLUMN sum");
     for (const name of ["count", "bytes", "position"]) {
       db.exec(`ALTER TABLE meta DROP COLUMN remembered_${name}`);
     }
@@ -93,7 +93,7 @@ describe("opening a SQLite log", () => {
     for (let n = 0; n < 30; n++) await append(first, reading("a", { n }), reading("b", { n }));
     await first.close();
     const db = new Database(join(folder, "log.db"));
-    db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch");
+    db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch; ALTER TABLE block DROP COLUMN sum");
     db.exec("DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
     db.pragma("user_version = 2");
     db.close();

@@ -1,13 +1,14 @@
 import type { Observation } from "../observed.ts";
 import { type BodyHead, readHeadAt } from "../record.ts";
-import { endOfBody, lengthBytes } from "./blocks.ts";
+import { endOfBody, lengthBytes, unpackBodies } from "./blocks.ts";
 import type { Collector, TimeRange } from "./collector.ts";
 
 /**
  * Bytes of a full chunk: what a SQLite row of a page of 4096 bytes holds in four overflow pages and the least it keeps beside
- * them (https://www.sqlite.org/fileformat2.html, 1.6), so that next to nothing of the pages is left empty.
+ * them (https://www.sqlite.org/fileformat2.html, 1.6), so that next to nothing of the pages is left empty. The row's head and its
+ * checksum take up to ten.
  */
-const maxChunkBytes = 4 * 4_092 + 489 - 8;
+const maxChunkBytes = 4 * 4_092 + 489 - 10;
 /** `[u32 topic][u32 bytes that follow of it]`, big-endian. */
 const groupHeadBytes = 8;
 /** In a directory: the first topic, the earliest and the latest time. */
@@ -107,6 +108,16 @@ export function collectFromChunk(
     if (topic < topicId) continue;
     if (topic === topicId) collectGroup(bytes.subarray(at + groupHeadBytes, end), oldest, collector);
     return;
+  }
+}
+
+/** Every body of a chunk. @throws Error if the chunk is damaged */
+export function* bodiesOfChunk(bytes: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + groupHeadBytes <= bytes.length; ) {
+    const start = at + groupHeadBytes;
+    at = start + view.getUint32(at + 4);
+    yield* unpackBodies(bytes.subarray(start, at));
   }
 }
 

@@ -22,6 +22,7 @@ export class Collector {
   readonly #maxCount: number;
   #found: Observation[] = [];
   #bytes = 0;
+  #hasRepeats = false;
   /** What comes after it does not fit any more. */
   #last: Observation | null = null;
 
@@ -70,11 +71,22 @@ export class Collector {
 
   /** What was kept, in the order asked for. */
   result(): Observation[] {
-    return sortObserved(this.#ask, this.#found);
+    this.#sort();
+    return this.#found;
+  }
+
+  /** From now on some may come twice: what is damaged in one copy is taken from the other, which has its neighbours too. */
+  expectRepeats(): void {
+    this.#hasRepeats = true;
+  }
+
+  #sort(): void {
+    const sorted = sortObserved(this.#ask, this.#found);
+    if (this.#hasRepeats) this.#found = sorted.filter(({ seq }, index) => seq !== sorted[index - 1]?.seq);
   }
 
   #prune(): void {
-    sortObserved(this.#ask, this.#found);
+    this.#sort();
     let bytes = 0;
     let count = 0;
     for (const { body } of this.#found) {

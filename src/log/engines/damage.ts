@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import type { Damage } from "../engine.ts";
 import { codeOf } from "./sqlite-schema.ts";
 
 /** Whether SQLite says that the file itself is bad. */
@@ -20,5 +21,25 @@ export function noteDamage(path: string): void {
     writeFileSync(damageNotePath(path), "this log was found to be damaged; the next start sets it aside\n");
   } catch {
     // Then the next start finds out by itself, or not before the log is in use again.
+  }
+}
+
+/** Damaged places that are remembered, so that each is told once. */
+const maxKnown = 10_000;
+
+/** Tells of damaged places, of each once, however often somebody reads there. */
+export class DamageTeller {
+  readonly #tell: (damage: Damage) => void;
+  readonly #known = new Set<string>();
+
+  constructor(tell: (damage: Damage) => void) {
+    this.#tell = tell;
+  }
+
+  found(damage: Damage): void {
+    const key = `${damage.copy} ${damage.from} ${damage.to}`;
+    if (this.#known.has(key) || this.#known.size >= maxKnown) return;
+    this.#known.add(key);
+    this.#tell(damage);
   }
 }

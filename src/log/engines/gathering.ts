@@ -87,6 +87,14 @@ export class Gathering implements TimeRange {
     }
   }
 
+  /** The bodies of the records from `firstSeq` to `lastSeq` that are here. */
+  *between(firstSeq: number, lastSeq: number): Generator<Uint8Array> {
+    for (let entry = 0; entry < this.#count; entry++) {
+      const seq = this.#seqs[entry] as number;
+      if (seq >= firstSeq && seq <= lastSeq) yield this.#observation(entry).body;
+    }
+  }
+
   /** A topic's records from `oldest` on, by observation time, then seq. */
   observations(topicId: number, oldest: number): Observation[] {
     const entries: number[] = [];

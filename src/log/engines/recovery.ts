@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
-import type { EngineState } from "../engine.ts";
+import type { Damage, EngineState } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
 import { damageNotePath, isDamage } from "./damage.ts";
 import { salvage } from "./salvage.ts";
@@ -12,25 +12,32 @@ import { hasLostCommits } from "./wal-check.ts";
  * Opens the store. A damaged file is set aside under another name, never deleted, and what can be read of it goes into a new one.
  * That has a new epoch, so that whoever resumes is told of the gap.
  *
+ * @param damaged told of damaged readings that are met later
  * @throws Error that says what to do, when the file cannot be used for another reason; it is left as it was
  */
 export function openStore(
   options: SqliteOptions,
   newEpoch: string,
   resumption: Resumption | null,
+  damaged: (damage: Damage) => void,
 ): { store: SqliteStore; state: EngineState } {
   const problem = resumption === null ? knownDamage(options.path) : null;
-  if (problem !== null) return replaceStore(options, newEpoch, problem);
+  if (problem !== null) return replaceStore(options, newEpoch, problem, damaged);
   try {
-    return openSound(options, newEpoch, resumption);
+    return openSound(options, newEpoch, resumption, damaged);
   } catch (error) {
     if (resumption !== null || !isDamage(error)) throw error;
-    return replaceStore(options, newEpoch, (error as Error).message);
+    return replaceStore(options, newEpoch, (error as Error).message, damaged);
   }
 }
 
-function openSound(options: SqliteOptions, newEpoch: string, resumption: Resumption | null) {
-  const store = new SqliteStore(options, newEpoch, resumption);
+function openSound(
+  options: SqliteOptions,
+  newEpoch: string,
+  resumption: Resumption | null,
+  damaged: (damage: Damage) => void,
+) {
+  const store = new SqliteStore(options, newEpoch, resumption, damaged);
   try {
     store.beginEpoch();
     return { store, state: store.state() };
@@ -47,7 +54,12 @@ function knownDamage(path: string): string | null {
   return hasLostCommits(`${path}-wal`) ? "its write-ahead log is damaged ahead of finished commits" : null;
 }
 
-function replaceStore(options: SqliteOptions, newEpoch: string, problem: string) {
+function replaceStore(
+  options: SqliteOptions,
+  newEpoch: string,
+  problem: string,
+  damaged: (damage: Damage) => void,
+) {
   const { path } = options;
   const aside = setAside(path);
   const db = openDatabase(options, newEpoch);
@@ -59,7 +71,7 @@ function replaceStore(options: SqliteOptions, newEpoch: string, problem: string)
     // Left behind by the reading of its write-ahead log.
     rmSync(`${aside}-shm`, { force: true });
   }
-  const store = new SqliteStore(options, newEpoch, null);
+  const store = new SqliteStore(options, newEpoch, null, damaged);
   const notice = `${path} was damaged (${problem}). It is set aside as ${aside}; ${count} readings of it were taken over into a new log`;
   return { store, state: { ...store.state(), notice } };
 }

@@ -2,19 +2,17 @@ import { performance } from "node:perf_hooks";
 import Database from "better-sqlite3";
 import { readBodyHead } from "../record.ts";
 import { unpackBodies } from "./blocks.ts";
+import { blockChecksum, isSoundBlock } from "./checksum.ts";
 import { rowBytes } from "./retention.ts";
-import { type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
+import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
 
 /** After this no more blocks are read: a gateway that does not come up is worse than history that waits in another file. */
 const maxSalvageMs = 10_000;
 
 type Row = Readonly<Record<string, unknown>>;
 
-interface SalvagedBlock extends Row {
-  readonly first_seq: number;
-  readonly last_seq: number;
-  readonly bytes: Uint8Array;
-}
+/** An older schema has no checksums. */
+type SalvagedBlock = Row & Omit<BlockRow, "sum"> & { readonly sum?: number | null };
 
 /**
  * Copies what can be read of a damaged log into a new, empty one; seqs stay as they were. Newest readings come first, since the
@@ -124,10 +122,10 @@ function copyBlocks(
   let lowest = Number.POSITIVE_INFINITY;
   let count = 0;
   const copy = (row: Row) => {
-    const { first_seq, last_seq, committed_at, min_time, max_time, bytes } = row as SalvagedBlock;
-    if (!isGood(row as SalvagedBlock, topicIds)) return;
-    const times = [committed_at, min_time, max_time] as [number, number, number];
-    sql.putBlock.run(first_seq, last_seq, ...times, bytes);
+    const block = row as SalvagedBlock;
+    const { first_seq, last_seq, bytes } = block;
+    if (!isGood(block, topicIds)) return;
+    sql.putBlock.run({ ...block, sum: blockChecksum(block) });
     meta.head = Math.max(meta.head, last_seq);
     meta.ring_bytes += bytes.length + rowBytes;
     count += last_seq - first_seq + 1;
@@ -145,8 +143,10 @@ function copyBlocks(
 }
 
 /** Whether every body is where it should be and says what it should. */
-function isGood({ first_seq, last_seq, bytes }: SalvagedBlock, topicIds: ReadonlySet<number>): boolean {
+function isGood(block: SalvagedBlock, topicIds: ReadonlySet<number>): boolean {
+  const { first_seq, last_seq, bytes } = block;
   try {
+    if (!isSoundBlock(block)) return false;
     const heads = unpackBodies(bytes).map(readBodyHead);
     const isInOrder = heads.every(({ seq, topicId }, i) => seq === first_seq + i && topicIds.has(topicId));
     return isInOrder && heads.length === last_seq - first_seq + 1;

@@ -1,3 +1,4 @@
+import { checksum } from "./checksum.ts";
 import { type Chunk, ChunkDirectory, packChunks } from "./chunks.ts";
 import type { Gathering } from "./gathering.ts";
 import type { SegmentRow, Statements } from "./sqlite-statements.ts";
@@ -33,7 +34,7 @@ export class Sealing {
       if (done) return this.#finish(sql);
       const [domain, chunk] = value;
       left -= chunk.bytes.length;
-      sql.putChunk.run(this.#nextChunk, chunk.bytes);
+      sql.putChunk.run(this.#nextChunk, chunk.bytes, checksum([this.#nextChunk], chunk.bytes));
       this.#note(domain, chunk);
     }
     return null;
@@ -65,11 +66,20 @@ export class Sealing {
         chunks: chunks.length,
         bytes,
       };
-      sql.putSegment.run({ ...row, directory: ChunkDirectory.encode(chunks) });
+      const directory = ChunkDirectory.encode(chunks);
+      sql.putSegment.run({ ...row, directory, sum: segmentChecksum(row, directory) });
       rows.push(row);
     }
     return rows;
   }
+}
+
+/** Of a segment's directory, and of where its chunks end: where they begin changes while it is dropped. */
+export function segmentChecksum(
+  { first_seq, last_seq, last_chunk, chunks }: SegmentRow,
+  directory: Uint8Array,
+): number {
+  return checksum([first_seq, last_seq, last_chunk, chunks], directory);
 }
 
 function* chunksByDomain(

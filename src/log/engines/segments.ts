@@ -1,15 +1,22 @@
 import type { ObservedPlace } from "../contract.ts";
 import type { ObservedAsk } from "../engine.ts";
 import type { DomainLimits } from "../options.ts";
-import { ChunkDirectory, collectFromChunk } from "./chunks.ts";
+import { readBodyHead } from "../record.ts";
+import { unpackBodies } from "./blocks.ts";
+import { checksum, isSoundBlock } from "./checksum.ts";
+import { bodiesOfChunk, ChunkDirectory, collectFromChunk } from "./chunks.ts";
 import { Collector, type TimeRange } from "./collector.ts";
+import { type DamageTeller, isDamage } from "./damage.ts";
 import { type GatheredBlock, Gathering } from "./gathering.ts";
-import { Sealing } from "./sealing.ts";
+import { Sealing, segmentChecksum } from "./sealing.ts";
 import type { SegmentRow, Statements } from "./sqlite-statements.ts";
 
 /** Chunks dropped at a time: a quarter of a mebibyte, so that a commit is not held up. */
 const maxDropped = 16;
 const maxDirectoryBytes = 16 * 1024 * 1024;
+/** More records than a block has. */
+const maxMended = 65_536;
+const nothing = new Uint8Array();
 
 export interface SegmentOptions {
   /** Bytes of bodies gathered in memory before they are written as a segment. */
@@ -36,6 +43,7 @@ export class SegmentIndex {
   #segments: Segment[] = [];
   readonly #directories = new Map<string, ChunkDirectory>();
   #directoryBytes = 0;
+  readonly #teller: DamageTeller;
   #sealing: Sealing | null = null;
   #gathering: Gathering;
 
@@ -44,7 +52,9 @@ export class SegmentIndex {
     options: SegmentOptions,
     oldest: number,
     domainOf: (topicId: number) => string,
+    teller: DamageTeller,
   ) {
+    this.#teller = teller;
     this.#sql = sql;
     this.#options = options;
     this.#domainOf = domainOf;
@@ -69,6 +79,11 @@ export class SegmentIndex {
       // The reader of that stretch is told; here it must not stop everything behind it.
       this.#gathering.skip(block.lastSeq);
     }
+  }
+
+  /** Goes on behind records that cannot be read. */
+  skip(lastSeq: number): void {
+    if (lastSeq >= this.nextSeq) this.#gathering.skip(lastSeq);
   }
 
   /** Whether `work` has something to do. */
@@ -177,25 +192,82 @@ export class SegmentIndex {
     // Of a segment that is being dropped the first chunks are gone; what is left is still found.
     const dropped = chunks - (last_chunk - first_chunk + 1);
     if (dropped === chunks) return;
-    for (const { index, ...range } of this.#directory(segment).find(topicId)) {
+    const directory = this.#directory(segment);
+    if (directory === null) {
+      const [minTime, maxTime] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+      yield { minTime, maxTime, collect: (to) => this.#collectFromLog(segment, topicId, oldest, to) };
+      return;
+    }
+    for (const { index, ...range } of directory.find(topicId)) {
       if (index < dropped || collector.isOutside(range)) continue;
       const id = first_chunk + index - dropped;
-      yield { ...range, collect: (to) => this.#collectChunk(id, topicId, oldest, to) };
+      yield { ...range, collect: (to) => this.#collectChunk(segment, id, topicId, oldest, to) };
     }
   }
 
-  #collectChunk(id: number, topicId: number, oldest: number, collector: Collector): void {
-    const bytes = this.#sql.chunk.get(id)?.bytes;
+  #collectChunk(segment: Segment, id: number, topicId: number, oldest: number, collector: Collector): void {
+    const bytes = this.#chunk(id);
     if (bytes) collectFromChunk(bytes, topicId, oldest, collector);
+    else this.#collectFromLog(segment, topicId, oldest, collector);
   }
 
-  #directory({ first_seq, domain }: Segment): ChunkDirectory {
+  /** A chunk's bytes, null if they are not as they were stored. */
+  #chunk(id: number): Uint8Array | null {
+    try {
+      const row = this.#sql.chunk.get(id);
+      const isSound = row && (row.sum === null || row.sum === checksum([id], row.bytes));
+      return isSound ? row.bytes : null;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return null;
+    }
+  }
+
+  /** What a topic has in a segment, from the blocks, because the segment is damaged. */
+  #collectFromLog(segment: Segment, topicId: number, oldest: number, collector: Collector): void {
+    const { first_seq: from, last_seq: to } = segment;
+    this.#teller.found({ from, to, copy: "topics", isLost: false });
+    collector.expectRepeats();
+    for (const row of this.#sql.blocksBetween.iterate(from, to)) {
+      if (!isSoundBlock(row)) continue;
+      for (const body of unpackBodies(row.bytes)) {
+        const head = readBodyHead(body);
+        const isOf = head.topicId === topicId && head.seq >= Math.max(from, oldest) && head.seq <= to;
+        if (isOf && collector.isWanted(head.time, head.seq)) collector.push({ ...head, body });
+      }
+    }
+  }
+
+  /** The bodies of consecutive records, null if this copy does not have all of them. */
+  bodiesOf(firstSeq: number, lastSeq: number): Uint8Array[] | null {
+    const count = lastSeq - firstSeq + 1;
+    if (!(count > 0 && count <= maxMended)) return null;
+    const found = new Map<number, Uint8Array>();
+    for (const gathering of this.#memory()) {
+      for (const body of gathering.between(firstSeq, lastSeq)) found.set(readBodyHead(body).seq, body);
+    }
+    for (const { first_seq, last_seq, first_chunk, last_chunk } of this.#segments) {
+      if (first_seq > lastSeq || last_seq < firstSeq) continue;
+      for (let id = first_chunk; id <= last_chunk; id++) {
+        for (const body of bodiesOfChunk(this.#chunk(id) ?? nothing)) {
+          const { seq } = readBodyHead(body);
+          if (seq >= firstSeq && seq <= lastSeq) found.set(seq, body);
+        }
+      }
+    }
+    if (found.size < count) return null;
+    return Array.from({ length: count }, (_, index) => found.get(firstSeq + index) as Uint8Array);
+  }
+
+  /** Null if it is not as it was stored. */
+  #directory(segment: Segment): ChunkDirectory | null {
+    const { first_seq, domain } = segment;
     const key = `${first_seq} ${domain}`;
     const known = this.#directories.get(key);
     if (known) return known;
-    const directory = new ChunkDirectory(
-      this.#sql.directory.get(first_seq, domain)?.directory ?? new Uint8Array(),
-    );
+    const { directory: bytes = nothing, sum = null } = this.#sql.directory.get(first_seq, domain) ?? {};
+    if (sum !== null && sum !== segmentChecksum(segment, bytes)) return null;
+    const directory = new ChunkDirectory(bytes);
     for (const [oldKey, old] of this.#directories) {
       if (this.#directoryBytes + directory.bytes <= maxDirectoryBytes) break;
       this.#directories.delete(oldKey);

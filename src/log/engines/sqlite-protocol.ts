@@ -1,5 +1,5 @@
 import type { ObservedPlace, QuarantineQuery, StoredPacket } from "../contract.ts";
-import type { EngineBatch, EngineState, ObservedAsk } from "../engine.ts";
+import type { Damage, EngineBatch, EngineState, ObservedAsk } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
 import type { Block } from "./blocks.ts";
 
@@ -58,6 +58,9 @@ export interface WorkerRequest {
   readonly id: number;
   readonly call: StoreCall;
 }
+
+/** What the worker says. */
+export type WorkerMessage = WorkerAnswer | { readonly id: null; readonly damage: Damage };
 
 export type WorkerAnswer =
   | { readonly id: number; readonly problem: null; readonly answer: unknown }

@@ -5,7 +5,7 @@ import type { SqliteOptions } from "../options.ts";
 
 /** "FCLG": marks the file as a Fieldcast log (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x46434c47;
-const schemaVersion = 5;
+const schemaVersion = 6;
 /** How long another process's lock is waited for. It blocks only the worker thread. */
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
@@ -55,6 +55,13 @@ const segmentTables = `
   CREATE TABLE chunk (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 `;
 
+// checksum.ts; null in what was stored before.
+const checksumColumns = `
+  ALTER TABLE block ADD COLUMN sum INTEGER;
+  ALTER TABLE segment ADD COLUMN sum INTEGER;
+  ALTER TABLE chunk ADD COLUMN sum INTEGER;
+`;
+
 // One row per block, not per reading: ten times as many readings a second (measured). `meta` has one row; its head and
 // ring_bytes may be some mebibytes behind the newest block, which then tells, but never so when the ring is empty.
 const schema = `
@@ -95,11 +102,12 @@ const schema = `
   ${progressTable}
   ${segmentTables}
   ${epochTable}
+  ${checksumColumns}
 `;
 
 // Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back. Version 3:
 // how far insights have come, and where in a topic its channel begins. Version 4: readings grouped by topic, gathered from the
-// blocks while the log is in use. Version 5: earlier epochs.
+// blocks while the log is in use. Version 5: earlier epochs. Version 6: checksums.
 const migrations: Readonly<Record<number, string>> = {
   1: `
     ALTER TABLE meta ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
@@ -113,6 +121,7 @@ const migrations: Readonly<Record<number, string>> = {
   `,
   3: segmentTables,
   4: epochTable,
+  5: checksumColumns,
 };
 
 /**

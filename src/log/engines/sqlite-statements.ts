@@ -22,7 +22,11 @@ export interface BlockRow {
   readonly first_seq: number;
   readonly last_seq: number;
   readonly committed_at: number;
+  readonly min_time: number;
+  readonly max_time: number;
   readonly bytes: Uint8Array;
+  /** See checksum.ts; null in what an older schema stored. */
+  readonly sum: number | null;
 }
 
 /** The state's columns are null if none was saved. */
@@ -40,11 +44,6 @@ export interface OldBlockRow {
   readonly last_seq: number;
   readonly committed_at: number;
   readonly size: number;
-}
-
-/** What a block's row says besides its bodies, and the bodies. */
-export interface GatherRow extends BlockRow {
-  readonly committed_at: number;
 }
 
 /** A segment, or what is left of it while it is being dropped (segments.ts). */
@@ -117,9 +116,10 @@ export function prepareStatements(db: Database.Database) {
     latest: prepare<[], { topic_id: number; last_seq: number; body: Uint8Array }>("SELECT * FROM latest"),
     putLatest: prepare<[number, number, Uint8Array]>("INSERT OR REPLACE INTO latest VALUES (?, ?, ?)"),
     dropLatest: prepare<[number]>("DELETE FROM latest WHERE topic_id = ?"),
-    putBlock: prepare<[number, number, number, number, number, Uint8Array]>(
-      "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)",
+    putBlock: prepare<[BlockRow]>(
+      `INSERT INTO block VALUES (@first_seq, @last_seq, @committed_at, @min_time, @max_time, @bytes, @sum)`,
     ),
+    mendBlock: prepare<[Uint8Array, number]>("UPDATE block SET bytes = ? WHERE first_seq = ?"),
     lastBlock: prepare<[], { last_seq: number }>(
       "SELECT last_seq FROM block ORDER BY first_seq DESC LIMIT 1",
     ),
@@ -130,15 +130,18 @@ export function prepareStatements(db: Database.Database) {
     bytesAfter: prepare<[number], { count: number; size: number | null }>(
       "SELECT count(*) AS count, sum(length(bytes)) AS size FROM block WHERE first_seq > ?",
     ),
-    blocksToGather: prepare<[number], GatherRow>(
-      "SELECT first_seq, last_seq, committed_at, bytes FROM block WHERE first_seq >= ? ORDER BY first_seq",
+    blocksToGather: prepare<[number], BlockRow>(
+      "SELECT * FROM block WHERE first_seq >= ? ORDER BY first_seq",
+    ),
+    blocksBetween: prepare<[number, number], BlockRow>(
+      `SELECT * FROM block WHERE first_seq >= ifnull((SELECT max(first_seq) FROM block WHERE first_seq <= ?), 0)
+       AND first_seq <= ? ORDER BY first_seq`,
     ),
     blocksLater: prepare<[number, number, number], BlockRow>(
-      `SELECT first_seq, last_seq, bytes FROM block
-       WHERE first_seq BETWEEN ? AND ? AND max_time > ? ORDER BY first_seq`,
+      "SELECT * FROM block WHERE first_seq BETWEEN ? AND ? AND max_time > ? ORDER BY first_seq",
     ),
     blocksFrom: prepare<[number], BlockRow>(
-      `SELECT first_seq, last_seq, committed_at, bytes FROM block
+      `SELECT * FROM block
        WHERE first_seq >= (SELECT max(first_seq) FROM block WHERE first_seq <= ?) ORDER BY first_seq`,
     ),
     blockAfter: prepare<[number], { first_seq: number }>(
@@ -151,19 +154,21 @@ export function prepareStatements(db: Database.Database) {
        FROM segment ORDER BY first_seq`,
     ),
     // OR REPLACE: what a segment that was never finished left behind is written over.
-    putSegment: prepare<[SegmentRow & { readonly directory: Uint8Array }]>(
+    putSegment: prepare<[SegmentRow & { readonly directory: Uint8Array; readonly sum: number }]>(
       `INSERT OR REPLACE INTO segment VALUES (@first_seq, @domain, @last_seq, @committed_at, @min_time, @max_time,
-       @first_chunk, @last_chunk, @chunks, @bytes, @directory)`,
+       @first_chunk, @last_chunk, @chunks, @bytes, @directory, @sum)`,
     ),
-    directory: prepare<[number, string], { directory: Uint8Array }>(
-      "SELECT directory FROM segment WHERE first_seq = ? AND domain = ?",
+    directory: prepare<[number, string], { directory: Uint8Array; sum: number | null }>(
+      "SELECT directory, sum FROM segment WHERE first_seq = ? AND domain = ?",
     ),
     shrinkSegment: prepare<[number, number, string]>(
       "UPDATE segment SET first_chunk = ? WHERE first_seq = ? AND domain = ?",
     ),
     dropSegment: prepare<[number, string]>("DELETE FROM segment WHERE first_seq = ? AND domain = ?"),
-    putChunk: prepare<[number, Uint8Array]>("INSERT OR REPLACE INTO chunk VALUES (?, ?)"),
-    chunk: prepare<[number], { bytes: Uint8Array }>("SELECT bytes FROM chunk WHERE id = ?"),
+    putChunk: prepare<[number, Uint8Array, number]>("INSERT OR REPLACE INTO chunk VALUES (?, ?, ?)"),
+    chunk: prepare<[number], { bytes: Uint8Array; sum: number | null }>(
+      "SELECT bytes, sum FROM chunk WHERE id = ?",
+    ),
     dropChunks: prepare<[number, number]>("DELETE FROM chunk WHERE id BETWEEN ? AND ?"),
     begin: prepare<[]>("BEGIN IMMEDIATE"),
     commit: prepare<[]>("COMMIT"),

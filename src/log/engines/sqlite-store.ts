@@ -2,13 +2,15 @@ import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type Database from "better-sqlite3";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
-import type { EngineState, ObservedAsk } from "../engine.ts";
+import type { Damage, EngineState, ObservedAsk } from "../engine.ts";
 import { startOfTopic, takeObserved } from "../observed.ts";
 import type { SqliteOptions } from "../options.ts";
 import { readBodyHead } from "../record.ts";
 import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
-import { isDamage, noteDamage } from "./damage.ts";
+import { blockChecksum } from "./checksum.ts";
+import { DamageTeller, isDamage, noteDamage } from "./damage.ts";
 import { readDictionary, writeDictionary } from "./dictionary.ts";
+import { Mending } from "./mending.ts";
 import { quarantinePackets, readQuarantine, releasePackets, rememberPacket } from "./packets.ts";
 import { Retention, rowBytes } from "./retention.ts";
 import { SegmentIndex } from "./segments.ts";
@@ -48,6 +50,7 @@ export class SqliteStore {
   #lastCommittedAt = 0;
   readonly #retention: Retention;
   readonly #index: SegmentIndex;
+  readonly #mending: Mending;
   /** First levels of topics, by topic id. */
   readonly #domains: Map<number, string>;
   #mustReopen = false;
@@ -57,9 +60,15 @@ export class SqliteStore {
 
   /**
    * @param resumption where a log stands that goes on with this store; null when it is opened for the first time
+   * @param damaged told of damaged readings, of the same once
    * @throws Error that names the file and says what to do
    */
-  constructor(options: SqliteOptions, newEpoch: string, resumption: Resumption | null) {
+  constructor(
+    options: SqliteOptions,
+    newEpoch: string,
+    resumption: Resumption | null,
+    damaged: (damage: Damage) => void,
+  ) {
     this.#options = options;
     this.#newEpoch = newEpoch;
     this.#db = openDatabase(options, newEpoch);
@@ -77,7 +86,9 @@ export class SqliteStore {
         domains: options.domains,
       };
       const domainOfId = (id: number) => this.#domains.get(id) ?? "";
-      this.#index = new SegmentIndex(this.#sql, segments, this.#oldest, domainOfId);
+      const teller = new DamageTeller(damaged);
+      this.#index = new SegmentIndex(this.#sql, segments, this.#oldest, domainOfId, teller);
+      this.#mending = new Mending(this.#index, teller);
     } catch (error) {
       this.#db.close();
       throw new Error(describeProblem(error, options.path), { cause: error });
@@ -111,6 +122,7 @@ export class SqliteStore {
     this.#transaction(() => {
       const gathered = this.#catchUp(catchUpBytes);
       const { meta, added } = this.#write(batch);
+      this.#mending.write(this.#sql);
       const oldest = this.#retention.oldestSeq() ?? meta.head + 1;
       // Twice as fast as readings come, so that a segment is on disk long before the next one is due.
       this.#index.work(2 * (added + gathered), oldest, batch.committedAt);
@@ -134,7 +146,12 @@ export class SqliteStore {
     let next = wanted;
     let left = Math.max(1, maxBytes);
     try {
-      for (const row of this.#sql.blocksFrom.iterate(wanted)) {
+      for (const found of this.#sql.blocksFrom.iterate(wanted)) {
+        const row = this.#mending.soundBlock(found);
+        if (row === null) {
+          if (next > wanted) break;
+          return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
+        }
         if (row.last_seq < next || row.first_seq > next) break;
         const part = cutBlock(row, next, left);
         parts.push(part.bytes);
@@ -148,12 +165,10 @@ export class SqliteStore {
       // A reader is told that the bad block is gone, and goes on behind it.
       noteDamage(this.#options.path);
       if (next > wanted) return { kind: "packed", bytes: joined(parts), commits };
-      const following = this.#sql.blockAfter.get(wanted)?.first_seq;
-      if (following === undefined) throw error;
-      return { kind: "evicted", oldest: following };
+      return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
     }
     if (next === wanted && wanted <= this.#meta.head) {
-      return { kind: "evicted", oldest: this.#sql.blockAfter.get(wanted)?.first_seq ?? this.#meta.head + 1 };
+      return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
     }
     return { kind: "packed", bytes: joined(parts), commits };
   }
@@ -182,14 +197,19 @@ export class SqliteStore {
   firstAfter(time: number): number {
     const { head } = this.#meta;
     for (const { from, to } of this.#index.stretchesAfter(time, this.#oldest, head)) {
-      for (const { bytes } of this.#sql.blocksLater.iterate(from, to, time)) {
-        const first = unpackBodies(bytes)
+      for (const row of this.#sql.blocksLater.iterate(from, to, time)) {
+        const first = unpackBodies(this.#mending.soundBlock(row)?.bytes ?? new Uint8Array())
           .map(readBodyHead)
           .find((record) => record.time > time);
         if (first) return first.seq;
       }
     }
     return head + 1;
+  }
+
+  /** Where a reader goes on who finds nothing at `seq`. */
+  #firstAfterBlock(seq: number): number {
+    return this.#sql.blockAfter.get(seq)?.first_seq ?? this.#meta.head + 1;
   }
 
   quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {
@@ -238,7 +258,9 @@ export class SqliteStore {
     const isNew = [this.#writeEpoch(meta), writeDictionary(sql, meta, batch)].includes(true);
     const isPacked = this.#writePackets(batch, meta);
     for (const { firstSeq, lastSeq, committedAt, minTime, maxTime, bytes } of batch.blocks) {
-      sql.putBlock.run(firstSeq, lastSeq, committedAt, minTime, maxTime, bytes);
+      const [first_seq, last_seq, committed_at] = [firstSeq, lastSeq, committedAt];
+      const row = { first_seq, last_seq, committed_at, min_time: minTime, max_time: maxTime, bytes };
+      sql.putBlock.run({ ...row, sum: blockChecksum(row) });
       meta.head = lastSeq;
     }
     this.#metaLag += added;
@@ -278,7 +300,9 @@ export class SqliteStore {
     let gathered = 0;
     for (const row of this.#sql.blocksToGather.iterate(Math.max(this.#index.nextSeq, this.#oldest))) {
       const { first_seq: firstSeq, last_seq: lastSeq, committed_at: committedAt } = row;
-      this.#index.add({ firstSeq, lastSeq, committedAt, bytes: row.bytes });
+      if (this.#mending.soundBlock(row))
+        this.#index.add({ firstSeq, lastSeq, committedAt, bytes: row.bytes });
+      else this.#index.skip(lastSeq);
       this.#lastCommittedAt = Math.max(this.#lastCommittedAt, committedAt);
       gathered += row.bytes.length;
       if (gathered >= bytes) break;

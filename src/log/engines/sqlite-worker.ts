@@ -1,7 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { isDamage, noteDamage } from "./damage.ts";
 import { openStore } from "./recovery.ts";
-import type { StoreCall, StoreCalls, WorkerAnswer, WorkerRequest, WorkerStart } from "./sqlite-protocol.ts";
+import type {
+  StoreCall,
+  StoreCalls,
+  WorkerAnswer,
+  WorkerMessage,
+  WorkerRequest,
+  WorkerStart,
+} from "./sqlite-protocol.ts";
 import { describeProblem } from "./sqlite-schema.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -13,7 +20,9 @@ type Answer = StoreCalls[keyof StoreCalls]["answer"];
 
 function answer(call: StoreCall): Answer | Promise<null> {
   if (call.name === "open") {
-    const opened = openStore(options, newEpoch, call.ask);
+    const opened = openStore(options, newEpoch, call.ask, (damage) =>
+      parentPort?.postMessage({ id: null, damage } satisfies WorkerMessage),
+    );
     store = opened.store;
     return opened.state;
   }

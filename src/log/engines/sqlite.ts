@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type Transferable, Worker } from "node:worker_threads";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
 import type {
+  Damage,
   EngineBatch,
   EnginePage,
   EngineState,
@@ -12,7 +13,14 @@ import type {
 import { randomEpoch } from "../epoch.ts";
 import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
 import { packBlocks, unpackBodies } from "./blocks.ts";
-import type { Resumption, StoreCall, StoreCalls, WorkerAnswer, WorkerStart } from "./sqlite-protocol.ts";
+import type {
+  Resumption,
+  StoreCall,
+  StoreCalls,
+  WorkerAnswer,
+  WorkerMessage,
+  WorkerStart,
+} from "./sqlite-protocol.ts";
 
 /** Reads handed to the worker at a time; a commit waits behind no more than these. */
 const maxReadsAtWorker = 4;
@@ -41,6 +49,7 @@ export class SqliteEngine implements LogEngine {
   #lastId = 0;
   #isClosing = false;
   #died: (problem: string) => void = () => {};
+  #damaged: (damage: Damage) => void = () => {};
   /** Null until the log is open. */
   #resumption: Resumption | null = null;
   #restarted: Promise<void> | null = null;
@@ -58,8 +67,12 @@ export class SqliteEngine implements LogEngine {
     this.#start = { options: this.#options, newEpoch: newEpoch() };
   }
 
-  async open(died: (problem: string) => void): Promise<EngineState> {
+  async open(
+    died: (problem: string) => void,
+    damaged: (damage: Damage) => void = () => {},
+  ): Promise<EngineState> {
     this.#died = died;
+    this.#damaged = damaged;
     this.#ended = null;
     this.#start = { options: this.#options, newEpoch: this.#newEpoch() };
     try {
@@ -144,7 +157,10 @@ export class SqliteEngine implements LogEngine {
     const worker = new Worker(workerUrl(), { workerData: this.#start });
     this.#worker = worker;
     let cause = "";
-    worker.on("message", (answer: WorkerAnswer) => this.#settle(answer));
+    worker.on("message", (message: WorkerMessage) => {
+      if (message.id === null) this.#damaged(message.damage);
+      else this.#settle(message);
+    });
     worker.on("error", (error) => {
       cause = `: ${error.message}`;
     });
