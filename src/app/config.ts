@@ -98,9 +98,9 @@ const ring = z
         "Tighter limits of one domain's history: what is found by topic and time. Cursors resume within the ring's own",
       ),
     gatherMs: whole(0, 1_000)
-      .default(5)
+      .default(10)
       .describe(
-        "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Milliseconds",
+        "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Where `stream.batchMs` is 0, at most 1. Milliseconds",
       ),
     durability: z
       .enum(["process", "power-loss"])

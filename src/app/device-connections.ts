@@ -34,6 +34,8 @@ class Connections implements DeviceConnections {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #open = new Set<string>();
+  /** Of the last reading that came through each client: most publish one device, and need no more than this. */
+  readonly #lastOf = new Map<string, Pick<Reading, "domain" | "device">>();
   readonly #clientOf = new Map<string, string>();
   readonly #devicesOf = new Map<string, Set<string>>();
   /** What the log does not know yet: whether the device is connected. */
@@ -48,14 +50,22 @@ class Connections implements DeviceConnections {
 
   onConnection(client: string, isOpen: boolean): void {
     if (isOpen) this.#open.add(client);
-    else this.#open.delete(client);
+    else {
+      this.#open.delete(client);
+      this.#lastOf.delete(client);
+    }
     for (const device of this.#devicesOf.get(client) ?? []) this.#changed(device, isOpen);
   }
 
   onReadings(client: string | null, readings: readonly Reading[]): void {
-    if (client === null || !this.#open.has(client)) return;
+    if (client === null) return;
+    const last = this.#lastOf.get(client);
+    if (last && readings.every(({ domain, device }) => last.domain === domain && last.device === device))
+      return;
+    if (!this.#open.has(client)) return;
     for (const { domain, device } of readings) {
       const key = `${domain}/${device}`;
+      this.#lastOf.set(client, { domain, device });
       if (this.#clientOf.get(key) === client) continue;
       this.#leave(key);
       this.#clientOf.set(key, client);
@@ -89,6 +99,7 @@ class Connections implements DeviceConnections {
     const client = this.#clientOf.get(device);
     if (client === undefined) return;
     this.#clientOf.delete(device);
+    this.#lastOf.delete(client);
     const devices = this.#devicesOf.get(client);
     devices?.delete(device);
     if (devices?.size === 0) this.#devicesOf.delete(client);

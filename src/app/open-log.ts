@@ -52,13 +52,17 @@ function domainLimits({ ring }: Config): Record<string, DomainLimits> {
 /** What nobody waits for would only wait for the dashboards' window after its commit; but a crash must not lose much of it. */
 const maxLingerMs = 100;
 
+/** Who wants readings at once pays with more commits, but not with one for each reading. */
+const maxGatherMsUnbatched = 1;
+
 function logOptions({ ring, stream }: Config) {
+  const gatherMs = stream.batchMs > 0 ? ring.gatherMs : Math.min(ring.gatherMs, maxGatherMsUnbatched);
   return {
     ...defaultLogOptions,
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
-    gatherMs: ring.gatherMs,
-    lingerMs: Math.max(ring.gatherMs, Math.min(stream.batchMs, maxLingerMs)),
+    gatherMs,
+    lingerMs: Math.max(gatherMs, Math.min(stream.batchMs, maxLingerMs)),
     maxRecentReadings: ring.recentReadings,
   };
 }

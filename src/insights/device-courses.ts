@@ -73,6 +73,6 @@ export class DeviceCourses<Fold> implements Reducer {
 }
 
 /** Under what name a device's results stand: its id, with its domain ahead if that is not `gps`. */
-function nameOf({ domain, device }: Pick<CommittedReading, "domain" | "device">): string {
-  return domain === "gps" ? device : `${domain}/${device}`;
+function nameOf({ domain, device, deviceKey }: CommittedReading): string {
+  return domain === "gps" ? device : deviceKey;
 }

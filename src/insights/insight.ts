@@ -11,6 +11,8 @@ export interface CommittedReading {
   readonly domain: Domain | DerivedDomain;
   readonly device: string;
   readonly channel: string | undefined;
+  /** `domain` and `device`, which name the device among those of all domains: `gps/van-7`. */
+  readonly deviceKey: string;
   /** When it was observed, epoch milliseconds. Late ones come after newer ones, and some come twice. */
   readonly time: number;
   readonly values: Values;

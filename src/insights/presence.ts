@@ -108,7 +108,7 @@ class PresenceReducer implements Reducer {
 
   reduce(reading: CommittedReading, emit: Emit): void {
     if (reading.domain === connections.domain) this.#connection(reading, emit);
-    else this.#signOfLife(`${reading.domain}/${reading.device}`, reading.committedAt, emit);
+    else this.#signOfLife(reading.deviceKey, reading.committedAt, emit);
   }
 
   advance(now: number, emit: Emit): void {

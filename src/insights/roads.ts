@@ -85,9 +85,9 @@ class RoadsReducer implements Reducer {
     for (const name of state.routes.keys()) if (!names.has(name)) state.routes.delete(name);
   }
 
-  reduce({ domain, device, channel, time, values, committedAt }: CommittedReading): void {
+  reduce({ domain, device, channel, deviceKey, time, values, committedAt }: CommittedReading): void {
     if (domain === "road") return this.#sense(device, channel, time, values, committedAt);
-    const source = `${domain}/${device}`;
+    const source = deviceKey;
     this.#probes.take(source, time, values, (segment, at, speedKmh, isGone) => {
       const kept = this.#keep(segment);
       const isNews = isGone

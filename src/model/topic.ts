@@ -20,6 +20,8 @@ export interface TopicParts {
   readonly device: string;
   /** Undefined if the reading has none. */
   readonly channel: string | undefined;
+  /** Domain and device, which name the device among those of all domains: `gps/van-7`. */
+  readonly deviceKey: string;
 }
 
 /**
@@ -29,7 +31,8 @@ export interface TopicParts {
 export function topicParts(topic: string, channelAt = topic.length): TopicParts {
   const [domain = ""] = topic.split("/", 1);
   const channel = channelAt < topic.length ? unescapeId(topic.slice(channelAt + 1)) : undefined;
-  return { domain, device: unescapeId(topic.slice(domain.length + 1, channelAt)), channel };
+  const device = unescapeId(topic.slice(domain.length + 1, channelAt));
+  return { domain, device, channel, deviceKey: `${domain}/${device}` };
 }
 
 /** Characters of the reading's topic ahead of the slash before `channel`, which the topic alone cannot tell. */

@@ -70,6 +70,10 @@ export class RecordReading implements CommittedReading {
     return this.#parts.channel;
   }
 
+  get deviceKey(): string {
+    return this.#parts.deviceKey;
+  }
+
   get time(): number {
     return this.#record.time;
   }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { alertId, alerts } from "../../src/insights/alerts.ts";
 import type { Reading } from "../../src/model/reading.ts";
-import { type Arrival, play, settled } from "./fixtures.ts";
+import { type Arrival, committed, play, settled } from "./fixtures.ts";
 
 const noon = Date.UTC(2026, 10, 22, 12);
 const context = { timezone: null, files: new Map<string, Uint8Array>() };
@@ -84,21 +84,7 @@ describe("alerts", () => {
       return reducer;
     };
     const first = live([{ ...rule, forS: 0 }], noon);
-    const { domain, device, time, values } = reading;
-    first.reduce(
-      {
-        seq: 1,
-        committedAt: noon,
-        topic: "energy/m",
-        domain,
-        device,
-        channel: undefined,
-        time,
-        values,
-        attrs: null,
-      },
-      (one) => void emitted.push(one),
-    );
+    first.reduce(committed(reading, 1, noon), (one) => void emitted.push(one));
     live([], noon + 5_000);
     live([], noon + 6_000);
     expect(emitted.map((one) => [one.time - noon, one.values["state"]])).toEqual([

@@ -6,7 +6,7 @@ import type { Reading, Values } from "../../src/model/reading.ts";
 import { isoTime } from "../../src/model/reading.ts";
 import { topicOf } from "../../src/model/topic.ts";
 import { decodeState, encodeState } from "../../src/pipeline/insight-state.ts";
-import { type Arrival, play, settled } from "./fixtures.ts";
+import { type Arrival, committed, play, settled } from "./fixtures.ts";
 
 const noon = Date.UTC(2026, 10, 22, 12);
 const minuteMs = 60_000;
@@ -141,21 +141,7 @@ describe("the price of a route", () => {
     const state = fares.start();
     const reducer = fares.create(fares.settings.parse({ maxRoutes: 7 }), state, context);
     for (const [index, { at, reading }] of arrivalsOf(told).entries()) {
-      const { domain, device, channel, time, values } = reading;
-      reducer.reduce(
-        {
-          seq: index + 1,
-          committedAt: at,
-          topic: topicOf(reading),
-          domain,
-          device,
-          channel,
-          time,
-          values,
-          attrs: null,
-        },
-        () => {},
-      );
+      reducer.reduce(committed(reading, index + 1, at), () => {});
     }
     expect([...state.routes.keys()]).toEqual(
       [...Array(7).keys()].map((n) => `routes/HEL-P${n + 23}/any/EUR`),
@@ -229,9 +215,7 @@ describe("a watch", () => {
       state = decodeState(encodeState(1, state), 1) as typeof state;
       const reducer = fares.create(settings, state, context);
       for (const { at, reading } of arrivalsOf(told)) {
-        const { domain, device, channel, time, values } = reading;
-        const more = { seq: 1, committedAt: at, topic: topicOf(reading), attrs: null };
-        reducer.reduce({ ...more, domain, device, channel, time, values }, (one) => void emitted.push(one));
+        reducer.reduce(committed(reading, 1, at), (one) => void emitted.push(one));
       }
     };
     const words = (name: string) => of(emitted, `watches/${name}`).map(({ values }) => values["state"]);

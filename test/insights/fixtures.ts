@@ -4,7 +4,7 @@ import { TimetableTables } from "../../src/gtfs/tables.ts";
 import type { CommittedReading, Insight, InsightContext } from "../../src/insights/insight.ts";
 import { domains, type Reading, type Values } from "../../src/model/reading.ts";
 import type { Timetable } from "../../src/model/timetable.ts";
-import { topicOf } from "../../src/model/topic.ts";
+import { channelStart, topicOf, topicParts } from "../../src/model/topic.ts";
 import { decodeState, encodeState } from "../../src/pipeline/insight-state.ts";
 
 interface Row {
@@ -119,9 +119,12 @@ export function play(
   return emitted;
 }
 
-function committed(reading: Reading, seq: number, committedAt: number): CommittedReading {
-  const { domain, device, channel, time, values, attrs = null } = reading;
-  return { seq, committedAt, topic: topicOf(reading), domain, device, channel, time, values, attrs };
+/** A reading as a reducer gets it. */
+export function committed(reading: Reading, seq: number, committedAt: number): CommittedReading {
+  const { channel, attrs = null } = reading;
+  const topic = topicOf(reading);
+  const { deviceKey } = topicParts(topic, channel === undefined ? undefined : channelStart(topic, channel));
+  return { ...reading, channel, attrs, seq, committedAt, topic, deviceKey };
 }
 
 /**

@@ -8,7 +8,7 @@ import { putStep, type Step, stepAt } from "../../src/insights/steps.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
 import { topicOf } from "../../src/model/topic.ts";
 import { encodeState } from "../../src/pipeline/insight-state.ts";
-import { type Arrival, play } from "./fixtures.ts";
+import { type Arrival, committed, play } from "./fixtures.ts";
 import { row } from "./road-row.ts";
 
 const began = Date.UTC(2026, 10, 23, 6);
@@ -147,9 +147,7 @@ describe("roads", () => {
     const reducer = roads.create(row, state, context);
     for (const { at, reading } of arrivals) {
       reducer.advance?.(at, () => {});
-      const { domain, device, time, values } = reading;
-      const committed = { seq: 1, committedAt: at, topic: "gps/van", domain, device, time, values };
-      reducer.reduce({ ...committed, channel: undefined, attrs: null }, () => {});
+      reducer.reduce(committed(reading, 1, at), () => {});
     }
     expect(encodeState(1, state).length).toBeLessThan(20_000);
   });

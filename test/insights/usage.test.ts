@@ -6,7 +6,7 @@ import type { UsageSettings } from "../../src/insights/usage-settings.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
 import { topicOf } from "../../src/model/topic.ts";
 import { encodeState } from "../../src/pipeline/insight-state.ts";
-import { type Arrival, play, settled } from "./fixtures.ts";
+import { type Arrival, committed, play, settled } from "./fixtures.ts";
 
 const noon = Date.UTC(2026, 10, 22, 12);
 const minuteMs = 60_000;
@@ -167,10 +167,9 @@ describe("usage", () => {
       const at = noon + second * 1_000;
       // Every tenth is from up to seven hours before.
       const time = second % 10 === 9 ? at - ((second * 7_919) % 25_200) * 1_000 : at;
-      const { domain, device, values } = meterReading("m", time, { powerW: 100 + (second % 7) });
-      const rest = { topic: "energy/m", channel: undefined, attrs: null, seq: second };
+      const reading = meterReading("m", time, { powerW: 100 + (second % 7) });
       reducer.advance?.(at, () => {});
-      reducer.reduce({ domain, device, values, time, committedAt: at, ...rest }, () => {});
+      reducer.reduce(committed(reading, second, at), () => {});
       if (second % 3_600 === 0) largest = Math.max(largest, encodeState(1, state).length);
     }
     expect(largest).toBeLessThan(40_000);

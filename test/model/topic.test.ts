@@ -14,7 +14,7 @@ describe("topicParts", () => {
         const parts = { domain: "energy", device } as const;
         const topic = topicOf(channel === undefined ? parts : { ...parts, channel });
         const channelAt = channel === undefined ? undefined : channelStart(topic, channel);
-        expect(topicParts(topic, channelAt)).toEqual({ ...parts, channel });
+        expect(topicParts(topic, channelAt)).toEqual({ ...parts, channel, deviceKey: `energy/${device}` });
       }),
     );
   });
