@@ -87,12 +87,12 @@ export function energyOf({ tracks }: Meter, level: Level, start: number): Energy
   }
   const imported = tracks.import?.slots[level].get(start);
   const exported = tracks.export?.slots[level].get(start);
-  const both = [imported ?? [], exported ?? []].map(([, , knownMs = 0]) => knownMs);
-  if (Math.max(...both) === 0) return null;
+  const [importMs, exportMs] = [imported?.[2] ?? 0, exported?.[2] ?? 0];
+  if (importMs === 0 && exportMs === 0) return null;
   return {
     importMicroWh: amountOf(imported, 0),
     exportMicroWh: amountOf(exported, 1),
-    knownMs: tracks.import && tracks.export ? Math.min(...both) : Math.max(...both),
+    knownMs: tracks.import && tracks.export ? Math.min(importMs, exportMs) : Math.max(importMs, exportMs),
     estimatedMs: Math.max(imported?.[3] ?? 0, exported?.[3] ?? 0),
   };
 }

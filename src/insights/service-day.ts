@@ -69,9 +69,18 @@ export function readServiceDay(text: string): number | null {
   return match && Date.UTC(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / dayMs;
 }
 
+const written = new Map<number, string>();
+/** Days whose text is remembered, since each reading of a vehicle asks for that of its trip; forgotten all at once. */
+const maxWritten = 64;
+
 /** `2026-11-22`. */
 export function writeServiceDay(day: number): string {
-  return new Date(day * dayMs).toISOString().slice(0, 10);
+  const known = written.get(day);
+  if (known !== undefined) return known;
+  const text = new Date(day * dayMs).toISOString().slice(0, 10);
+  if (written.size >= maxWritten) written.clear();
+  written.set(day, text);
+  return text;
 }
 
 /** `25:10:00` or `25:10` in seconds of the service day; null if it is no time. */

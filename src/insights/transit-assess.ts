@@ -69,6 +69,37 @@ export function assess(journey: Journey, run: Run, path: Path, around: Circumsta
   return { state, delayS: isRunning ? delayS : null, isAtStop: newest.zone % 2 === 0, calls, left };
 }
 
+export function isSameCall(one: Call | undefined, other: Call): boolean {
+  return (
+    one?.stop === other.stop &&
+    one.state === other.state &&
+    one.arriveAt === other.arriveAt &&
+    one.departAt === other.departAt
+  );
+}
+
+/**
+ * Whether what was known of a journey last leads to the same words as what is known now. Not asked closely where it is away
+ * from its path or went round a stop.
+ * @param settledBefore up to when its calls were taken for settled then, and `settledAt` now
+ */
+export function saysTheSame(
+  before: Assessment,
+  now: Assessment,
+  settledBefore: number,
+  settledAt: number,
+): boolean {
+  const { state, delayS, isAtStop, calls } = now;
+  if (state === "away" || state !== before.state || delayS !== before.delayS || isAtStop !== before.isAtStop)
+    return false;
+  if (calls.length !== before.calls.length) return false;
+  return calls.every((call, at) => {
+    const isSettledNow =
+      call.departAt !== null && call.departAt > settledBefore && call.departAt <= settledAt;
+    return !isSettledNow && call.state !== "skipped" && isSameCall(before.calls[at], call);
+  });
+}
+
 function stateOf({ newest, zones, awayAt, endedAt }: Journey, run: Run, around: Circumstances): JourneyState {
   const lastZone = 2 * run.stopIds.length - 2;
   if (zones.has(lastZone) || (newest !== null && endedAt >= newest.at)) return "ended";

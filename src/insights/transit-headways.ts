@@ -26,7 +26,7 @@ export interface Headway {
 
 /**
  * Notes when a vehicle left a stop, in place of what was noted of it before.
- * @returns the passings behind it, now and before, whose headways have changed
+ * @returns the passings whose headways have changed: those behind it, now and before, and one that is forgotten
  */
 export function notePassing(passings: Passings, place: string, passing: Passing): Passing[] {
   const list = passings.get(place) ?? [];
@@ -38,7 +38,7 @@ export function notePassing(passings: Passings, place: string, passing: Passing)
   while (at > 0 && isBefore(passing, list[at - 1] as Passing)) at--;
   list.splice(at, 0, passing);
   changed.push(...list.slice(at + 1, at + 2));
-  if (list.length > maxPassings) list.shift();
+  if (list.length > maxPassings) changed.push(...list.splice(0, 1));
   putBounded(passings, place, list, maxPlaces);
   return changed;
 }

@@ -96,9 +96,15 @@ function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): V
   };
 }
 
-function tripValues({ trip, day, startS }: Run, { routes }: Timetable): Values {
+/** What is the same for all calls of a run; made once of each. */
+const valuesOfRuns = new WeakMap<Run, Values>();
+
+function tripValues(run: Run, { routes }: Timetable): Values {
+  const made = valuesOfRuns.get(run);
+  if (made !== undefined) return made;
+  const { trip, day, startS } = run;
   const route = routes[trip.route];
-  return {
+  const values = {
     tripId: trip.id,
     routeId: route?.id ?? null,
     routeName: route?.name ?? null,
@@ -107,4 +113,6 @@ function tripValues({ trip, day, startS }: Run, { routes }: Timetable): Values {
     operatingDay: writeServiceDay(day),
     startTime: writeServiceTime(startS),
   };
+  valuesOfRuns.set(run, values);
+  return values;
 }

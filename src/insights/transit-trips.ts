@@ -97,11 +97,13 @@ export class TripFinder {
     if (start === null) return null;
     // The newest day first: between two it is the one that has begun.
     const today = this.#days.dayAt(time);
-    const runs = (day === null ? [today + 1, today, today - 1, today - 2] : [day])
-      .filter((one) => this.#runsOn(trip, one))
-      .map((one) => this.#run(place, start, one));
-    if (day !== null) return runs[0] ?? null;
-    return runs.find((run) => isAbout(run, time)) ?? null;
+    for (const one of day === null ? [today + 1, today, today - 1, today - 2] : [day]) {
+      if (!this.#runsOn(trip, one)) continue;
+      if (day !== null || this.#isAbout(trip, this.#startAt(start, one), time)) {
+        return this.#run(place, start, one);
+      }
+    }
+    return null;
   }
 
   #stopIds(pattern: number): readonly string[] {
@@ -126,16 +128,21 @@ export class TripFinder {
       pattern: this.timetable.patterns[trip.pattern] as TimetablePattern,
       stopIds: this.#stopIds(trip.pattern),
       day,
-      startAt: this.#days.zeroOf(day) + startS * 1_000,
+      startAt: this.#startAt(startS, day),
       startS,
     };
   }
-}
 
-/** Whether a vehicle may be on it then. */
-export function isAbout({ startAt, pattern }: Run, time: number): boolean {
-  const endAt = startAt + (pattern.arriveS.at(-1) as number) * 1_000;
-  return time >= startAt - earlySlackS * 1_000 && time <= endAt + lateSlackS * 1_000;
+  #startAt(startS: number, day: number): number {
+    return this.#days.zeroOf(day) + startS * 1_000;
+  }
+
+  /** Whether a vehicle may be on it then. */
+  #isAbout({ pattern }: TimetableTrip, startAt: number, time: number): boolean {
+    const { arriveS } = this.timetable.patterns[pattern] as TimetablePattern;
+    const endAt = startAt + (arriveS.at(-1) as number) * 1_000;
+    return time >= startAt - earlySlackS * 1_000 && time <= endAt + lateSlackS * 1_000;
+  }
 }
 
 /** First departure of a trip, seconds of the service day; null if it does not start then. */

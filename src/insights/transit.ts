@@ -1,13 +1,13 @@
-import { z } from "zod";
 import type { Reading } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, InsightContext, Reducer } from "./insight.ts";
-import { type Assessment, assess, type Call } from "./transit-assess.ts";
+import { type Assessment, assess, type Call, isSameCall, saysTheSame } from "./transit-assess.ts";
 import { headwayAt, notePassing, type Passing, type Passings } from "./transit-headways.ts";
 import { heardAt, type Journey, newJourney, observe } from "./transit-journey.ts";
 import { type Notice, noticeReading, noticesOf } from "./transit-notices.ts";
 import { Paths } from "./transit-path.ts";
+import { type TransitSettings, transitSettings } from "./transit-settings.ts";
 import { TripSlots } from "./transit-slots.ts";
 import { callReading, tripChannel, vehicleReading } from "./transit-told.ts";
 import { type Run, TripFinder } from "./transit-trips.ts";
@@ -16,43 +16,6 @@ import { type Run, TripFinder } from "./transit-trips.ts";
 const maxVehicles = 20_000;
 /** Journeys kept of a vehicle, the newest ones: late readings still reach them. */
 const maxJourneys = 4;
-
-const seconds = (max: number) => z.number().positive().max(max);
-
-const settings = z.strictObject({
-  gtfs: z.string().min(1).describe("The timetable: path of a GTFS Schedule archive (zip)"),
-  filters: z.array(z.string()).default(["transit/#"]).describe("Topics whose vehicles are watched"),
-  maxAwayM: z
-    .number()
-    .positive()
-    .max(5_000)
-    .default(80)
-    .describe("A vehicle farther from the way of its trip is not on it, in metres"),
-  awayS: seconds(3_600).default(60).describe("Off its way for so long it is on another, in seconds"),
-  silentS: seconds(86_400)
-    .default(300)
-    .describe("Nothing is foretold of a vehicle that was not heard of for so long, in seconds"),
-  delayNoticeS: seconds(86_400).default(300).describe("A trip so late is told to its line, in seconds"),
-  earlyNoticeS: seconds(3_600)
-    .default(60)
-    .describe("Leaving a stop so much before the timetable is told there, in seconds"),
-  bunchedRatio: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.25)
-    .describe(
-      "A vehicle is bunched when it is behind the one ahead by less than this share of the timetable's",
-    ),
-  settleS: z
-    .number()
-    .min(0)
-    .max(3_600)
-    .default(30)
-    .describe("Notices of a stop wait so long for readings that come late, in seconds"),
-});
-
-type Settings = z.infer<typeof settings>;
 
 /** What is known of a vehicle. Times are epoch milliseconds. */
 interface Vehicle {
@@ -75,11 +38,11 @@ interface State {
  * Vehicles on the timetable: `trips/transit/<vehicle>` tells its trip and delay, `arrivals/<stop>/<route>/<slot>` when it
  * comes, and `alerts/transit/…` what the passengers of a line or a stop should know. TRANSIT.md tells what the values mean.
  */
-export const transit: Insight<Settings, State> = {
+export const transit: Insight<TransitSettings, State> = {
   name: "transit",
   description: "Delays, predicted arrivals and notices of vehicles that run by a GTFS timetable",
   onByDefault: false,
-  settings,
+  settings: transitSettings,
   writes: ["trips", "arrivals", "alerts"],
   reads: ({ filters }) => filters,
   timetables: ({ gtfs }) => [gtfs],
@@ -89,7 +52,7 @@ export const transit: Insight<Settings, State> = {
 };
 
 class TransitReducer implements Reducer {
-  readonly #settings: Settings;
+  readonly #settings: TransitSettings;
   readonly #state: State;
   readonly #finder: TripFinder;
   readonly #paths: Paths;
@@ -97,8 +60,15 @@ class TransitReducer implements Reducer {
   /** When vehicles become silent; only moved ahead when it has come. */
   readonly #due = new DueTimes();
   readonly #runs = new WeakMap<Journey, Run>();
+  /** What followed of a journey last, and up to when calls were settled: mostly the same follows again. */
+  readonly #assessed = new WeakMap<
+    Journey,
+    { readonly assessment: Assessment; readonly settledAt: number }
+  >();
+  /** By run, its stops as places of headways. */
+  readonly #places = new WeakMap<Run, readonly string[]>();
 
-  constructor(settings: Settings, state: State, { timetables }: InsightContext) {
+  constructor(settings: TransitSettings, state: State, { timetables }: InsightContext) {
     const timetable = timetables?.get(settings.gtfs);
     if (!timetable) throw new Error(`the timetable ${settings.gtfs} was not loaded`);
     this.#settings = settings;
@@ -182,8 +152,11 @@ class TransitReducer implements Reducer {
     if (silentAt > now) this.#due.set(device, silentAt);
   }
 
-  /** Says what has changed about a journey. */
-  #tell(device: string, vehicle: Vehicle, journey: Journey, now: number, emit: Emit): void {
+  /**
+   * Says what has changed about a journey.
+   * @param hasOther its headway may be another, because of other vehicles
+   */
+  #tell(device: string, vehicle: Vehicle, journey: Journey, now: number, emit: Emit, hasOther = false): void {
     const run = this.#runs.get(journey);
     if (!run) return;
     const silentAt = this.#silentAt(journey);
@@ -195,7 +168,13 @@ class TransitReducer implements Reducer {
     const assessment = assess(journey, run, path, around);
     const time = Math.max(journey.saidAt, isSilent ? silentAt : heardAt(journey));
     journey.saidAt = time;
-    const behind = this.#tellCalls(device, journey, run, assessment, emit);
+    const settledAt = heardAt(journey) - this.#settings.settleS * 1_000;
+    const before = this.#assessed.get(journey);
+    this.#assessed.set(journey, { assessment, settledAt });
+    if (before && !hasOther && saysTheSame(before.assessment, assessment, before.settledAt, settledAt))
+      return;
+    const told = before?.assessment.calls ?? [];
+    const behind = this.#tellCalls(device, journey, run, assessment.calls, told, emit);
     this.#tellNotices(device, journey, run, assessment, emit);
     if (!isReplaced) {
       const headway = assessment.left && this.#headway(device, run, assessment.left.stop);
@@ -206,9 +185,17 @@ class TransitReducer implements Reducer {
   }
 
   /** Returns the vehicles behind it whose headways have changed. */
-  #tellCalls(device: string, journey: Journey, run: Run, { calls }: Assessment, emit: Emit): Passing[] {
+  #tellCalls(
+    device: string,
+    journey: Journey,
+    run: Run,
+    calls: readonly Call[],
+    before: readonly Call[],
+    emit: Emit,
+  ): Passing[] {
     const changed: Passing[] = [];
-    for (const call of calls) {
+    for (const [at, call] of calls.entries()) {
+      if (isSameCall(before[at], call)) continue;
       const key = String(call.stop);
       const said = `${call.state} ${call.arriveAt} ${call.departAt}`;
       if (journey.said.get(key) === said) continue;
@@ -225,17 +212,23 @@ class TransitReducer implements Reducer {
   #notePassing(vehicle: string, run: Run, { stop }: Call, at: number): Passing[] {
     const scheduledAt = run.startAt + (run.pattern.departS[stop] as number) * 1_000;
     const passing = { at, scheduledAt, vehicle, run: run.key };
-    return notePassing(this.#state.passings, placeOf(run, stop), passing);
+    return notePassing(this.#state.passings, this.#placeOf(run, stop), passing);
   }
 
   #headway(vehicle: string, run: Run, stop: number) {
-    return headwayAt(this.#state.passings, placeOf(run, stop), vehicle, run.key);
+    return headwayAt(this.#state.passings, this.#placeOf(run, stop), vehicle, run.key);
+  }
+
+  #placeOf(run: Run, stop: number): string {
+    const known = this.#places.get(run) ?? placesOf(run);
+    this.#places.set(run, known);
+    return known[stop] as string;
   }
 
   #tellOther({ vehicle: device, run }: Passing, now: number, emit: Emit): void {
     const vehicle = this.#state.vehicles.get(device);
     const journey = vehicle?.journeys.get(run);
-    if (vehicle && journey) this.#tell(device, vehicle, journey, now, emit);
+    if (vehicle && journey) this.#tell(device, vehicle, journey, now, emit, true);
   }
 
   #tellNotices(device: string, journey: Journey, run: Run, assessment: Assessment, emit: Emit): void {
@@ -290,9 +283,9 @@ function startAtOf(runs: WeakMap<Journey, Run>, journey: Journey): number {
   return runs.get(journey)?.startAt ?? 0;
 }
 
-/** A direction of a line at a stop. */
-function placeOf({ trip: { route, direction }, stopIds }: Run, stop: number): string {
-  return `${route} ${direction} ${stopIds[stop]}`;
+/** A direction of a line at each of its stops. */
+function placesOf({ trip: { route, direction }, stopIds }: Run): string[] {
+  return stopIds.map((stopId) => `${route} ${direction} ${stopId}`);
 }
 
 /** Whether what was seen fits the run's stops. */
