@@ -21,6 +21,8 @@ export interface Device {
   step(time: number, dtS: number): Message[];
   /** What it says at its regular pace. */
   report(time: number): Message[];
+  /** What it kept from the time before its beginning, as if it had been without network till then; oldest first. */
+  past?(): Message[];
 }
 
 /** What every device is made from. */

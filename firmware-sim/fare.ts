@@ -1,7 +1,7 @@
 import { isoTime } from "../src/model/reading.ts";
 import type { Device, DeviceSettings, Message } from "./device.ts";
 import { dayMs, localDay } from "./localtime.ts";
-import { createRandom, type Random } from "./random.ts";
+import { createRandom, type Random, seedFor } from "./random.ts";
 
 interface Airport {
   readonly code: string;
@@ -101,6 +101,9 @@ const flights: readonly Flight[] = [
 
 const source = "sim";
 const validityMs = 15 * 60_000;
+/** What the feed has kept of the time before its beginning. */
+const pastMs = 60 * 60_000;
+const pastStepMs = 60_000;
 /** Now and then an offer that is over in seconds. */
 const flashChance = 0.03;
 const flashValidityMs = 20_000;
@@ -121,6 +124,10 @@ export function createFareDevice(settings: DeviceSettings, index: number): Devic
   const date = (localDay(settings.startTime) + 20 + random.below(60)) * dayMs;
   const topic = `fares/${source}/${flight.from.code}-${flight.to.code}/quote`;
   const quoteId = fareDeviceName(index);
+  const quoteAt = (time: number, at: Offer): Message => {
+    const quote = describeQuote({ time, quoteId, flight, offer: at, date });
+    return { device: settings.id, topic, payload: JSON.stringify(quote) };
+  };
   return {
     id: settings.id,
     domain: "fare",
@@ -130,9 +137,17 @@ export function createFareDevice(settings: DeviceSettings, index: number): Devic
       offer.step(dtS);
       return [];
     },
-    report(time): Message[] {
-      const quote = describeQuote({ time, quoteId, flight, offer, date });
-      return [{ device: settings.id, topic, payload: JSON.stringify(quote) }];
+    report: (time) => [quoteAt(time, offer)],
+    // Told again so late, a quote must still stand, or nobody would count it.
+    past: () => {
+      const walk = new Offer(createRandom(seedFor(settings.seed, "past")), offer.level);
+      walk.validityMs = pastMs + validityMs;
+      const quotes: Message[] = [];
+      for (let time = settings.startTime; time > settings.startTime - pastMs; time -= pastStepMs) {
+        quotes.push(quoteAt(time, walk));
+        walk.wander(pastStepMs / 1000);
+      }
+      return quotes.reverse();
     },
   };
 }
@@ -146,28 +161,34 @@ class Offer {
   seats: number;
   validityMs = validityMs;
   /** Logarithm of price over usual price. */
-  #level: number;
+  level: number;
   readonly #random: Random;
 
-  constructor(random: Random) {
+  constructor(random: Random, level?: number) {
     this.#random = random;
     this.seats = 1 + random.below(9);
-    this.#level = 0.12 * random.gauss();
+    this.level = level ?? 0.12 * random.gauss();
+  }
+
+  /** The price alone; looked at backwards it wanders in the same way. */
+  wander(dtS: number): void {
+    const random = this.#random;
+    // Ornstein-Uhlenbeck with a memory of 5 minutes, and about one jump in 4 minutes.
+    this.level += (-this.level * dtS) / 300 + 0.008 * Math.sqrt(dtS) * random.gauss();
+    if (random.chance(dtS / 240)) this.level += random.chance(0.5) ? -0.18 : 0.15;
+    this.level = Math.max(-0.6, Math.min(0.9, this.level));
   }
 
   step(dtS: number): void {
     const random = this.#random;
-    // Ornstein-Uhlenbeck with a memory of 5 minutes, and about one jump in 4 minutes.
-    this.#level += (-this.#level * dtS) / 300 + 0.008 * Math.sqrt(dtS) * random.gauss();
-    if (random.chance(dtS / 240)) this.#level += random.chance(0.5) ? -0.18 : 0.15;
-    this.#level = Math.max(-0.6, Math.min(0.9, this.#level));
+    this.wander(dtS);
     if (random.chance(dtS / 45)) this.seats = Math.max(1, Math.min(9, this.seats + random.below(5) - 2));
     if (random.chance(dtS / 20)) this.validityMs = random.chance(flashChance) ? flashValidityMs : validityMs;
   }
 
   totalMinor(flight: Flight): number {
     const step = Math.round(flight.usualMinor * stepShare);
-    const price = flight.usualMinor * Math.exp(this.#level);
+    const price = flight.usualMinor * Math.exp(this.level);
     return Math.max(step, Math.round(price / step) * step);
   }
 }

@@ -39,6 +39,8 @@ export interface FleetSettings {
   /** Devices per domain; what is missing has its default. */
   readonly devices?: Readonly<Partial<Record<Domain, number>>>;
   readonly intervalMs?: Readonly<Partial<Record<Domain, number>>>;
+  /** A traffic jam begins about so often. */
+  readonly jamEveryMs?: number;
 }
 
 /** The simulated devices. The same settings and the same steps give the same messages. */
@@ -48,6 +50,8 @@ export interface Fleet extends CommandTakers {
   readonly time: number;
   /** The length of a step. */
   readonly tickMs: number;
+  /** What the devices kept from the time before the fleet's clock begins, each device's oldest first. */
+  past(): Message[];
   /** Moves everything on by one tick and returns what the devices say, in order of time. */
   step(): Message[];
 }
@@ -87,6 +91,7 @@ export function createFleet(settings: FleetSettings): Fleet {
       return time;
     },
     tickMs,
+    past: () => members.flatMap(({ device }) => device.past?.() ?? []),
     topicOf: (id) => memberOf(id).device.topic,
     carryOut(id, command) {
       if (command.expiresAt < time) return null;
@@ -127,7 +132,7 @@ function changeInterval(member: Member, { params }: ReceivedCommand, time: numbe
 
 function createDevices(settings: FleetSettings): Device[] {
   const city = createCity();
-  const traffic = createTraffic(city, settings.seed);
+  const traffic = createTraffic(city, settings.seed, settings.jamEveryMs);
   const routes = createRoutes(city);
   const create: Record<Domain, (device: DeviceSettings, index: number) => Device> = {
     gps: (device, index) => createGpsDevice(city, traffic, device, gpsDeviceName(index)),

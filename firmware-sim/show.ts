@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -22,6 +23,10 @@ const demoConfig = fileURLToPath(new URL("../../config/demo.yaml", import.meta.u
 /** Not the folder of a real installation: its log would fill with devices that there are not. */
 const demoFolder = "./data/demo";
 const readyTimeoutMs = 60_000;
+/** So that there is always one to see. */
+const jamEveryMs = 6 * 60_000;
+/** A meter's quarter-hours of two weeks and more. */
+const maxBufferedPerDevice = 4_000;
 /** How long the gateway may take to commit and close before it is killed. */
 const gatewayStopMs = 15_000;
 
@@ -38,6 +43,7 @@ export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): 
   const dataDir = asked.dataDir || env["FIELDCAST_DATA_DIR"] || demoFolder;
   const file = asked.config || env["FIELDCAST_CONFIG"] || demoConfig;
   const timetable = writeTimetable(dataDir);
+  const isNew = !existsSync(join(dataDir, "log.db"));
   // Who brings a file of their own names what is in it.
   const isOurs = isDemoConfig(file);
   const ours = isOurs ? { FIELDCAST_CONFIG: file, FIELDCAST_INSIGHTS_TRANSIT_GTFS: timetable } : {};
@@ -51,7 +57,7 @@ export async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv): 
     return 1;
   }
   if (!("mqtt" in first)) return finish(first, gateway, "The demo cannot start", log);
-  const end = await play(first, env, ending);
+  const end = await play(first, env, isNew, ending);
   return finish(end, gateway, "The gateway ended by itself", log);
 }
 
@@ -79,18 +85,26 @@ function readArguments(args: readonly string[]): Arguments {
     .opts<Arguments>();
 }
 
-async function play({ http, mqtt }: Ready, env: NodeJS.ProcessEnv, ending: Promise<Ending>): Promise<Ending> {
-  const fleet = createFleet({ seed: defaultSeed, startTime: systemClock.now(), domains });
+/** @param isNew whether the log is empty: then the devices upload what they kept, so that there is something to look back at */
+async function play(
+  { http, mqtt }: Ready,
+  env: NodeJS.ProcessEnv,
+  isNew: boolean,
+  ending: Promise<Ending>,
+): Promise<Ending> {
+  const fleet = createFleet({ seed: defaultSeed, startTime: systemClock.now(), domains, jamEveryMs });
   const publisher = new Publisher({
     url: mqtt,
     qos: 1,
     devices: fleet.devices.map(({ id }) => id),
     isClientPerDevice: true,
     commands: fleet,
+    maxBufferedPerDevice,
     clientIdPrefix: `demo-${randomBytes(2).toString("hex")}`,
     onProblem: (sentence) => console.error(`! ${sentence} Trying again.`),
     ...credentialsFrom(env),
   });
+  if (isNew) for (const message of fleet.past()) publisher.publish(message);
   const simulation = startSimulation(fleet, publisher, systemClock);
   const devices = `Devices: ${describeFleet(fleet)}`;
   console.log(`\n${drawBox(["Fieldcast demo", "", `Open  ${http}`, "", devices, "Ctrl-C ends it."])}\n`);

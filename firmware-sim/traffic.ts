@@ -28,7 +28,9 @@ const weekendProfile = [
   0.48, 0.4, 0.32, 0.26, 0.21, 0.16,
 ];
 
-const jamSlotMs = 12 * 60_000;
+const defaultJamEveryMs = 12 * 60_000;
+/** No jam is over later than this after the beginning of its slot. */
+const maxJamMs = 13 * 60_000;
 const jamRampMs = 60_000;
 /** A jam reaches the legs that feed it after this time. */
 const jamSpreadMs = 150_000;
@@ -48,22 +50,26 @@ export function busiestEdges(city: City): Edge[] {
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({ edge }) => edge);
 }
 
-export function createTraffic(city: City, seed: number): Traffic {
+/** @param jamEveryMs a jam begins about so often, in one place or another */
+export function createTraffic(city: City, seed: number, jamEveryMs = defaultJamEveryMs): Traffic {
   const jamEdges = busiestEdges(city).slice(0, jamEdgeCount);
   const jamSeed = seedFor(seed, "jams");
+  const jamSlots = Math.floor(maxJamMs / jamEveryMs);
   const flowSeed = seedFor(seed, "flow");
 
   function jamOf(slot: number): Jam {
     const draw = (n: number): number => noiseAt(jamSeed, slot * 8 + n);
     const edge = jamEdges[Math.floor(draw(0) * jamEdges.length)] as Edge;
-    const start = slot * jamSlotMs + draw(1) * 120_000;
+    const start = slot * jamEveryMs + draw(1) * 120_000;
     const end = start + (6 + 5 * draw(2)) * 60_000;
     return { leg: { edge, isForward: draw(3) < 0.5 }, start, end, ratio: 0.07 + 0.3 * draw(4) };
   }
 
   function jamRatio(leg: Leg, time: number): number {
-    const slot = Math.floor(time / jamSlotMs);
-    return Math.min(ratioIn(jamOf(slot - 1), leg, time), ratioIn(jamOf(slot), leg, time));
+    const slot = Math.floor(time / jamEveryMs);
+    let ratio = Number.POSITIVE_INFINITY;
+    for (let of = slot; of >= slot - jamSlots; of--) ratio = Math.min(ratio, ratioIn(jamOf(of), leg, time));
+    return ratio;
   }
 
   function saturation(leg: Leg, time: number): number {

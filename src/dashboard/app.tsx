@@ -50,7 +50,7 @@ export function App({ page }: { page: Page }) {
           <Card page={page} />
         </section>
         <section class="side" aria-label={view}>
-          <FilterBox page={page} />
+          {view !== "energy" && <FilterBox page={page} />}
           {view === "devices" ? (
             <OpenView page={page} />
           ) : (

@@ -1,11 +1,8 @@
 import { derivedDomains, type Values } from "../model/reading.ts";
 import type { Observation } from "./thing.ts";
-import { nameWords, valueWords } from "./words.ts";
 
 /** Topics of insights that are kept; the one told longest ago makes room. */
 export const maxInsightTopics = 20_000;
-/** Values of a topic that are shown in its row. */
-const maxShownValues = 4;
 
 /** What the gateway makes of readings for people to watch: not the packets it could not read, nor who is connected. */
 export const watchedLevels = derivedDomains.filter((level) => level !== "quarantine" && level !== "presence");
@@ -62,34 +59,4 @@ export class InsightRows {
   of(level: string): ReadonlyMap<string, InsightRow> {
     return this.byLevel.get(level) ?? none;
   }
-
-  /** The first levels that have come, and how many topics each has. */
-  levels(): { level: string; count: number }[] {
-    return watchedLevels.flatMap((level) => {
-      const count = this.byLevel.get(level)?.size ?? 0;
-      return count > 0 ? [{ level, count }] : [];
-    });
-  }
-
-  /** The `max` topics of a level that were told last, of those that have in their name what was typed. */
-  newest(level: string, filter: string, max: number): InsightRow[] {
-    const wanted = filter.trim().toLowerCase();
-    const rows = [...(this.byLevel.get(level)?.values() ?? [])].reverse();
-    return rows.filter(({ topic }) => topic.toLowerCase().includes(wanted)).slice(0, max);
-  }
-}
-
-/** Places are for maps. */
-const placeNames: ReadonlySet<string> = new Set(["lat", "lon", "fromLat", "fromLon", "toLat", "toLon"]);
-
-/** A row's values in words; those that are not known are left out. */
-export function insightWords(values: Values): string {
-  return Object.entries(values)
-    .filter(([name, value]) => value !== null && typeof value !== "object" && !placeNames.has(name))
-    .slice(0, maxShownValues)
-    .map(([name, value]) => {
-      const { number, unit } = valueWords(name, value);
-      return `${nameWords(name).label.toLowerCase()} ${number}${unit && ` ${unit}`}`;
-    })
-    .join(" · ");
 }

@@ -19,7 +19,7 @@ export interface Alert {
   readonly text: string;
   /** What it is about: a device's topic, a stretch of road. */
   readonly about: string;
-  /** The value that began or ended it, in words; "" if there is none. */
+  /** The value that began it, in words; "" if there is none, or when it is over. */
   readonly value: string;
   /** Epoch milliseconds. */
   readonly since: number;
@@ -73,7 +73,7 @@ function alertOf(row: InsightRow): Alert | null {
     severity,
     text: textIn(row.attrs, "text") ?? plainId(name),
     about: kind === "transit" ? passengerWords(row) : plainId(subject.join("/")),
-    value: valueWordsOf(row),
+    value: state === "resolved" ? "" : valueWordsOf(row),
     since: instantIn(row.values, "firedAt") ?? instantIn(row.values, "since") ?? row.time,
     endedAt: state === "resolved" ? (instantIn(row.values, "resolvedAt") ?? row.time) : null,
     acknowledgedBy: textIn(row.values, "acknowledgedBy"),

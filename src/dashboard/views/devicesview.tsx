@@ -1,10 +1,9 @@
 import { domains } from "../../model/reading.ts";
-import { InsightPanel } from "../insightpanel.tsx";
 import type { Page } from "../page.ts";
 import { Panel } from "../panel.tsx";
 import { useRowCount } from "../rowcount.ts";
 
-/** All devices by domain, and what insights told last. */
+/** All devices by domain. */
 export function DevicesView({ page }: { page: Page }) {
   const { columnRef, rowCount } = useRowCount(page);
   return (
@@ -12,7 +11,6 @@ export function DevicesView({ page }: { page: Page }) {
       {domains.map((domain) => (
         <Panel key={domain} page={page} domain={domain} rowCount={rowCount} />
       ))}
-      <InsightPanel page={page} />
     </div>
   );
 }

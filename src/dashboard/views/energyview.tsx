@@ -71,7 +71,7 @@ function FigureList({ figures }: { figures: Figures }) {
     ["Cost today", figures.todayCost ?? "–"],
     ["Cost this month", figures.monthCost ?? "–"],
     ["Fed in today", energyWords(figures.todayExportWh)],
-    ["Own power used today", energyWords(figures.todaySelfUseWh)],
+    ["Self-use today", energyWords(figures.todaySelfUseWh)],
   ] as const;
   return (
     <dl class="figures">

@@ -31,7 +31,7 @@ export function FaresView({ page }: { page: Page }) {
 }
 
 function FareRow({ fare }: { fare: RouteFare }) {
-  const { name, cabin, flight, departs, level, amountMinor } = fare;
+  const { name, cabin, flight, departs, amountMinor } = fare;
   return (
     <li class="item fare" data-topic={fare.topic}>
       <div class="item-main">
@@ -45,9 +45,6 @@ function FareRow({ fare }: { fare: RouteFare }) {
           <Change fare={fare} />
         </span>
       </div>
-      <span class="mark-word" data-price={level}>
-        {level === "unknown" ? "" : level}
-      </span>
     </li>
   );
 }
@@ -77,13 +74,16 @@ function PriceRange({ fare }: { fare: RouteFare }) {
       ? ""
       : `, typically ${moneyOf(fare, typicalLowMinor)} to ${moneyOf(fare, typicalHighMinor)}`;
   return (
-    <div class="range" role="img" aria-label={words + band} title={words + band}>
-      <div class="range-line">
+    <div class="range" title={words + band}>
+      <div class="range-line" role="img" aria-label={words + band}>
         {isBandKnown && <i class="range-band" style={{ left: percent(from), width: percent(to - from) }} />}
         {at !== null && <i class="range-mark" style={{ left: percent(at) }} />}
       </div>
       <div class="range-ends">
         <span>{moneyOf(fare, lowMinor)}</span>
+        <span class="mark-word" data-price={fare.level}>
+          {fare.level === "unknown" ? "" : fare.level}
+        </span>
         <span>{moneyOf(fare, highMinor)}</span>
       </div>
     </div>

@@ -83,7 +83,7 @@ function Devices({ page, tracked, chosen, now }: DevicesProps) {
                   {device.name}
                 </a>
               </th>
-              <td>
+              <td class="state-word">
                 {device.state}{" "}
                 <span class="item-sub">{device.since === null ? "" : ageWords(now - device.since)}</span>
               </td>
