@@ -1,13 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { connectAsync } from "mqtt";
-import { expect, it, onTestFinished } from "vitest";
-import { startGateway } from "../../src/app/gateway.ts";
-import { loadConfig } from "../../src/app/load-config.ts";
-import { connect, type Reading } from "../../src/client/node.ts";
-import { systemClock } from "../../src/model/clock.ts";
-import { silentLogger } from "../../src/observe/log.ts";
+import { it } from "vitest";
+import { dataFolder, startLive } from "./live-gateway.ts";
 
 const config = `
 insights:
@@ -28,51 +20,20 @@ insights:
       - { name: by-lane, segments: [lane], choice: to-town }
 `;
 
-async function start(folder: string) {
-  const file = join(folder, "f.yaml");
-  writeFileSync(file, config);
-  const flags = { "mqtt.port": "0", "http.port": "0", dataDir: folder };
-  const gateway = await startGateway(loadConfig({ flags, env: {}, file }), {
-    logger: silentLogger,
-    clock: systemClock,
-  });
-  const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
-  const seen: Reading[] = [];
-  for (const filter of ["congestion/#", "routes/#", "alerts/jam/#"]) {
-    fieldcast.subscribe(filter, {}, (reading) => void seen.push(reading));
-  }
-  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
-  let isOpen = true;
-  const stop = async () => {
-    if (!isOpen) return;
-    isOpen = false;
-    await device.endAsync();
-    fieldcast.close();
-    await gateway.close();
-  };
-  onTestFinished(stop);
+async function start(dataDir: string) {
+  const follow = ["congestion/#", "routes/#", "alerts/jam/#"];
+  const live = await startLive({ dataDir, config, follow });
   return {
-    seen,
-    stop,
+    ...live,
     /** A measuring station's mean speed of five minutes, as Digitraffic publishes it. */
     station: (kmh: number) =>
-      device.publishAsync(
-        "tms-v2/23145/5122",
-        JSON.stringify({ value: kmh, time: Math.floor(Date.now() / 1_000) }),
-        { qos: 1 },
-      ),
-    vehicle: (values: object) =>
-      device.publishAsync("telemetry/gps/taxi-1", JSON.stringify(values), { qos: 1 }),
-    shows: (topic: string, values: object) =>
-      expect
-        .poll(() => seen.findLast((reading) => reading.topic === topic)?.values, { timeout: 20_000 })
-        .toMatchObject(values),
+      live.publish("tms-v2/23145/5122", { value: kmh, time: Math.floor(Date.now() / 1_000) }),
+    vehicle: (values: object) => live.publish("telemetry/gps/taxi-1", values),
   };
 }
 
 it("tells of congestion, the way to take and a jam from MQTT to the SDK; a restart in the middle changes nothing", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "fieldcast-roads-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = dataFolder();
   const first = await start(folder);
   await first.station(12);
   await first.shows("congestion/quay", { level: "queuing", speedKmh: 12, travelTimeS: 300, sensors: 1 });

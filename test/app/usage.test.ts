@@ -1,18 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { connectAsync } from "mqtt";
-import { expect, it, onTestFinished } from "vitest";
-import { startGateway } from "../../src/app/gateway.ts";
-import { loadConfig } from "../../src/app/load-config.ts";
-import { connect, type Reading } from "../../src/client/node.ts";
+import { it } from "vitest";
 import { calendarOf } from "../../src/insights/calendar.ts";
 import { isoTime } from "../../src/model/reading.ts";
-import { silentLogger } from "../../src/observe/log.ts";
+import { dataFolder, startLive } from "./live-gateway.ts";
 
 const minuteMs = 60_000;
 
-const settings = `
+const config = `
 ring: { engine: sqlite }
 insights:
   presence: { enabled: false }
@@ -30,43 +23,19 @@ insights:
         prices: energy/spot/+
 `;
 
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), "fieldcast-usage-"));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 /** A gateway whose clock goes ahead when it is told to. */
 async function start(dataDir: string, clock: { shiftMs: number; now(): number }) {
-  const file = join(dataDir, "fieldcast.yaml");
-  writeFileSync(file, settings);
-  const flags = { "mqtt.port": "0", "http.port": "0", dataDir };
-  const gateway = await startGateway(loadConfig({ flags, env: {}, file }), { logger: silentLogger, clock });
-  const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
-  const seen: Reading[] = [];
-  fieldcast.subscribe("usage/#", { from: { last: 100 } }, (reading) => void seen.push(reading));
-  const meter = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
-  let isOpen = true;
-  const stop = async () => {
-    if (!isOpen) return;
-    isOpen = false;
-    await meter.endAsync();
-    fieldcast.close();
-    await gateway.close();
-  };
-  onTestFinished(stop);
+  const follow = ["usage/#"];
+  const live = await startLive({ dataDir, config, follow, from: { last: 100 }, clock });
   const publish = (device: string, time: number, values: object) =>
-    meter.publishAsync(`telemetry/energy/${device}`, JSON.stringify({ time, ...values }), { qos: 1 });
-  const shows = async (topic: string, time: number, values: object) => {
-    const last = () => seen.findLast((one) => one.topic === topic && one.time === time)?.values;
-    await expect.poll(last, { timeout: 15_000 }).toMatchObject(values);
-  };
-  return { publish, shows, seen, stop };
+    live.publish(`telemetry/energy/${device}`, { time, ...values });
+  const shows = (topic: string, time: number, values: object) => live.shows(topic, values, time);
+  return { publish, shows, stop: live.stop };
 }
 
 it("usage, from MQTT to the SDK: quarter-hours of a meter and its site; a restart changes nothing, a late reading corrects", async () => {
   const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
-  const dataDir = folder();
+  const dataDir = dataFolder();
   // Two quarter-hours ago, on the quarter.
   const begin = Math.floor(clock.now() / (15 * minuteMs)) * 15 * minuteMs - 30 * minuteMs;
   const at = (minutes: number) => begin + minutes * minuteMs;
