@@ -5,6 +5,7 @@ import { RealtimeFeeds } from "../gtfs/realtime-feeds.ts";
 import { createHttpHandler } from "../http/routes.ts";
 import { ShareBook } from "../http/share-book.ts";
 import { loadStaticFiles } from "../http/static.ts";
+import { renewWatches } from "../http/watches.ts";
 import { type MqttBroker, startBroker } from "../ingest/broker.ts";
 import type { Commands } from "../ingest/commands.ts";
 import { defaultMqttLimits } from "../ingest/limits.ts";
@@ -32,6 +33,7 @@ import { mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
 import { listenAs, openAs, StartError } from "./start-error.ts";
+import { watchRules } from "./watch-rules.ts";
 import { startWebhooks, type Webhooks } from "./webhooks.ts";
 
 /** A running gateway. */
@@ -60,6 +62,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const route = createRouter(routerSettings(config));
     const notices = createNotices(log, clock);
     const running: { broker: MqttBroker | null } = { broker: null };
+    await renewWatches(log).catch((err) => logger.warn({ err }, "watches could not be renewed"));
     const insights = startInsights(await configuredInsights(config, logger), log, logger);
     undo.push(() => insights.close());
     const webhooks = startWebhooks(config.webhooks, { log, clock, logger, random: Math.random });
@@ -165,6 +168,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
     backupFolder: backupFolder(config),
     shares,
+    watches: watchRules(config),
     metrics,
   });
   const { clock, pipeline } = parts;

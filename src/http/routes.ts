@@ -19,6 +19,7 @@ import { shareEndpoints } from "./shares.ts";
 import type { StaticFiles } from "./static.ts";
 import { topicsEndpoint } from "./topics.ts";
 import { Turns } from "./turns.ts";
+import { type WatchRules, watchEndpoints } from "./watches.ts";
 
 export interface HttpDependencies extends HealthDependencies {
   readonly files: StaticFiles;
@@ -27,6 +28,8 @@ export interface HttpDependencies extends HealthDependencies {
   /** Where backups of the log go. */
   readonly backupFolder: string;
   readonly shares: ShareBook;
+  /** Null: nobody watches fares. */
+  readonly watches: WatchRules | null;
 }
 
 /** Answers of `isLarge` endpoints that are made at once, some hundred kilobytes each; more are refused with status 503. */
@@ -45,6 +48,7 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     ...feedEndpoints(dependencies.readFeed),
     backupEndpoint(log, dependencies.backupFolder),
     acknowledgeEndpoint(log),
+    ...watchEndpoints(log, dependencies.watches),
     ...shareEndpoints(log, dependencies.shares),
     ...linkEndpoints(log, dependencies.shares, files, turns),
   ];

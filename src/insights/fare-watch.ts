@@ -39,7 +39,7 @@ export type WatchSettings = z.infer<typeof watchSettings>;
 
 const conditions = ["below", "above", "dropsPct", "risesPct", "changesPct"] as const;
 /** Topic levels beside those of watches. */
-const taken: ReadonlySet<string> = new Set(["flights", "routes"]);
+const taken: ReadonlySet<string> = new Set(["flights", "routes", "asked"]);
 
 /** Says what is wrong with watches beyond what the schema can, beginning with the path; null if nothing. */
 export function watchesProblem(watches: readonly WatchSettings[], noisePct: number): string | null {

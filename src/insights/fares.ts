@@ -3,6 +3,7 @@ import { currencyExponent } from "../model/currency.ts";
 import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
+import { askedFilter, askedOf, maxAskedWatches } from "./fare-asked.ts";
 import { type FiguresFold, figuresCourse, type PriceFold, type Quoted } from "./fare-price.ts";
 import { type Quote, quoteOf } from "./fare-quote.ts";
 import {
@@ -57,6 +58,8 @@ interface State {
   readonly flights: Map<string, Track<Quoted, FiguresFold>>;
   /** By what they select. */
   readonly watched: Map<string, Track<Quoted, WatchFold>>;
+  /** By name: what people asked for. States of earlier versions have none. */
+  asked?: Map<string, WatchSettings>;
 }
 
 /**
@@ -69,10 +72,10 @@ export const fares: Insight<Settings, State> = {
   onByDefault: false,
   settings,
   writes: ["watches"],
-  reads: ({ filters }) => filters,
+  reads: ({ filters }) => [...filters, askedFilter],
   problem: ({ watches, noisePct }) => watchesProblem(watches, noisePct),
   stateVersion: 1,
-  start: () => ({ routes: new Map(), flights: new Map(), watched: new Map() }),
+  start: () => ({ routes: new Map(), flights: new Map(), watched: new Map(), asked: new Map() }),
   create: (settings, state) => new FaresReducer(settings, state),
 };
 
@@ -86,16 +89,20 @@ class FaresReducer implements Reducer {
   readonly #isReviewDue = new Set<string>();
   /** When the cheapest offer ends; keys are of `dueKey`. */
   readonly #due = new DueTimes();
+  readonly #asked: Map<string, WatchSettings>;
 
   constructor(settings: Settings, state: State) {
     this.#settings = settings;
     this.#state = state;
     this.#figures = new Rework(figuresCourse(settings.windowH * hourMs), settings.lateQuotes);
-    for (const [selection, watches] of bySelection(settings.watches)) {
-      const course = watchCourse(watches.map((watch) => watchOf(watch, settings.noisePct)));
-      this.#watches.set(selection, new Rework(course, settings.lateQuotes));
+    state.asked ??= new Map();
+    this.#asked = state.asked;
+    // The settings' words count, should both have the same name.
+    for (const { name } of settings.watches) this.#asked.delete(name);
+    for (const [selection, watches] of bySelection([...settings.watches, ...this.#asked.values()])) {
+      const text = this.#watch(selection, watches);
       const known = state.watched.get(selection);
-      if (known && known.base.text !== course.text) this.#isReviewDue.add(selection);
+      if (known && known.base.text !== text) this.#isReviewDue.add(selection);
     }
     for (const selection of state.watched.keys()) {
       if (!this.#watches.has(selection)) state.watched.delete(selection);
@@ -106,6 +113,7 @@ class FaresReducer implements Reducer {
   }
 
   reduce(reading: CommittedReading, emit: Emit): void {
+    if (reading.domain === "watches") return this.#ask(reading, emit);
     const quote = quoteOf(reading, this.#settings.assumedValidityH * hourMs);
     if (quote === null) return;
     const quoted = { time: quote.time, offers: [quote.offer] };
@@ -115,7 +123,8 @@ class FaresReducer implements Reducer {
     if (flight !== null) this.#take("flights", flight, quoted, maxFlights, emit);
     if (this.#watches.size === 0) return;
     for (const selection of selectionsOf(quote)) {
-      if (this.#watches.has(selection)) this.#take("watched", selection, quoted, maxWatches, emit);
+      if (this.#watches.has(selection))
+        this.#take("watched", selection, quoted, maxWatches + maxAskedWatches, emit);
     }
   }
 
@@ -124,6 +133,47 @@ class FaresReducer implements Reducer {
       const [kind, key] = partsOf(next.key);
       this.#take(kind, key, { time: next.due, offers: [] }, Number.POSITIVE_INFINITY, emit);
     }
+  }
+
+  /** Somebody asks for a watch, or that there be none. */
+  #ask({ device, values, time }: CommittedReading, emit: Emit): void {
+    const asked = askedOf(device, values, this.#settings.watches, this.#settings.noisePct);
+    if (asked === null) return;
+    const { name, watch } = asked;
+    const before = this.#asked.get(name);
+    if (watch === null ? !before : !before && this.#asked.size >= maxAskedWatches) return;
+    if (watch === null) this.#asked.delete(name);
+    else this.#asked.set(name, watch);
+    const selections = [before, watch].flatMap((one) => (one ? [selectionKey(one)] : []));
+    for (const selection of new Set(selections)) this.#regroup(selection, name, emit);
+    if (watch === null) emit({ domain: "watches", device: name, time, values: { state: "removed" } });
+  }
+
+  /** The watches of a selection are others now. @param changed the one that came, went or has other words */
+  #regroup(selection: string, changed: string, emit: Emit): void {
+    const all = [...this.#settings.watches, ...this.#asked.values()];
+    const watches = all.filter((watch) => selectionKey(watch) === selection);
+    const track = this.#state.watched.get(selection);
+    if (watches.length === 0) {
+      this.#watches.delete(selection);
+      this.#state.watched.delete(selection);
+      this.#due.delete(dueKey("watched", selection));
+      return;
+    }
+    this.#watch(selection, watches);
+    if (!track) return;
+    // What it said stays said.
+    track.told.delete(changed);
+    this.#review(selection, emit);
+    this.#await("watched", selection, this.#head("watched", selection));
+  }
+
+  /** @returns all that the watches go by */
+  #watch(selection: string, watches: readonly WatchSettings[]): string {
+    const { noisePct, lateQuotes } = this.#settings;
+    const course = watchCourse(watches.map((watch) => watchOf(watch, noisePct)));
+    this.#watches.set(selection, new Rework(course, lateQuotes));
+    return course.text;
   }
 
   #take(kind: Kind, key: string, quoted: Quoted, max: number, emit: Emit): void {

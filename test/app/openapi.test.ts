@@ -246,6 +246,9 @@ describe("the gateway answers as the OpenAPI document says", () => {
     ["POST", "/api/v1/quarantine/retry?limit=x", 400],
     ["POST", "/api/v1/backup", 409],
     ["POST", "/api/v1/alerts/12345/ack?by=anna", 404],
+    ["GET", "/api/v1/watches", 200],
+    ["POST", "/api/v1/watches?name=a", 409],
+    ["DELETE", "/api/v1/watches/12345", 404],
     ["POST", "/api/v1/shares?device=van-7&expiresIn=1h", 200],
     ["POST", "/api/v1/shares", 400],
     ["POST", "/api/v1/shares?device=nobody", 404],
@@ -295,5 +298,8 @@ describe("the gateway answers as the OpenAPI document says", () => {
 
 function templateOf(url: string): string {
   const path = url.split("?")[0] as string;
-  return path.replace(/\/\d+(?=\/|$)/, "/{id}").replace(noToken, "{token}");
+  return path
+    .replace("watches/12345", "watches/{name}")
+    .replace(/\/\d+(?=\/|$)/, "/{id}")
+    .replace(noToken, "{token}");
 }

@@ -27,6 +27,7 @@ export function openApi(log: Log): Api {
     retryQuarantine: async () => [],
     backupFolder: "/nowhere",
     shares: new ShareBook(log, randomBytes),
+    watches: null,
     metrics: { write: async () => "", contentType: "text/plain; charset=utf-8" },
   });
   const reply: Api["reply"] = (method, url, headers = {}) => {

@@ -69,7 +69,7 @@ export function routeFaresOf(watches: Iterable<InsightRow>): RouteFare[] {
 export function watchesOf(watches: Iterable<InsightRow>, locale: string | undefined): Watch[] {
   const all: Watch[] = [];
   for (const { topic, values } of watches) {
-    if (topic.split("/").length !== 2 || !("fires" in values)) continue;
+    if (topic.split("/").length !== 2 || !("fires" in values) || values["state"] === "removed") continue;
     all.push({
       name: plainId(topic.slice("watches/".length)),
       ...moneyOf(values),
