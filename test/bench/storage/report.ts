@@ -55,6 +55,7 @@ function table(all: readonly (readonly [string, StorageFigures])[]): string {
     "slowest ms",
     "hour: readings",
     "CPU ms",
+    "first",
     "open ms",
   ];
   const rows = all.map(([name, figures]) => [
@@ -67,6 +68,7 @@ function table(all: readonly (readonly [string, StorageFigures])[]): string {
     formatNumber(figures.slowestCommitMs),
     formatNumber(figures.lastHour?.readings ?? Number.NaN),
     formatNumber(figures.lastHour?.cpuMs ?? Number.NaN),
+    formatNumber(figures.lastHour?.firstCpuMs ?? Number.NaN),
     formatNumber(figures.openMs ?? Number.NaN),
   ]);
   return formatTable(header, rows);
