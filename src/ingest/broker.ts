@@ -13,6 +13,7 @@ import { Intake, type OnPacket } from "./intake.ts";
 import type { MqttLimits } from "./limits.ts";
 import { NormalizedTopics, type ReadingSource } from "./normalized.ts";
 import { Sessions, type SubscriptionStore } from "./sessions.ts";
+import { readShared } from "./shared-reads.ts";
 import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
 import { Subscribers } from "./subscribers.ts";
 import { WireGuard } from "./wire-guard.ts";
@@ -141,9 +142,10 @@ class Broker implements MqttBroker {
       authorizeForward: (client, packet) => this.#deliveries.forward(client, packet),
     });
     // Half-open, so that what a client sent before its FIN is still taken.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) =>
-      this.handle(socket, socket.remoteAddress ?? "unknown"),
-    );
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (accepted: Socket) => {
+      const socket = readShared(accepted);
+      this.handle(socket, socket.remoteAddress ?? "unknown");
+    });
   }
 
   async start(): Promise<void> {

@@ -35,7 +35,7 @@ export interface GuardEvents {
   readonly onRefused: (reason: RefusalReason) => void;
   /**
    * Offers a whole PUBLISH of QoS 0 or 1 that is not to be retained; `messageId` is null for QoS 0. True if it was taken: Aedes
-   * does not see it then, and `answered` is called for it as for any other. The payload is a view of a larger buffer.
+   * does not see it then, and `answered` is called for it as for any other.
    */
   readonly onPublish: (topic: string, payload: Buffer, messageId: number | null) => boolean;
 }
@@ -81,7 +81,8 @@ export class WireGuard extends Duplex {
   #abrupt = false;
 
   /**
-   * @param lower the client's stream; it should allow half-open, or packets before a FIN may be lost
+   * @param lower the client's stream; it should allow half-open, or packets before a FIN may be lost. What it hands over in
+   *   its `data` events may be used by others afterwards
    */
   constructor(lower: Duplex, limits: MqttLimits, clock: Clock, events: GuardEvents) {
     super({ autoDestroy: false, emitClose: true });
@@ -189,7 +190,8 @@ export class WireGuard extends Duplex {
   }
 
   #pass(bytes: Buffer): void {
-    this.#outbox.push(bytes);
+    // The chunk is ours during its event only, and Aedes keeps pieces of what it reads.
+    this.#outbox.push(Buffer.from(bytes));
     // Aedes waits for one `readable` per unfinished packet before it reads (`_parsingBatch` in its client.js). How much
     // may be under way is decided here, so it is made to read now: a PINGREQ must not wait for commits.
     for (let tries = this.#flow.size; tries >= 0 && this.#outbox.length > 0; tries--) this.emit("readable");
@@ -249,7 +251,7 @@ export class WireGuard extends Duplex {
       const id = hasId ? chunk.readUInt16BE(topicEnd) : null;
       this.#taken = this.#events.onPublish(
         chunk.toString("utf8", topic, topicEnd),
-        chunk.subarray(headEnd, at + total),
+        Buffer.from(chunk.subarray(headEnd, at + total)),
         id,
       );
     }
