@@ -44,13 +44,11 @@ export class ShareBook {
   /** One change after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @throws SyntaxError if what is kept is not readable */
   constructor(log: Log, random: RandomBytes) {
     this.#log = log;
     this.#random = random;
-    const saved = log.progress().find(({ name }) => name === progressName)?.state;
     this.#shares = [];
-    this.#show(saved ? (JSON.parse(Buffer.from(saved.bytes).toString()) as Share[]) : []);
+    this.#show(savedIn(log));
   }
 
   /** Those that are valid, oldest first. */
@@ -124,6 +122,16 @@ export class ShareBook {
   #show(shares: readonly Share[]): void {
     this.#shares = shares;
     this.#byDigest = new Map(shares.map((share) => [share.digest, share]));
+  }
+}
+
+/** None if what is kept cannot be read: then links are lost, and all else works. */
+function savedIn(log: Log): Share[] {
+  const saved = log.progress().find(({ name }) => name === progressName)?.state;
+  try {
+    return saved ? (JSON.parse(Buffer.from(saved.bytes).toString()) as Share[]) : [];
+  } catch {
+    return [];
   }
 }
 

@@ -49,10 +49,6 @@ export class Track {
     if (points.length > maxPoints) this.#thin();
   }
 
-  clear(): void {
-    this.#points = [];
-  }
-
   /** The stretches without a long silence in them. */
   stretches(): TrackPoint[][] {
     const stretches: TrackPoint[][] = [];
