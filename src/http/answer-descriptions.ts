@@ -3,15 +3,19 @@ import { type ExportFormat, mediaTypeOf } from "./formats.ts";
 import type { JsonSchema } from "./parameters.ts";
 import { listSchema, schemaRef } from "./schemas.ts";
 
-const pageEnd = { next: "Next", oldest: "Oldest" } as const;
+const pageEnd = { next: "Next", oldest: "Oldest", evicted: "Evicted" } as const;
 
 const bodies: Readonly<Record<ExportFormat, JsonSchema>> = {
   json: listSchema("readings", "Reading", pageEnd),
-  ndjson: { type: "string", description: "One Reading a line." },
+  ndjson: {
+    type: "string",
+    description:
+      "One Reading a line. If the ring dropped something meanwhile, the last line has the topic `$evicted` and `oldest` as its time.",
+  },
   csv: {
     type: "string",
     description:
-      "RFC 4180 with a header: topic, time, seq, then one column a field: those of `fields`, in that order, else all that the topics have in latest, by name. Lists and objects are JSON; text that begins like a formula (= + - @) gets an apostrophe in front. No `attrs`, no `times`.",
+      "RFC 4180 with a header: topic, time, seq, then one column a field: those of `fields`, in that order, else all that the topics have in latest, by name. Lists and objects are JSON; text that begins like a formula (= + - @) gets an apostrophe in front. No `attrs`, no `times`. If the ring dropped something meanwhile, the last line has the topic `$evicted` and `oldest` as its time.",
   },
   geojson: {
     type: "object",
@@ -23,12 +27,13 @@ const bodies: Readonly<Record<ExportFormat, JsonSchema>> = {
       features: { type: "array", items: schemaRef("Feature") },
       next: schemaRef("Next"),
       oldest: schemaRef("Oldest"),
+      evicted: schemaRef("Evicted"),
     },
   },
   gpx: {
     type: "string",
     description:
-      "GPX 1.1: a track a topic, a new segment after 10 minutes without a position; rows without one are left out.",
+      "GPX 1.1: a track a topic, a new segment after 10 minutes without a position; rows without one are left out. If the ring dropped something meanwhile, a comment at the end says so.",
   },
 };
 

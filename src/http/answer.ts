@@ -31,8 +31,13 @@ export interface Answer<Item> {
   readonly limit: number | null;
   /** The cursor that goes on behind an item. */
   cursorAfter(item: Item): string;
-  /** Absent if nothing that the answer is about can have been dropped. */
-  readonly oldest?: number | null;
+  /**
+   * Since when the log has everything that the answer is about (`oldestStored`), asked again at the end. Absent if nothing of it can
+   * have been dropped.
+   */
+  readonly oldest?: () => Promise<number | null>;
+  /** Earliest observation that was asked for, null for all: what is dropped ahead of it meanwhile is not missed. */
+  readonly from?: number | null;
 }
 
 /**
@@ -40,7 +45,8 @@ export interface Answer<Item> {
  * also as `next`. Without one it is everything, made while it is sent.
  */
 export async function answerWith<Item>(answer: Answer<Item>): Promise<HttpReply> {
-  const { format, name, oldest, limit } = answer;
+  const { format, name, limit } = answer;
+  const oldest = await answer.oldest?.();
   const { type, isFile } = exportFormats[format];
   const headers: Record<string, string> = {
     "content-type": type,
@@ -49,18 +55,23 @@ export async function answerWith<Item>(answer: Answer<Item>): Promise<HttpReply>
     ...(isFile && { "content-disposition": `attachment; filename="${name}.${format}"` }),
     ...(oldest !== undefined && { "fieldcast-oldest": oldest === null ? "none" : isoTime(oldest) }),
   };
-  if (limit === null) return { status: 200, headers, body: await soonWhole(writeAll(answer)) };
-  const { pieces, next } = await writePage(answer, limit);
+  if (limit === null) return { status: 200, headers, body: await soonWhole(writeAll(answer, oldest)) };
+  const { pieces, next } = await writePage(answer, limit, oldest);
   const link = next === null ? {} : { link: `<${nextUrl(answer.request, next)}>; rel="next"` };
   return { status: 200, headers: { ...headers, ...link }, body: await soonWhole(pieces) };
 }
 
 /**
- * When the oldest reading that the ring still has was stored, epoch milliseconds: it has everything that was stored since.
- * Null if it has none.
+ * Since when the log has everything of a filter's topics, epoch milliseconds: when the oldest reading that the ring still has was
+ * stored, or what limits of domains leave. Null if the ring has none.
  * @throws LogUnavailable when the store cannot be read
  */
-export async function oldestStored(log: Log): Promise<number | null> {
+export async function oldestStored(log: Log, filter: string): Promise<number | null> {
+  const [oldest, limited] = [await oldestInRing(log), await log.limitedSince(filter)];
+  return oldest === null || limited === null ? oldest : Math.max(oldest, limited);
+}
+
+async function oldestInRing(log: Log): Promise<number | null> {
   // The ring may move on while its oldest record is read.
   for (let attempt = 0; attempt < 3 && log.oldest <= log.head; attempt++) {
     const page = await log.read(log.oldest - 1, 1);
@@ -71,16 +82,35 @@ export async function oldestStored(log: Log): Promise<number | null> {
   throw new LogUnavailable("the ring drops readings faster than they can be read; try again");
 }
 
-async function* writeAll<Item>({ writer, slices, oldest }: Answer<Item>): AsyncGenerator<string> {
+async function* writeAll<Item>(answer: Answer<Item>, before: Oldest): AsyncGenerator<string> {
+  const { writer, slices } = answer;
   yield writer.head();
   for await (const items of slices) yield writer.rows(items);
-  yield writer.tail({ next: null, ...(oldest !== undefined && { oldest }) });
+  yield writer.tail({ next: null, ...(await endOf(answer, before)) });
+}
+
+type Oldest = number | null | undefined;
+
+/** What the end of an answer says of what the ring dropped before it, or while it was made. */
+async function endOf(
+  answer: Pick<Answer<unknown>, "oldest" | "from">,
+  before: Oldest,
+): Promise<Omit<PageEnd, "next">> {
+  const oldest = await answer.oldest?.();
+  if (oldest === undefined) return {};
+  const { from = null } = answer;
+  const end = oldest ?? Number.POSITIVE_INFINITY;
+  // Of an empty ring nothing can have been dropped.
+  const isEvicted = before !== null && end > (before ?? end) && (from === null || from < end);
+  return { oldest, ...(isEvicted && { isEvicted }) };
 }
 
 async function writePage<Item>(
-  { writer, slices, oldest, cursorAfter }: Answer<Item>,
+  answer: Answer<Item>,
   limit: number,
+  before: Oldest,
 ): Promise<{ pieces: AsyncGenerator<string>; next: string | null }> {
+  const { writer, slices, cursorAfter } = answer;
   const pieces = [writer.head()];
   let last: Item | null = null;
   let next: string | null = null;
@@ -98,7 +128,7 @@ async function writePage<Item>(
     next = last === null ? null : cursorAfter(last);
     break;
   }
-  pieces.push(writer.tail({ next, ...(oldest !== undefined && { oldest }) }));
+  pieces.push(writer.tail({ next, ...(await endOf(answer, before)) }));
   return { pieces: each(pieces), next };
 }
 

@@ -94,7 +94,8 @@ async function history(
     writer: await createRowWriter(format, async () => asked.fields ?? (await fieldsOf(log, turns, filter))),
     slices: readHistory(log, query, start.after),
     limit: asked.limit,
-    oldest: await oldestStored(log),
+    oldest: () => oldestStored(log, filter),
+    from: start.from,
     cursorAfter: (row) => {
       const { topicId, time, seq } = placeAfter(row, query);
       return formatPageToken(log.epoch, texts, [start.from, start.to, topicId, time, seq]);

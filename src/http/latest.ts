@@ -78,7 +78,7 @@ async function latest(
     writer: await createRowWriter(format, async () => asked.fields ?? (await fieldsOf(log, turns, filter))),
     slices: rowsOf(readLatest(log, turns, filter, at, after ?? 0), asked.fields, asked.bbox),
     limit: asked.limit,
-    ...(at !== null && { oldest: await oldestStored(log) }),
+    ...(at !== null && { oldest: () => oldestStored(log, filter) }),
     cursorAfter: ({ topicId }) => formatPageToken(log.epoch, texts, [at, topicId]),
   });
 }

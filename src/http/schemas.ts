@@ -46,8 +46,13 @@ export const sharedSchemas = {
   },
   Oldest: {
     description:
-      "Since when the ring has everything: when the oldest reading that it still has was stored; null if it has none. What was stored before is gone. A domain with limits of its own (`ring.domains`) may have less.",
+      "Since when the ring has everything: when the oldest reading that it still has was stored; null if it has none. What was stored before is gone. Where a domain has limits of its own (`ring.domains`), what was observed before is gone too.",
     anyOf: [{ $ref: "#/components/schemas/Time" }, { type: "null" }],
+  },
+  Evicted: {
+    description:
+      "Only there if the ring dropped something while the answer was made: what was stored before `oldest`, which is told at the end, may be in it or not.",
+    const: true,
   },
   Feature: {
     type: "object",

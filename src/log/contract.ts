@@ -259,6 +259,12 @@ export interface Log {
    * @throws LogUnavailable (as rejection) when the store cannot be read
    */
   observed(query: ObservedQuery): Promise<ObservedPage>;
+  /**
+   * Since when `observed` has everything of the topics that match, as far as limits of domains go (options.ts): stored and observed
+   * since, epoch milliseconds; null if they leave nothing out.
+   * @throws LogUnavailable (as rejection) when the store cannot be read
+   */
+  limitedSince(filter: string): Promise<number | null>;
   /** The topic with this id, if the log still knows it. */
   topic(id: number): Topic | undefined;
   /** The field names and decimals of a body's shape (wire/PROTOCOL.md, "Shapes"). */

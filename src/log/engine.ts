@@ -157,6 +157,11 @@ export interface LogEngine {
   read(after: number, maxBytes: number): Promise<EnginePage>;
   /** A part of what was asked for. Sees every commit that has resolved. */
   observed(ask: ObservedAsk): Promise<ObservedBodies>;
+  /**
+   * Since when `observed` has everything of a domain, null for all domains together, as far as their own limits go: it finds what
+   * was stored and observed since, epoch milliseconds. Null if none of them has left anything out. Absent: there are no such limits.
+   */
+  limitedSince?(domain: string | null): Promise<number | null>;
   /** Seq of the first record in the ring that was observed after `time`, `head + 1` if there is none. */
   firstAfter(time: number): Promise<number>;
   /**

@@ -11,6 +11,7 @@ import type {
 } from "./contract.ts";
 import type { ObservedAsk } from "./engine.ts";
 import { endOfTopic } from "./observed.ts";
+import { withWaiting } from "./overlay.ts";
 import type { Ends, StoreReader } from "./store-reader.ts";
 import type { TopicEntry, TopicTable } from "./topics.ts";
 
@@ -24,14 +25,24 @@ const askBytes = 64 * 1024;
 const beginningOfTime = Number.MIN_SAFE_INTEGER;
 const endOfTime = Number.MAX_SAFE_INTEGER;
 
-/** Answers what was observed when, from the store. */
+/** What was shown and waits in memory for the store. */
+export interface Waiting {
+  /** Seq of the newest record in the store. */
+  readonly stored: number;
+  /** The records behind it, about `maxBytes` of bodies. */
+  unstored(maxBytes: number): readonly LogRecord[];
+}
+
+/** Answers what was observed when, from the store, and from memory what that has not taken yet. */
 export class History {
   readonly #topics: TopicTable;
   readonly #reader: StoreReader;
   readonly #lookBackMs: number;
   readonly #ends: Ends;
+  readonly #waiting: Waiting;
 
-  constructor(topics: TopicTable, reader: StoreReader, lookBackMs: number, ends: Ends) {
+  constructor(topics: TopicTable, reader: StoreReader, lookBackMs: number, ends: Ends, waiting: Waiting) {
+    this.#waiting = waiting;
     this.#topics = topics;
     this.#reader = reader;
     this.#lookBackMs = lookBackMs;
@@ -40,8 +51,14 @@ export class History {
 
   /** See contract.ts. */
   async positionBefore(time: number): Promise<number> {
-    const first = await this.#reader.firstAfter(time);
+    const { stored } = this.#waiting;
+    const waiting = this.#waiting.unstored(Number.POSITIVE_INFINITY);
+    let first = await this.#reader.firstAfter(time);
     const { head, oldest } = this.#ends;
+    if (first > stored) {
+      const later = waiting.find((record) => record.time > time);
+      first = later?.seq ?? Math.max(first, (waiting.at(-1)?.seq ?? 0) + 1);
+    }
     return Math.min(head, Math.max(oldest, first) - 1);
   }
 
@@ -107,7 +124,10 @@ export class History {
   }
 
   async #ask(ask: ObservedAsk): Promise<ObservedPage> {
-    if (ask.topicIds.length > 0) return this.#reader.observed(ask);
+    if (ask.topicIds.length > 0) {
+      const waiting = this.#waiting.unstored(Number.POSITIVE_INFINITY);
+      return withWaiting(ask, await this.#reader.observed(ask), waiting);
+    }
     await nextTurn();
     return { records: [], next: null };
   }

@@ -121,7 +121,7 @@ class SequencedLog implements Log {
     const { encoder, shown } = { encoder: this.#encoder, shown: this.#shown };
     this.#committer = new Committer({ engine, memory, encoder, shown, options, clock, logger });
     this.#reader = new StoreReader(engine, memory, options, this);
-    this.#history = new History(memory.topics, this.#reader, options.lookBackMs, this);
+    this.#history = new History(memory.topics, this.#reader, options.lookBackMs, this, shown);
   }
 
   get head(): number {
@@ -186,6 +186,11 @@ class SequencedLog implements Log {
 
   observed(query: ObservedQuery): Promise<ObservedPage> {
     return this.#history.observed(query);
+  }
+
+  limitedSince(filter: string): Promise<number | null> {
+    const [level = ""] = filter.split("/", 1);
+    return this.#reader.limitedSince(level === "+" || level === "#" ? null : level);
   }
 
   topic(id: number) {

@@ -42,6 +42,11 @@ export class Shown {
     return this.#oldest;
   }
 
+  /** Seq of the newest record in the store. */
+  get stored(): number {
+    return this.#stored;
+  }
+
   /** Whether nothing waits for the store. */
   get isStored(): boolean {
     return this.#stored === this.#head;

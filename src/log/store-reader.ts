@@ -57,6 +57,11 @@ export class StoreReader {
     return this.#inTurn(() => this.#engine.firstAfter(time));
   }
 
+  /** @throws LogUnavailable likewise */
+  limitedSince(domain: string | null): Promise<number | null> {
+    return this.#inTurn(async () => (await this.#engine.limitedSince?.(domain)) ?? null);
+  }
+
   async #inTurn<Answer>(read: () => Promise<Answer>): Promise<Answer> {
     if (this.#reads >= this.#maxReads) {
       throw new LogUnavailable(`${this.#reads} reads of the store are waiting (maxStoreReads)`);

@@ -230,6 +230,51 @@ describe("history", () => {
     }
   });
 
+  it("tells at its end that the ring dropped something while it was made", async () => {
+    const small = await openTestLog({ latestCheckpointMs: 5 }, { maxBytes: 400_000 });
+    const some = (from: number) =>
+      append(
+        small,
+        ...Array.from({ length: 200 }, (_, at) =>
+          power(`m${at % 3}`, start + from + at, { lat: 1, lon: 2, powerW: at, note: "x".repeat(200) }),
+        ),
+      );
+    try {
+      for (let from = 0; from < 1_600; from += 200) await some(from);
+      const ask = (url: string) => openApi(small).reply("GET", `/api/v1/history?${url}`);
+      const kinds = ["json", "ndjson", "csv", "geojson", "gpx"];
+      const replies = await Promise.all(kinds.map((kind) => ask(`format=${kind}`)));
+      const late = await ask(`from=${iso(Date.now() + 3_600_000)}&format=ndjson`);
+      const { oldest } = small;
+      let from = 2_000;
+      await expect
+        .poll(async () => {
+          from += 200;
+          await some(from);
+          return small.oldest;
+        })
+        .toBeGreaterThan(oldest + 500);
+      const [json, ndjson, csv, geojson, gpx] = await Promise.all(
+        replies.map(({ body = "" }) => textOf(body)),
+      );
+      const since = (JSON.parse(json ?? "") as Page).oldest;
+      expect(JSON.parse(json ?? "")).toMatchObject({ next: null, evicted: true });
+      expect(Date.parse(since ?? "")).toBeGreaterThan(
+        Date.parse(replies[0]?.headers?.["fieldcast-oldest"] ?? ""),
+      );
+      const lastLine = (text = "") => text.trimEnd().split(/\r?\n/).at(-1) ?? "";
+      expect(JSON.parse(lastLine(ndjson))).toEqual({ topic: "$evicted", time: since, values: {} });
+      expect(lastLine(csv)).toBe(`$evicted,${since},,,,,`);
+      expect(JSON.parse(geojson ?? "")).toMatchObject({ evicted: true, oldest: since });
+      expect(gpx).toContain(`<!-- evicted meanwhile: what was stored before ${since} may be missing -->`);
+      expect(await textOf(late.body ?? "")).toBe("");
+      // Nothing was dropped during this one.
+      expect(await getJson<Page>(openApi(small), "/api/v1/history")).not.toHaveProperty("evicted");
+    } finally {
+      await small.close();
+    }
+  });
+
   it("sends everything in small pieces, and stops reading when the client leaves", async () => {
     const values = { text: "x".repeat(200) };
     for (let n = 0; n < 20; n++) {

@@ -109,6 +109,10 @@ export class TestedEngine implements LogEngine {
     return this.#engine.firstAfter(time);
   }
 
+  limitedSince(domain: string | null) {
+    return this.#engine.limitedSince?.(domain) ?? Promise.resolve(null);
+  }
+
   quarantined(limit: number, query: QuarantineQuery) {
     return this.#engine.quarantined(limit, query);
   }

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "../../firmware-sim/random.ts";
-import { type Log, LogUnavailable } from "../../src/log/contract.ts";
+import {
+  type Log,
+  LogUnavailable,
+  type ObservedPage,
+  type ObservedPlace,
+  type ObservedQuery,
+} from "../../src/log/contract.ts";
 import type { LogEngine } from "../../src/log/engine.ts";
 import type { LogOptions } from "../../src/log/options.ts";
 import { append, open, plain, readAll, reading, TestClock, TestedEngine, t0, until } from "./harness.ts";
@@ -157,6 +163,73 @@ describe.each(engines)("what the store does not take (%s)", (_name, newEngine) =
     expect((await engine.read(0, 1_000)).kind).toBe("bodies");
   });
 });
+
+describe("questions about the past while the store takes nothing", () => {
+  it.each([1, 2, 3])("are answered as they are when it has taken everything (seed %i)", async (seed) => {
+    const random = createRandom(seed);
+    const upTo = (n: number) => Math.floor(random.next() * n);
+    const engine = new TestedEngine(sqliteIn(folder, { maxGatheredBytes: 400 }));
+    const log = await open(engine);
+    const some = () =>
+      Array.from({ length: 1 + upTo(5) }, () =>
+        reading(`d${upTo(4)}`, { [`v${upTo(3)}`]: upTo(1_000), pad: "x".repeat(upTo(60)) }, t0 + upTo(40)),
+      );
+    for (let step = 0; step < 15; step++) await append(log, ...some());
+    engine.fail("no room");
+    for (let step = 0; step < 15; step++) await append(log, ...some()).catch(() => {});
+    expect(log.health().ok).toBe(false);
+    const ask = async () => {
+      const answers: unknown[] = [];
+      for (const newestFirst of [false, true]) {
+        for (const perTopic of [1, 4, 1_000]) {
+          for (const maxBytes of [1, 200, 1e6]) {
+            const query = { filter: "gps/#", from: t0 + 3, to: t0 + 36, newestFirst, perTopic, maxBytes };
+            answers.push(await observedSeqs(log, query));
+          }
+        }
+      }
+      for (let time = t0 - 1; time <= t0 + 41; time += 3) {
+        answers.push(await log.latestAt("#", time, 0, 100));
+        // Where it may begin earlier than it must, what was observed later still comes behind it.
+        const position = await log.positionBefore(time);
+        const before = (await readAll(log, 0)).slice(0, position);
+        expect(before.filter((record) => record.time > time)).toEqual([]);
+        answers.push(position);
+      }
+      return answers;
+    };
+    const degraded = await ask();
+    engine.fail(null);
+    // Nothing new: of an earlier one it waits for those behind it.
+    await until(
+      () =>
+        log
+          .append({
+            readings: [],
+            remember: [{ topic: "t", payload: Uint8Array.of(1), receivedAt: 1, client: null }],
+          })
+          ?.then(
+            () => true,
+            () => false,
+          ) ?? true,
+    );
+    expect(log.health().ok).toBe(true);
+    const healed = await ask();
+    expect(degraded).toEqual(healed);
+    await log.close();
+  });
+});
+
+/** Everything that pages of a query have. */
+async function observedSeqs(log: Log, query: ObservedQuery): Promise<number[]> {
+  const seqs: number[] = [];
+  for (let after: ObservedPlace | null | undefined; after !== null; ) {
+    const page: ObservedPage = await log.observed({ ...query, after: after ?? null });
+    seqs.push(...page.records.map(({ seq }) => seq));
+    after = page.next;
+  }
+  return seqs;
+}
 
 describe("after a crash", () => {
   it("what was shown and not stored is known to be gone, though its seqs are given again", async () => {

@@ -1,5 +1,5 @@
 import { isoTime, type Value } from "../../model/reading.ts";
-import type { Row, RowWriter } from "./row.ts";
+import { evictedTopic, type PageEnd, type Row, type RowWriter } from "./row.ts";
 
 /** Ahead of the columns of values. */
 const firstColumns = ["topic", "time", "seq"] as const;
@@ -26,8 +26,10 @@ export class CsvWriter implements RowWriter {
     return rows.map((row) => this.#row(row)).join("");
   }
 
-  tail(): string {
-    return "";
+  tail({ oldest, isEvicted }: PageEnd): string {
+    if (!isEvicted) return "";
+    const time = typeof oldest === "number" ? isoTime(oldest) : "";
+    return line([evictedTopic, time, "", ...this.#fields.map(() => "")]);
   }
 
   #row({ topic, time, seq, values }: Row): string {

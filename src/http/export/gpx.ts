@@ -1,5 +1,5 @@
 import { isoTime } from "../../model/reading.ts";
-import type { Row, RowWriter } from "./row.ts";
+import type { PageEnd, Row, RowWriter } from "./row.ts";
 
 const head =
   '<?xml version="1.0" encoding="UTF-8"?>\n' +
@@ -28,8 +28,10 @@ export class GpxWriter implements RowWriter {
     return rows.map((row) => this.#row(row)).join("");
   }
 
-  tail(): string {
-    return `${this.#endTrack()}</gpx>\n`;
+  tail({ oldest, isEvicted }: PageEnd): string {
+    const since = typeof oldest === "number" ? ` before ${isoTime(oldest)}` : "";
+    const notice = isEvicted ? `<!-- evicted meanwhile: what was stored${since} may be missing -->\n` : "";
+    return `${this.#endTrack()}${notice}</gpx>\n`;
   }
 
   #row(row: Row): string {

@@ -1,5 +1,5 @@
 import { isoTime } from "../../model/reading.ts";
-import type { PageEnd } from "./row.ts";
+import { evictedTopic, type PageEnd } from "./row.ts";
 
 /** One JSON object: what `start` says, then the rest, as in `{"readings":[…],"next":…,"oldest":…}`. */
 export class JsonWriter<Item> {
@@ -24,9 +24,10 @@ export class JsonWriter<Item> {
     return text;
   }
 
-  tail({ next, oldest }: PageEnd): string {
+  tail({ next, oldest, isEvicted }: PageEnd): string {
+    const evicted = isEvicted ? { evicted: true } : {};
     const told = oldest === undefined ? {} : { oldest: oldest === null ? null : isoTime(oldest) };
-    return `],${JSON.stringify({ next, ...told }).slice(1)}\n`;
+    return `],${JSON.stringify({ next, ...told, ...evicted }).slice(1)}\n`;
   }
 }
 
@@ -46,7 +47,9 @@ export class NdjsonWriter<Item> {
     return items.map((item) => `${JSON.stringify(this.#present(item))}\n`).join("");
   }
 
-  tail(): string {
-    return "";
+  tail({ oldest, isEvicted }: PageEnd): string {
+    if (!isEvicted) return "";
+    const time = typeof oldest === "number" ? { time: isoTime(oldest) } : {};
+    return `${JSON.stringify({ topic: evictedTopic, ...time, values: {} })}\n`;
   }
 }

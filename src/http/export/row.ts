@@ -20,7 +20,12 @@ export interface PageEnd {
   readonly next: string | null;
   /** When the oldest reading that the ring still has was stored, epoch milliseconds; undefined where that does not matter. */
   readonly oldest?: number | null;
+  /** The ring dropped something while the answer was made: what was stored before `oldest` may be missing from it. */
+  readonly isEvicted?: boolean;
 }
+
+/** In formats that are rows and nothing else the last one has this topic, which no reading has, and `oldest` as its time. */
+export const evictedTopic = "$evicted";
 
 /** Writes an answer in one of its formats, part by part, in the order of the methods. One writer is one answer. */
 export interface RowWriter {

@@ -141,6 +141,18 @@ export class SegmentIndex {
     yield { from: Math.max(oldest, this.#sealedSeq + 1), to: head };
   }
 
+  /** Since when it has all of a domain, as far as that one's own limits go; null if they have left nothing out. */
+  limitedSince(domain: string, now: number): number | null {
+    const { maxAgeMs } = this.#options.domains[domain] ?? {};
+    let since = maxAgeMs === undefined ? null : now - maxAgeMs;
+    for (const segment of this.#segments) {
+      const isWhole = segment.last_chunk - segment.first_chunk + 1 === segment.chunks;
+      // One that is dropped has everything up to a millisecond of which the next has more.
+      if (segment.domain === domain && !isWhole) since = Math.max(since ?? 0, segment.committed_at + 1);
+    }
+    return since;
+  }
+
   get #isFull(): boolean {
     return this.#gathering.bytes >= this.#options.maxGatheredBytes;
   }

@@ -44,6 +44,7 @@ export interface StoreCalls {
   commit: { ask: PackedBatch; answer: { readonly oldest: number } };
   read: { ask: { readonly after: number; readonly maxBytes: number }; answer: PackedPage };
   observed: { ask: ObservedAsk; answer: PackedObserved };
+  limitedSince: { ask: string | null; answer: number | null };
   firstAfter: { ask: number; answer: number };
   quarantined: { ask: { readonly limit: number; readonly query: QuarantineQuery }; answer: StoredPacket[] };
   backup: { ask: string; answer: null };

@@ -207,6 +207,16 @@ export class SqliteStore {
     return head + 1;
   }
 
+  /** See engine.ts. */
+  limitedSince(domain: string | null): number | null {
+    const known = new Set(this.#domains.values());
+    const limited = Object.keys(this.#options.domains).filter((one) => domain === null || one === domain);
+    const since = limited
+      .filter((one) => known.has(one))
+      .flatMap((one) => this.#index.limitedSince(one, this.#lastCommittedAt) ?? []);
+    return since.length === 0 ? null : Math.max(...since);
+  }
+
   /** Where a reader goes on who finds nothing at `seq`. */
   #firstAfterBlock(seq: number): number {
     return this.#sql.blockAfter.get(seq)?.first_seq ?? this.#meta.head + 1;

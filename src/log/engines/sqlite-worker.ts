@@ -34,6 +34,8 @@ function answer(call: StoreCall): Answer | Promise<null> {
       return store.read(call.ask.after, call.ask.maxBytes);
     case "observed":
       return store.observed(call.ask);
+    case "limitedSince":
+      return store.limitedSince(call.ask);
     case "firstAfter":
       return store.firstAfter(call.ask);
     case "quarantined":

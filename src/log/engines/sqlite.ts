@@ -112,6 +112,11 @@ export class SqliteEngine implements LogEngine {
     return this.#inTurn(() => this.#call("firstAfter", time));
   }
 
+  async limitedSince(domain: string | null): Promise<number | null> {
+    const isLimited = Object.keys(this.#options.domains).some((one) => domain === null || one === domain);
+    return isLimited ? this.#inTurn(() => this.#call("limitedSince", domain)) : null;
+  }
+
   async quarantined(limit: number, query: QuarantineQuery): Promise<StoredPacket[]> {
     return this.#call("quarantined", { limit, query });
   }

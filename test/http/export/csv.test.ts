@@ -24,7 +24,7 @@ function row(values: Row["values"]): Row {
 
 function written(fields: readonly string[], ...rows: readonly Row[]): string {
   const writer = new CsvWriter(fields);
-  return writer.head() + writer.rows(rows) + writer.tail();
+  return writer.head() + writer.rows(rows) + writer.tail({ next: null });
 }
 
 describe("CSV", () => {
