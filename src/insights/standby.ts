@@ -1,21 +1,15 @@
 import { z } from "zod";
-import { filterProblem } from "../model/filter.ts";
 import { putBounded } from "./bounded.ts";
-import { type Calendar, calendarOf, timezoneProblem } from "./calendar.ts";
+import type { Calendar } from "./calendar.ts";
 import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import { accountSettings, accountsCalendar, accountsProblem, maxWeeklyAccounts } from "./usage-accounts.ts";
 
-/** Most accounts watched; about 10 KB each of a saved state with `days` 7. */
-const maxAccounts = 1_000;
 /** With fewer quarter-hours than a day's nothing is said. */
 const minQuarters = 96;
 const dayMs = 86_400_000;
 
 const settings = z.strictObject({
-  accounts: z
-    .array(z.string())
-    .default(["sites/+"])
-    .describe("Whose use: topics below `usage/` without the period, as in `sites/home`; + is a level"),
-  timezone: z.string().optional().describe("IANA zone of days; the gateway's `timezone` or UTC if absent"),
+  ...accountSettings,
   days: z.int().min(1).max(31).default(7).describe("Looked at together"),
   quietPct: z
     .number()
@@ -43,18 +37,11 @@ export const standby: Insight<Settings, State> = {
   settings,
   writes: ["usage"],
   reads: ({ accounts }) => accounts.map((account) => `usage/${account}/quarterHour`),
-  problem: ({ accounts, timezone }) => {
-    for (const [index, account] of accounts.entries()) {
-      const wrong = account.includes("#") ? "use + for a level" : filterProblem(account);
-      if (wrong !== null) return `accounts.${index}: ${JSON.stringify(account)} cannot be used: ${wrong}`;
-    }
-    const zone = timezone === undefined ? null : timezoneProblem(timezone);
-    return zone === null ? null : `timezone: ${zone}`;
-  },
+  problem: accountsProblem,
   stateVersion: 1,
   start: () => new Map(),
   create: (settings, state, { timezone }) =>
-    new StandbyReducer(settings, state, calendarOf(settings.timezone ?? timezone ?? "UTC")),
+    new StandbyReducer(settings, state, accountsCalendar(settings, timezone)),
 };
 
 class StandbyReducer implements Reducer {
@@ -70,7 +57,7 @@ class StandbyReducer implements Reducer {
 
   reduce({ device, time, values: { importWh, gapS } }: CommittedReading, emit: Emit): void {
     const account = this.#accounts.get(device) ?? { newest: Number.NEGATIVE_INFINITY, quarters: new Map() };
-    putBounded(this.#accounts, device, account, maxAccounts);
+    putBounded(this.#accounts, device, account, maxWeeklyAccounts);
     const floor = this.#floorOf(account.newest);
     if (time < floor) return;
     if (typeof importWh === "number" && gapS === 0) account.quarters.set(time, importWh);

@@ -1,24 +1,15 @@
 import { z } from "zod";
-import { filterProblem } from "../model/filter.ts";
 import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
-import { type Calendar, calendarOf, timezoneProblem } from "./calendar.ts";
+import type { Calendar } from "./calendar.ts";
 import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
 import { insertInOrder } from "./timeline.ts";
+import { accountSettings, accountsCalendar, accountsProblem, maxWeeklyAccounts } from "./usage-accounts.ts";
 
-/** Most accounts whose habits are known; about 10 KB each of a saved state with `weeks` 8. */
-const maxAccounts = 1_000;
 const hourMs = 3_600_000;
 
 const settings = z.strictObject({
-  accounts: z
-    .array(z.string())
-    .default(["sites/+"])
-    .describe("Whose use: topics below `usage/` without the period, as in `sites/home`; + is a level"),
-  timezone: z
-    .string()
-    .optional()
-    .describe("IANA zone of weekdays and hours; the gateway's `timezone` or UTC if absent"),
+  ...accountSettings,
   weeks: z.int().min(2).max(52).default(8).describe("Usual is the median of so many weeks"),
   minWeeks: z.int().min(1).max(52).default(3).describe("With fewer weeks it is not known what is usual"),
 });
@@ -47,19 +38,15 @@ export const usageNormal: Insight<Settings, State> = {
   settings,
   writes: ["usage"],
   reads: ({ accounts }) => accounts.map((account) => `usage/${account}/hour`),
-  problem: ({ accounts, timezone, weeks, minWeeks }) => {
-    for (const [index, account] of accounts.entries()) {
-      const wrong = account.includes("#") ? "use + for a level" : filterProblem(account);
-      if (wrong !== null) return `accounts.${index}: ${JSON.stringify(account)} cannot be used: ${wrong}`;
-    }
-    const zone = timezone === undefined ? null : timezoneProblem(timezone);
-    if (zone !== null) return `timezone: ${zone}`;
-    return minWeeks > weeks ? `minWeeks: ${minWeeks} is more than weeks (${weeks})` : null;
+  problem: (settings) => {
+    const { weeks, minWeeks } = settings;
+    const wrong = accountsProblem(settings);
+    return wrong === null && minWeeks > weeks ? `minWeeks: ${minWeeks} is more than weeks (${weeks})` : wrong;
   },
   stateVersion: 1,
   start: () => new Map(),
   create: (settings, state, { timezone }) =>
-    new NormalReducer(settings, state, calendarOf(settings.timezone ?? timezone ?? "UTC")),
+    new NormalReducer(settings, state, accountsCalendar(settings, timezone)),
 };
 
 class NormalReducer implements Reducer {
@@ -77,7 +64,7 @@ class NormalReducer implements Reducer {
     const { importWh, gapS } = values;
     const isKnown = typeof importWh === "number" && gapS === 0;
     const habits = this.#accounts.get(device) ?? new Map<number, Hour[]>();
-    putBounded(this.#accounts, device, habits, maxAccounts);
+    putBounded(this.#accounts, device, habits, maxWeeklyAccounts);
     const slot = this.#slotOf(time);
     const hours = habits.get(slot) ?? [];
     habits.set(slot, hours);
