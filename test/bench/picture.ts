@@ -4,6 +4,7 @@ import { formatNumber } from "./table.ts";
 /** One scenario in the picture. */
 export interface Panel {
   readonly title: string;
+  readonly subtitle: string;
   readonly bars: readonly Bar[];
 }
 
@@ -17,9 +18,9 @@ export interface Bar {
 
 /** The scenarios of the picture, and what they are called there. */
 const titles = [
-  ["all-to-50", "2,000 devices → 50 dashboards on everything"],
-  ["fast-one-to-1000", "One device, 200/s → 1,000 dashboards"],
-  ["each-its-own", "2,000 devices → 2,000 dashboards, each its own"],
+  ["all-to-50", "2,000 devices → 50 dashboards", "each device 1/s, each dashboard on everything"],
+  ["fast-one-to-1000", "1 device → 1,000 dashboards", "200/s"],
+  ["each-its-own", "2,000 devices → 2,000 dashboards", "each device 1/s, each dashboard on one device"],
 ] as const;
 
 const labels: Readonly<Record<string, string>> = {
@@ -34,7 +35,7 @@ const labels: Readonly<Record<string, string>> = {
 
 /** The panels that there are runs for, each with the cheapest on top. */
 export function panelsOf(results: ReadonlyMap<string, Runs>): Panel[] {
-  return titles.flatMap(([name, title]) => {
+  return titles.flatMap(([name, title, subtitle]) => {
     const runs = results.get(name);
     if (runs === undefined) return [];
     const bars = [...runs].map(([row, figures]) => {
@@ -42,13 +43,15 @@ export function panelsOf(results: ReadonlyMap<string, Runs>): Panel[] {
       return { name: labels[row.contestant] ?? row.contestant, value: cpuPerDelivery, held };
     });
     const measured = bars.filter(({ value }) => Number.isFinite(value));
-    return measured.length === 0 ? [] : [{ title, bars: measured.sort((a, b) => a.value - b.value) }];
+    return measured.length === 0
+      ? []
+      : [{ title, subtitle, bars: measured.sort((a, b) => a.value - b.value) }];
   });
 }
 
 /** Pixels. */
-const [panelWidth, nameWidth, valueWidth, gap] = [300, 104, 62, 20] as const;
-const [rowHeight, barHeight, headHeight, footHeight] = [22, 14, 62, 24] as const;
+const [panelWidth, nameWidth, valueWidth, gap] = [310, 124, 74, 20] as const;
+const [rowHeight, barHeight, headHeight, footHeight] = [22, 14, 80, 24] as const;
 const barWidth = panelWidth - nameWidth - valueWidth;
 
 /** Below this a figure is that of another rate, and the picture says which. */
@@ -63,18 +66,19 @@ export function drawPicture(panels: readonly Panel[], note: string): string {
   const mostBars = Math.max(0, ...panels.map(({ bars }) => bars.length));
   const width = panels.length * (panelWidth + gap) - gap;
   const height = headHeight + mostBars * rowHeight + footHeight;
+  const isHeld = panels.every(({ bars }) => bars.every(({ held }) => held >= heldPercent));
   const drawn = panels.map((panel, index) => drawPanel(panel, index * (panelWidth + gap)));
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
 <title>CPU time per delivered reading</title>
 <style>${style}</style>
 <text class="faint" x="0" y="14">Microseconds of server CPU per delivered reading, everything included; less is better</text>
 ${drawn.join("\n")}
-<text class="faint" x="0" y="${height - 6}">${escapeXml(note)}</text>
+<text class="faint" x="0" y="${height - 6}">${escapeXml(isHeld ? note : `${note} In brackets: how much of the rate was held.`)}</text>
 </svg>
 `;
 }
 
-function drawPanel({ title, bars }: Panel, left: number): string {
+function drawPanel({ title, subtitle, bars }: Panel, left: number): string {
   const most = Math.max(...bars.map(({ value }) => value));
   const rows = bars.map((bar, index) => {
     const top = headHeight + index * rowHeight;
@@ -88,9 +92,11 @@ function drawPanel({ title, bars }: Panel, left: number): string {
       `<text class="${own}" x="${left + nameWidth + Number(length) + 5}" y="${baseline}">${escapeXml(value)}</text>`
     );
   });
-  return [`<text class="title" x="${left}" y="${headHeight - 16}">${escapeXml(title)}</text>`, ...rows].join(
-    "\n",
-  );
+  return [
+    `<text class="title" x="${left}" y="${headHeight - 36}">${escapeXml(title)}</text>`,
+    `<text class="faint" x="${left}" y="${headHeight - 18}">${escapeXml(subtitle)}</text>`,
+    ...rows,
+  ].join("\n");
 }
 
 function escapeXml(text: string): string {

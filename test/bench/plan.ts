@@ -85,8 +85,8 @@ export function readPlan(args: readonly string[]): Plan | string {
       start: !only.includes("storage-start") ? null : quick ? "quick" : "whole",
       repetitions,
       windows: quick
-        ? { warmUpMs: 1_000, measuredMs: 1_000, settleMs: 500 }
-        : { warmUpMs: 1_500, measuredMs: 2_500, settleMs: 2_000 },
+        ? { warmUpMs: 2_000, measuredMs: 1_000, settleMs: 500 }
+        : { warmUpMs: 3_000, measuredMs: 2_500, settleMs: 2_000 },
       settings: values.set,
       profileDir,
       svgFile: values.svg ?? null,
