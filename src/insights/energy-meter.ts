@@ -24,8 +24,8 @@ export interface Energy {
 export interface Meter {
   readonly device: string;
   readonly channel: string | undefined;
-  /** Counters of import and of export, and power for meters that have neither. */
-  readonly tracks: { import?: Track; export?: Track; power?: Track };
+  /** Counters of import and of export, or those of two tariffs in their place, and power for meters that have none. */
+  readonly tracks: Partial<Record<Name, Track>>;
   /** When it was first and last observed. */
   first: number;
   newest: number;
@@ -38,9 +38,29 @@ export interface Meter {
 }
 
 /** How each value of a meter is read. */
-export type MeterRules = Readonly<Record<Name, TrackRules>>;
+export type MeterRules = Readonly<Record<Direction | "power", TrackRules>>;
 
-type Name = keyof Meter["tracks"];
+type Direction = "import" | "export";
+type Name = Direction | `${Direction}T1` | `${Direction}T2` | "power";
+
+/** The values that count a direction: all of it, and the tracks and values of its tariffs. */
+const counters = {
+  import: {
+    total: "energyImportWh",
+    tariffs: [
+      ["importT1", "energyImportT1Wh"],
+      ["importT2", "energyImportT2Wh"],
+    ],
+  },
+  export: {
+    total: "energyExportWh",
+    tariffs: [
+      ["exportT1", "energyExportT1Wh"],
+      ["exportT2", "energyExportT2Wh"],
+    ],
+  },
+} as const;
+const directions = ["import", "export"] as const;
 
 export function newMeter(device: string, channel: string | undefined): Meter {
   return {
@@ -65,15 +85,39 @@ export function observe(
   reading: { readonly time: number; readonly values: Values; readonly committedAt: number },
   rules: MeterRules,
 ): boolean {
-  const { values } = reading;
-  const imported = counterOf(values, "energyImport");
-  const exported = counterOf(values, "energyExport");
-  const { powerW } = values;
   let hasChanged = false;
-  if (imported !== null) hasChanged = take(meter, "import", imported, reading, rules.import) || hasChanged;
-  if (exported !== null) hasChanged = take(meter, "export", exported, reading, rules.export) || hasChanged;
+  for (const direction of directions) {
+    hasChanged = observeCounters(meter, direction, reading, rules[direction]) || hasChanged;
+  }
   if (hasCounter(meter)) return hasChanged;
+  const { powerW } = reading.values;
   return typeof powerW === "number" && take(meter, "power", powerW, reading, rules.power);
+}
+
+/**
+ * Takes the counters of a direction. Those of tariffs often come in messages of their own, so each is followed by itself, and
+ * the energy is what they add up to. A counter of all tariffs takes their place.
+ */
+function observeCounters(
+  meter: Meter,
+  direction: Direction,
+  reading: { readonly time: number; readonly values: Values; readonly committedAt: number },
+  rules: TrackRules,
+): boolean {
+  const { values } = reading;
+  const { total, tariffs } = counters[direction];
+  const whole = values[total];
+  if (typeof whole === "number") {
+    for (const [tariff] of tariffs) forgetTariff(meter, tariff, rules.calendar);
+    return take(meter, direction, whole, reading, rules);
+  }
+  if (meter.tracks[direction]) return false;
+  let hasChanged = false;
+  for (const [tariff, name] of tariffs) {
+    const value = values[name];
+    if (typeof value === "number") hasChanged = take(meter, tariff, value, reading, rules) || hasChanged;
+  }
+  return hasChanged;
 }
 
 /** What a meter knows of a period; null if nothing. */
@@ -85,16 +129,46 @@ export function energyOf({ tracks }: Meter, level: Level, start: number): Energy
     const [importMicroWh, exportMicroWh, knownMs, estimatedMs] = slot;
     return { importMicroWh, exportMicroWh, knownMs, estimatedMs };
   }
-  const imported = tracks.import?.slots[level].get(start);
-  const exported = tracks.export?.slots[level].get(start);
+  const imported = countedOf(tracks, "import", level, start);
+  const exported = countedOf(tracks, "export", level, start);
   const [importMs, exportMs] = [imported?.[2] ?? 0, exported?.[2] ?? 0];
   if (importMs === 0 && exportMs === 0) return null;
   return {
-    importMicroWh: amountOf(imported, 0),
-    exportMicroWh: amountOf(exported, 1),
-    knownMs: tracks.import && tracks.export ? Math.min(importMs, exportMs) : Math.max(importMs, exportMs),
+    importMicroWh: imported && importMs > 0 ? imported[0] : null,
+    exportMicroWh: exported && exportMs > 0 ? exported[1] : null,
+    knownMs: imported && exported ? Math.min(importMs, exportMs) : Math.max(importMs, exportMs),
     estimatedMs: Math.max(imported?.[3] ?? 0, exported?.[3] ?? 0),
   };
+}
+
+/** Whether a meter counts a direction, or could tell it from its power. */
+export function measures({ tracks }: Meter, direction: Direction): boolean {
+  return tracks.power !== undefined || counts(tracks, direction);
+}
+
+function counts(tracks: Meter["tracks"], direction: Direction): boolean {
+  const [[first], [second]] = counters[direction].tariffs;
+  return (tracks[direction] ?? tracks[first] ?? tracks[second]) !== undefined;
+}
+
+const unknownSlot: Slot = [0, 0, 0, 0];
+
+/** What the counters of a direction know of a period; undefined if there are none. Two tariffs know what both of them know. */
+function countedOf(
+  tracks: Meter["tracks"],
+  direction: Direction,
+  level: Level,
+  start: number,
+): Slot | undefined {
+  const [[first], [second]] = counters[direction].tariffs;
+  const track = tracks[direction] ?? tracks[first] ?? tracks[second];
+  if (track === undefined) return undefined;
+  const slot = track.slots[level].get(start) ?? unknownSlot;
+  const other = tracks[second];
+  if (other === undefined || other === track) return slot;
+  const more = other.slots[level].get(start) ?? unknownSlot;
+  const known = Math.min(slot[2], more[2]);
+  return [slot[0] + more[0], slot[1] + more[1], known, Math.max(slot[3], more[3])];
 }
 
 /** Forgets the periods for which nothing is taken any more. */
@@ -102,20 +176,8 @@ export function forgetOld({ tracks }: Meter): void {
   for (const track of Object.values(tracks)) forgetPeriods(track);
 }
 
-function amountOf(slot: Slot | undefined, at: 0 | 1): number | null {
-  return slot && slot[2] > 0 ? slot[at] : null;
-}
-
-/** A counter's value: the total, or what two tariffs add up to. */
-function counterOf(values: Values, name: "energyImport" | "energyExport"): number | null {
-  const total = values[`${name}Wh`];
-  if (typeof total === "number") return total;
-  const [first, second] = [values[`${name}T1Wh`], values[`${name}T2Wh`]];
-  return typeof first === "number" && typeof second === "number" ? first + second : null;
-}
-
 function hasCounter({ tracks }: Meter): boolean {
-  return tracks.import !== undefined || tracks.export !== undefined;
+  return counts(tracks, "import") || counts(tracks, "export");
 }
 
 function take(
@@ -144,6 +206,18 @@ function take(
     meter.first = time;
   }
   return true;
+}
+
+/** What it gave is told anew, without it. */
+function forgetTariff(meter: Meter, name: Name, calendar: Calendar): void {
+  const track = meter.tracks[name];
+  if (!track) return;
+  delete meter.tracks[name];
+  for (const level of levels) {
+    for (const start of track.slots[level].keys()) {
+      if (calendar.periodOf(level, start).end <= meter.newest) meter.pending[level].add(start);
+    }
+  }
 }
 
 function forgetPower(meter: Meter): void {

@@ -1,6 +1,6 @@
 import { isoTime, type Reading, type Values } from "../model/reading.ts";
 import { type Calendar, type Level, levels, type Period } from "./calendar.ts";
-import { type Energy, energyOf, type Meter } from "./energy-meter.ts";
+import { type Energy, energyOf, type Meter, measures } from "./energy-meter.ts";
 import { type Account, type Sum, selfUseOf, sumOf } from "./energy-site.ts";
 
 /** Microwatt-hours as Wh, to the thousandth. */
@@ -35,12 +35,12 @@ export function peakValues(peak: readonly [demandW: number, at: number] | null):
 
 /** `importWh` and `exportWh`, each only if the meter has it at all. */
 export function meterValues(
-  { tracks }: Meter,
+  meter: Meter,
   energy: Energy | null,
 ): { importWh?: number | null; exportWh?: number | null } {
   return {
-    ...((tracks.import || tracks.power) && { importWh: whOf(energy?.importMicroWh ?? null) }),
-    ...((tracks.export || tracks.power) && { exportWh: whOf(energy?.exportMicroWh ?? null) }),
+    ...(measures(meter, "import") && { importWh: whOf(energy?.importMicroWh ?? null) }),
+    ...(measures(meter, "export") && { exportWh: whOf(energy?.exportMicroWh ?? null) }),
   };
 }
 

@@ -57,7 +57,7 @@ export const usage: Insight<UsageSettings, State> = {
   writes: ["usage"],
   reads: ({ filters }) => filters,
   problem: usageProblem,
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => ({ meters: new Map(), accounts: new Map() }),
   create: (settings, state, context) => new UsageReducer(settings, state, context),
 };

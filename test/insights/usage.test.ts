@@ -83,6 +83,14 @@ describe("powerMeasure", () => {
   });
 });
 
+const kinds = ["power", "counter", "tariffs"] as const;
+
+function valuesOfKind(kind: (typeof kinds)[number], wh: number, counter: number, index: number): Values {
+  if (kind === "power") return { powerW: 20 * (wh - 150) };
+  if (kind === "counter") return { energyImportWh: counter };
+  return index % 2 === 0 ? { energyImportT1Wh: counter } : { energyImportT2Wh: 2 * counter };
+}
+
 describe("usage", () => {
   it("tells the same of every period in whatever order readings come, resets and gaps and all", () => {
     const step = fc.record({
@@ -95,25 +103,29 @@ describe("usage", () => {
       order: fc.nat(),
     });
     fc.assert(
-      fc.property(fc.array(step, { minLength: 2, maxLength: 80 }), fc.boolean(), (steps, isPower) => {
-        let [time, counter] = [noon, 5_000];
-        const inOrder = steps.map(({ minutes, wh, isReset, order }) => {
-          time += minutes * minuteMs;
-          counter = isReset ? wh : counter + wh;
-          const values = isPower ? { powerW: 20 * (wh - 150) } : { energyImportWh: counter };
-          return { order, reading: meterReading("m", time, values) };
-        });
-        const last = time + minuteMs;
-        const settings = settingsOf({ lateS: 3_600, keepH: 744 });
-        // What is observed in a period of hours comes within the last half-hour of it, in any order.
-        const arrive = (list: typeof inOrder) =>
-          list.map(({ reading }, index) => ({ at: last + index * 1_000, reading }));
-        const shuffled = inOrder.toSorted((one, other) => one.order - other.order);
-        const [straight, mixed] = [inOrder, shuffled].map((list) =>
-          settled(periodsOf(run(arrive(list), settings)), "history"),
-        );
-        expect(mixed).toEqual(straight);
-      }),
+      fc.property(
+        fc.array(step, { minLength: 2, maxLength: 80 }),
+        fc.constantFrom(...kinds),
+        (steps, kind) => {
+          let [time, counter] = [noon, 5_000];
+          const inOrder = steps.map(({ minutes, wh, isReset, order }, index) => {
+            time += minutes * minuteMs;
+            counter = isReset ? wh : counter + wh;
+            const values = valuesOfKind(kind, wh, counter, index);
+            return { order, reading: meterReading("m", time, values) };
+          });
+          const last = time + minuteMs;
+          const settings = settingsOf({ lateS: 3_600, keepH: 744 });
+          // What is observed in a period of hours comes within the last half-hour of it, in any order.
+          const arrive = (list: typeof inOrder) =>
+            list.map(({ reading }, index) => ({ at: last + index * 1_000, reading }));
+          const shuffled = inOrder.toSorted((one, other) => one.order - other.order);
+          const [straight, mixed] = [inOrder, shuffled].map((list) =>
+            settled(periodsOf(run(arrive(list), settings)), "history"),
+          );
+          expect(mixed).toEqual(straight);
+        },
+      ),
     );
   });
 
@@ -141,6 +153,44 @@ describe("usage", () => {
       }),
       { numRuns: 10 },
     );
+  });
+
+  it("adds up tariffs that come in messages of their own, as dsmr-reader sends them, or one of them alone", () => {
+    const every = (values: (n: number) => Values[]) =>
+      Array.from({ length: 8 }, (_, n) => n).flatMap((n) =>
+        values(n).map((one, index) => {
+          const time = noon + 5 * n * minuteMs + index * 20;
+          return { at: time, reading: meterReading("m", time, one) };
+        }),
+      );
+    const apart = every((n) => [
+      { powerW: 900 },
+      { energyImportT1Wh: 9_000 + 25 * n },
+      { energyImportT2Wh: 4_000 + 50 * n },
+      { energyExportT1Wh: 70 },
+    ]);
+    const known = { importWh: 225, exportWh: 0, gapS: 0, estimatedS: 0 };
+    expect(valuesOf(run(apart), "usage/m/quarterHour", noon + 15 * minuteMs)).toMatchObject(known);
+    const alone = every((n) => [{ powerW: 900, energyImportT1Wh: 25 * n }]);
+    const single = { importWh: 75, gapS: 0, estimatedS: 0 };
+    expect(valuesOf(run(alone), "usage/m/quarterHour", noon)).toMatchObject(single);
+  });
+
+  it("takes a counter of all tariffs, and not their sum as well, whichever came first", () => {
+    const total = (n: number) => ({ energyImportWh: 10_000 + 75 * n });
+    const tariffs = (n: number) => ({ energyImportT1Wh: 9_000 + 25 * n, energyImportT2Wh: 1_000 + 45 * n });
+    const arrivals = [tariffs, total].flatMap((values, late) =>
+      Array.from({ length: 8 }, (_, n) => {
+        const time = noon + (5 * n + late) * minuteMs;
+        return { at: noon + (late * 60 + n) * minuteMs, reading: meterReading("m", time, values(n)) };
+      }),
+    );
+    const settings = settingsOf({ lateS: 3_600 });
+    for (const list of [arrivals, arrivals.slice(8), [...arrivals.slice(8), ...arrivals.slice(0, 8)]]) {
+      const inOrder = list.map(({ reading }, index) => ({ at: noon + (60 + index) * minuteMs, reading }));
+      const told = run(inOrder, settings);
+      expect(valuesOf(told, "usage/m/quarterHour", noon + 15 * minuteMs)).toMatchObject({ importWh: 225 });
+    }
   });
 
   it("keeps what a day knows when its buffer comes hours later, and corrects the quarter-hours", () => {
