@@ -1,6 +1,10 @@
+const minWords = 4;
+/** Of every empty set: each dashboard has several, and an idle one never puts anything into them. */
+const noBits = new Uint32Array(0);
+
 /** A set of small whole numbers, one bit each: which topics and shapes somebody has been told. */
 export class NumberSet {
-  private bits = new Uint32Array(4);
+  private bits = noBits;
 
   has(id: number): boolean {
     const word = this.bits[id >>> 5];
@@ -10,7 +14,7 @@ export class NumberSet {
   add(id: number): void {
     const index = id >>> 5;
     if (index >= this.bits.length) {
-      const grown = new Uint32Array(Math.max(this.bits.length * 2, index + 1));
+      const grown = new Uint32Array(Math.max(minWords, this.bits.length * 2, index + 1));
       grown.set(this.bits);
       this.bits = grown;
     }
@@ -24,7 +28,7 @@ export class NumberSet {
 
   clone(): NumberSet {
     const copy = new NumberSet();
-    copy.bits = this.bits.slice();
+    if (this.bits.length > 0) copy.bits = this.bits.slice();
     return copy;
   }
 

@@ -8,8 +8,9 @@ const askShare = 0.25;
  * per connection (`tcp_wmem`) before it takes no more, and neither transport can ask it for less. A pong comes behind
  * everything that was sent ahead of its ping (RFC 6455, 5.5.3), so pings in between bound what lies in both kernels too.
  */
-export class PacedSocket implements Socket {
+export class PacedSocket implements Socket, SocketHandler {
   private readonly socket: Socket;
+  private handler: SocketHandler | null = null;
   private readonly maxUnreadBytes: number;
   private sentBytes = 0;
   /** Of those, read for certain. */
@@ -59,14 +60,28 @@ export class PacedSocket implements Socket {
 
   /** What the transport has to tell `handler`, and this socket with it. */
   telling(handler: SocketHandler): SocketHandler {
-    const onPong = () => {
-      this.readBytes = this.askedAt ?? this.readBytes;
-      this.askedAt = null;
-      this.askIfMuchIsUnread();
-      handler.onPong();
-      handler.onDrain();
-    };
-    return { ...handler, onPong };
+    this.handler = handler;
+    return this;
+  }
+
+  onMessage(data: Uint8Array | string): void {
+    this.handler?.onMessage(data);
+  }
+
+  onPong(): void {
+    this.readBytes = this.askedAt ?? this.readBytes;
+    this.askedAt = null;
+    this.askIfMuchIsUnread();
+    this.handler?.onPong();
+    this.handler?.onDrain();
+  }
+
+  onDrain(): void {
+    this.handler?.onDrain();
+  }
+
+  onClose(): void {
+    this.handler?.onClose();
   }
 
   // One question at a time: a client may answer only the newest of several.

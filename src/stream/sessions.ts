@@ -45,7 +45,7 @@ export class Sessions {
   accept(socket: Socket, events: Omit<SessionEvents, "onEnd">): SocketHandler {
     const session = new Session(socket, this.hub, { ...events, onEnd: (ended) => this.open.delete(ended) });
     this.open.set(session, this.accepted++ % beatSlots);
-    return contained(session, socket, this.logger);
+    return new Contained(session, socket, this.logger);
   }
 
   /** Beats every session's heart once per period, until `close`. */
@@ -84,19 +84,42 @@ export class Sessions {
 }
 
 /** An exception in a handler would end the process; a fault of ours costs one connection, which comes back and resumes. */
-export function contained(handler: SocketHandler, socket: Socket, logger: Logger): SocketHandler {
-  const contain = (step: () => void) => {
+export class Contained implements SocketHandler {
+  private readonly handler: SocketHandler;
+  private readonly socket: Socket;
+  private readonly logger: Logger;
+
+  constructor(handler: SocketHandler, socket: Socket, logger: Logger) {
+    this.handler = handler;
+    this.socket = socket;
+    this.logger = logger;
+  }
+
+  onMessage(data: Uint8Array | string): void {
+    this.contain(() => this.handler.onMessage(data));
+  }
+
+  onPong(): void {
+    this.contain(() => this.handler.onPong());
+  }
+
+  onDrain(): void {
+    this.contain(() => this.handler.onDrain());
+  }
+
+  onClose(): void {
+    this.contain(() => this.handler.onClose());
+  }
+
+  private contain(step: () => void): void {
     try {
       step();
     } catch (error) {
-      logger.error({ err: error, remote: socket.remote }, "a session failed; the connection is dropped");
-      socket.terminate();
+      this.logger.error(
+        { err: error, remote: this.socket.remote },
+        "a session failed; the connection is dropped",
+      );
+      this.socket.terminate();
     }
-  };
-  return {
-    onMessage: (data) => contain(() => handler.onMessage(data)),
-    onPong: () => contain(() => handler.onPong()),
-    onDrain: () => contain(() => handler.onDrain()),
-    onClose: () => contain(() => handler.onClose()),
-  };
+  }
 }

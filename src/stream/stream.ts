@@ -12,7 +12,7 @@ import { Hub } from "./hub.ts";
 import type { StreamOptions } from "./options.ts";
 import { PacedSocket } from "./paced-socket.ts";
 import { limitReplies } from "./reply-limit.ts";
-import { contained, Sessions } from "./sessions.ts";
+import { Contained, Sessions } from "./sessions.ts";
 import { createSharedEvents, type FindShared, sharedToken } from "./shared-events.ts";
 import {
   type Admission,
@@ -111,7 +111,7 @@ export async function startStream(
       if (mqtt && isMqtt(socket)) {
         const stream = new ByteStream(socket, 2 * mqtt.maxMessageBytes);
         mqtt.accept(stream, socket.remote);
-        return contained(stream, socket, logger);
+        return new Contained(stream, socket, logger);
       }
       const paced = new PacedSocket(socket, options.maxBufferBytes);
       return paced.telling(openSession(paced, `ws:${socket.remote}`));
