@@ -20,7 +20,8 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts", "test/faults/**/*.test.ts"],
-          testTimeout: 180_000,
+          // In a soak (src/log/DURABILITY.md) a test plays on for its third of the time.
+          testTimeout: 180_000 + 20_000 * Number(process.env["FIELDCAST_SOAK_MINUTES"] ?? 0),
           // Whole processes and a browser: after the others, so that they have the machine to themselves.
           sequence: { groupOrder: 1 },
           maxWorkers: 2,

@@ -8,12 +8,12 @@ import { systemClock } from "../../src/model/clock.ts";
 import { silentLogger } from "../../src/observe/log.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { Fleet, Follower, readiness, readLog, until } from "./fleet.ts";
+import { repeated } from "./soak.ts";
 
-const seed = Number(process.env["FIELDCAST_FAULT_SEED"] ?? 20_261_122);
 const pageBytes = 4_096;
 
 /** Writes garbage over a share of the pages in the middle of a file, or over all of it. */
-function garble(path: string, share: number, from = 0.25, to = 0.75): void {
+function garble(path: string, seed: number, share: number, from = 0.25, to = 0.75): void {
   const random = createRandom(seed);
   const pages = Math.floor(statSync(path).size / pageBytes);
   const fd = openSync(path, "r+");
@@ -45,7 +45,7 @@ async function fill(path: string): Promise<string> {
 
 interface Damage {
   readonly name: string;
-  readonly inflict: (logPath: string) => void;
+  readonly inflict: (logPath: string, seed: number) => void;
 }
 
 async function start(gateway: GatewayProcess, inflict?: (logPath: string) => void) {
@@ -60,71 +60,71 @@ async function start(gateway: GatewayProcess, inflict?: (logPath: string) => voi
 const settings = ["ring.tailBytes=4096", "ring.gatherMs=2"];
 
 const betweenRuns: readonly Damage[] = [
-  { name: "garbage here and there", inflict: (path) => garble(path, 0.2) },
+  { name: "garbage here and there", inflict: (path, seed) => garble(path, seed, 0.2) },
   { name: "half of it cut off", inflict: cutOff },
 ];
 
 describe.concurrent.each(betweenRuns)("a log with $name", ({ inflict }) => {
-  it("is set aside at the start, what is left goes on, and subscribers are told", async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const gateway = new GatewayProcess(settings);
-    onTestFinished(() => gateway.dispose());
-    const { path, follower } = await start(gateway, inflict);
-    onTestFinished(() => follower.close());
-    const fleet = new Fleet(gateway, 2);
-    onTestFinished(() => fleet.close());
-    await until("readings are acknowledged", () => fleet.acknowledged.size > 100);
-    await fleet.finish();
-    const numbers = new Set((await readLog(gateway, (await readiness(gateway)).epoch)).values());
-    expect([...fleet.acknowledged.keys()].filter((n) => !numbers.has(n))).toEqual([]);
-    await until("the follower has been told", () => follower.gaps.length > 0);
-    expect(readdirSync(gateway.dataDir)).toContain("log.db.damaged-1");
-    expect(gateway.lines.join("\n")).toMatch(/was damaged .*set aside as/);
-    expect(await gateway.stop()).toBe(0);
-    expect(readFileSync(path).subarray(0, 15).toString()).toBe("SQLite format 3");
-  });
+  it(
+    "is set aside at the start, what is left goes on, and subscribers are told",
+    repeated(async ({ expect, onTestFinished, seed }) => {
+      const gateway = new GatewayProcess(settings);
+      onTestFinished(() => gateway.dispose());
+      const { path, follower } = await start(gateway, (logPath) => inflict(logPath, seed));
+      onTestFinished(() => follower.close());
+      const fleet = new Fleet(gateway, 2);
+      onTestFinished(() => fleet.close());
+      await until("readings are acknowledged", () => fleet.acknowledged.size > 100);
+      await fleet.finish();
+      const numbers = new Set((await readLog(gateway, (await readiness(gateway)).epoch)).values());
+      expect([...fleet.acknowledged.keys()].filter((n) => !numbers.has(n))).toEqual([]);
+      await until("the follower has been told", () => follower.gaps.length > 0);
+      expect(readdirSync(gateway.dataDir)).toContain("log.db.damaged-1");
+      expect(gateway.lines.join("\n")).toMatch(/was damaged .*set aside as/);
+      expect(await gateway.stop()).toBe(0);
+      expect(readFileSync(path).subarray(0, 15).toString()).toBe("SQLite format 3");
+    }),
+  );
 });
 
 const inUse: readonly Damage[] = [
-  { name: "garbage here and there", inflict: (path) => garble(path, 0.5) },
-  { name: "nothing but garbage", inflict: (path) => garble(path, 1, 0, 1) },
+  { name: "garbage here and there", inflict: (path, seed) => garble(path, seed, 0.5) },
+  { name: "nothing but garbage", inflict: (path, seed) => garble(path, seed, 1, 0, 1) },
   { name: "half of it cut off", inflict: cutOff },
 ];
 
 describe.concurrent.each(inUse)("a log with $name while in use", ({ inflict }) => {
-  it("goes on live, is set aside at the next start, and subscribers are told", async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const gateway = new GatewayProcess(settings);
-    onTestFinished(() => gateway.dispose());
-    const { path, epoch, follower } = await start(gateway);
-    onTestFinished(() => follower.close());
-    const { pid } = gateway;
-    const first = new Fleet(gateway, 2);
-    onTestFinished(() => first.close());
-    await until("readings are acknowledged", () => first.acknowledged.size > 50);
-    inflict(path);
-    // Somebody who reads what was damaged; it must hurt nobody.
-    const reader = new Follower(gateway, epoch);
-    await follower.more(200);
-    reader.close();
-    expect(gateway.pid).toBe(pid);
-    // Else its devices and those of the next would take the connection from each other.
-    first.close();
-    await gateway.stop();
-    await gateway.start();
-    expect((await readiness(gateway)).isReady).toBe(true);
-    const second = new Fleet(gateway, 2);
-    onTestFinished(() => second.close());
-    await until("readings are acknowledged after the restart", () => second.acknowledged.size > 50);
-    await second.finish();
-    await until("the follower has been told", () => follower.gaps.length > 0);
-    expect(readdirSync(gateway.dataDir)).toContain("log.db.damaged-1");
-    expect(gateway.lines.join("\n")).toMatch(/was damaged .*set aside as/);
-    expect(await gateway.stop()).toBe(0);
-    expect(readFileSync(path).subarray(0, 15).toString()).toBe("SQLite format 3");
-  });
+  it(
+    "goes on live, is set aside at the next start, and subscribers are told",
+    repeated(async ({ expect, onTestFinished, seed }) => {
+      const gateway = new GatewayProcess(settings);
+      onTestFinished(() => gateway.dispose());
+      const { path, epoch, follower } = await start(gateway);
+      onTestFinished(() => follower.close());
+      const { pid } = gateway;
+      const first = new Fleet(gateway, 2);
+      onTestFinished(() => first.close());
+      await until("readings are acknowledged", () => first.acknowledged.size > 50);
+      inflict(path, seed);
+      // Somebody who reads what was damaged; it must hurt nobody.
+      const reader = new Follower(gateway, epoch);
+      await follower.more(200);
+      reader.close();
+      expect(gateway.pid).toBe(pid);
+      // Else its devices and those of the next would take the connection from each other.
+      first.close();
+      await gateway.stop();
+      await gateway.start();
+      expect((await readiness(gateway)).isReady).toBe(true);
+      const second = new Fleet(gateway, 2);
+      onTestFinished(() => second.close());
+      await until("readings are acknowledged after the restart", () => second.acknowledged.size > 50);
+      await second.finish();
+      await until("the follower has been told", () => follower.gaps.length > 0);
+      expect(readdirSync(gateway.dataDir)).toContain("log.db.damaged-1");
+      expect(gateway.lines.join("\n")).toMatch(/was damaged .*set aside as/);
+      expect(await gateway.stop()).toBe(0);
+      expect(readFileSync(path).subarray(0, 15).toString()).toBe("SQLite format 3");
+    }),
+  );
 });

@@ -7,9 +7,10 @@ import { describe, it } from "vitest";
 import { FaultyDisk } from "../support/faulty-disk.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { Fleet, Follower, pause, readiness, readLog, until } from "./fleet.ts";
+import { isSoak, repeated } from "./soak.ts";
 
-/** More for a night: FIELDCAST_FAULT_ROUNDS=200. */
-const rounds = Number(process.env["FIELDCAST_FAULT_ROUNDS"] ?? 1);
+/** Faults of one gateway, one after the other. */
+const rounds = isSoak ? 3 : 1;
 const settings = ["ring.gatherMs=2", "stream.batchMs=10", "logLevel=info"];
 
 /** Something that goes wrong under a running gateway, and its end. */
@@ -146,55 +147,55 @@ const faults: readonly Fault[] = [
 ];
 
 describe.concurrent.each(faults)("while $name", ({ prepare, reason }) => {
-  it("nothing is acknowledged, live goes on, health tells, and it heals by itself", async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const place = prepare();
-    const gateway = new GatewayProcess(settings, place.dataDir);
-    onTestFinished(async () => {
-      await gateway.dispose();
-      place.remove();
-    });
-    gateway.env = place.env;
-    await gateway.start();
-    const { pid } = gateway;
-    const { epoch } = await readiness(gateway);
-    const follower = new Follower(gateway, epoch);
-    onTestFinished(() => follower.close());
-    const fleet = new Fleet(gateway, 2);
-    onTestFinished(() => fleet.close());
-    for (let round = 0; round < rounds; round++) {
-      const { acknowledged } = fleet;
-      const before = acknowledged.size;
-      await until("readings are acknowledged", () => acknowledged.size > before + 100);
-      await place.cause(gateway);
-      await until("health tells why", async () => reason.test((await readiness(gateway)).problems));
-      // What was sent before is here after a round trip.
-      await readiness(gateway);
-      const atFault = acknowledged.size;
-      await follower.more(100);
-      expect(acknowledged.size).toBe(atFault);
-      expect(await readiness(gateway)).toMatchObject({ isReady: false });
-      place.cure();
-      await until("it is ready again", async () => (await readiness(gateway)).isReady);
-      await until("readings are acknowledged again", () => acknowledged.size > atFault + 100);
-    }
-    await fleet.finish();
-    await until("the log is quiet", async () => {
-      const { head } = await readiness(gateway);
-      await pause(300);
-      return (await readiness(gateway)).head === head && follower.seqs.at(-1) === head;
-    });
-    const stored = await readLog(gateway, epoch);
-    const numbers = new Set(stored.values());
-    expect([...fleet.acknowledged.keys()].filter((n) => !numbers.has(n))).toEqual([]);
-    // Everybody saw everything once, in order, however often devices sent it.
-    expect(follower.gaps).toEqual([]);
-    expect(follower.seqs).toEqual([...stored.keys()]);
-    expect(follower.numbers).toEqual([...stored.values()]);
-    expect(numbers.size).toBe(stored.size);
-    expect(gateway.pid).toBe(pid);
-    expect(await gateway.stop()).toBe(0);
-  });
+  it(
+    "nothing is acknowledged, live goes on, health tells, and it heals by itself",
+    repeated(async ({ expect, onTestFinished }) => {
+      const place = prepare();
+      const gateway = new GatewayProcess(settings, place.dataDir);
+      onTestFinished(async () => {
+        await gateway.dispose();
+        place.remove();
+      });
+      gateway.env = place.env;
+      await gateway.start();
+      const { pid } = gateway;
+      const { epoch } = await readiness(gateway);
+      const follower = new Follower(gateway, epoch);
+      onTestFinished(() => follower.close());
+      const fleet = new Fleet(gateway, 2);
+      onTestFinished(() => fleet.close());
+      for (let round = 0; round < rounds; round++) {
+        const { acknowledged } = fleet;
+        const before = acknowledged.size;
+        await until("readings are acknowledged", () => acknowledged.size > before + 100);
+        await place.cause(gateway);
+        await until("health tells why", async () => reason.test((await readiness(gateway)).problems));
+        // What was sent before is here after a round trip.
+        await readiness(gateway);
+        const atFault = acknowledged.size;
+        await follower.more(100);
+        expect(acknowledged.size).toBe(atFault);
+        expect(await readiness(gateway)).toMatchObject({ isReady: false });
+        place.cure();
+        await until("it is ready again", async () => (await readiness(gateway)).isReady);
+        await until("readings are acknowledged again", () => acknowledged.size > atFault + 100);
+      }
+      await fleet.finish();
+      await until("the log is quiet", async () => {
+        const { head } = await readiness(gateway);
+        await pause(300);
+        return (await readiness(gateway)).head === head && follower.seqs.at(-1) === head;
+      });
+      const stored = await readLog(gateway, epoch);
+      const numbers = new Set(stored.values());
+      expect([...fleet.acknowledged.keys()].filter((n) => !numbers.has(n))).toEqual([]);
+      // Everybody saw everything once, in order, however often devices sent it.
+      expect(follower.gaps).toEqual([]);
+      expect(follower.seqs).toEqual([...stored.keys()]);
+      expect(follower.numbers).toEqual([...stored.values()]);
+      expect(numbers.size).toBe(stored.size);
+      expect(gateway.pid).toBe(pid);
+      expect(await gateway.stop()).toBe(0);
+    }),
+  );
 });

@@ -3,9 +3,9 @@ import { describe, it } from "vitest";
 import { createRandom } from "../../firmware-sim/random.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { StreamClient } from "../support/stream-client.ts";
+import { repeated } from "./soak.ts";
 
-const rounds = Number(process.env["FIELDCAST_KILL_ROUNDS"] ?? 15);
-const seed = Number(process.env["FIELDCAST_KILL_SEED"] ?? 20_261_122);
+const rounds = 15;
 const publishers = 4;
 /** Gateways that are killed side by side: a start is mostly waiting. */
 const lanes = 3;
@@ -80,25 +80,26 @@ async function readAll(
 }
 
 describe.concurrent("kill -9 at random moments", () => {
-  it.for(Array.from({ length: lanes }, (_, lane) => seed + lane))(
-    `loses no acknowledged reading in ${Math.ceil(rounds / lanes)} rounds (seed %i)`,
-    async (ownSeed, { expect, onTestFinished }) => {
-      const gateway = new GatewayProcess();
-      onTestFinished(() => gateway.dispose());
-      const random = createRandom(ownSeed);
-      const acknowledged = new Set<number>();
-      let last = 0;
-      let firstEpoch = "";
-      for (let round = 0; round < rounds / lanes; round++) {
+  it.for(Array.from({ length: lanes }, (_, lane) => lane))(
+    `loses no acknowledged reading in ${Math.ceil(rounds / lanes)} rounds (lane %i)`,
+    (lane, context) =>
+      repeated(async ({ expect, onTestFinished, seed }) => {
+        const gateway = new GatewayProcess();
+        onTestFinished(() => gateway.dispose());
+        const random = createRandom(seed + lane);
+        const acknowledged = new Set<number>();
+        let last = 0;
+        let firstEpoch = "";
+        for (let round = 0; round < rounds / lanes; round++) {
+          await gateway.start();
+          const ready = await fetch(`http://127.0.0.1:${gateway.httpPort}/readyz`);
+          if (firstEpoch === "") firstEpoch = ((await ready.json()) as { epoch: string }).epoch;
+          await runRound(gateway, acknowledged, () => ++last, 20 + random.next() * 400);
+        }
         await gateway.start();
-        const ready = await fetch(`http://127.0.0.1:${gateway.httpPort}/readyz`);
-        if (firstEpoch === "") firstEpoch = ((await ready.json()) as { epoch: string }).epoch;
-        await runRound(gateway, acknowledged, () => ++last, 20 + random.next() * 400);
-      }
-      await gateway.start();
-      const { seqs, stored } = await readAll(gateway, firstEpoch);
-      expect(seqs).toEqual(seqs.map((_, index) => index + 1));
-      expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
-    },
+        const { seqs, stored } = await readAll(gateway, firstEpoch);
+        expect(seqs).toEqual(seqs.map((_, index) => index + 1));
+        expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
+      })(context),
   );
 });

@@ -11,10 +11,9 @@ import { silentLogger } from "../../src/observe/log.ts";
 import { FaultyDisk } from "../support/faulty-disk.ts";
 import { GatewayProcess } from "../support/gateway-process.ts";
 import { Fleet, readiness, until } from "./fleet.ts";
+import { isSoak, repeated } from "./soak.ts";
 
-/** More for a night: FIELDCAST_POWER_CUTS=2000. */
-const cuts = Number(process.env["FIELDCAST_POWER_CUTS"] ?? 15);
-const seed = Number(process.env["FIELDCAST_POWER_SEED"] ?? 20_261_122);
+const cuts = isSoak ? 150 : 15;
 const sectorBytes = 512;
 const headBytes = 22;
 const fileNames = ["log.db", "log.db-wal"] as const;
@@ -129,46 +128,48 @@ async function cutPower(durability: string, folder: string) {
 }
 
 describe.concurrent.each(["power-loss", "process"])("a power cut with durability %s", (durability) => {
-  it(`loses ${durability === "process" ? "what the disk had not been told to keep" : "nothing acknowledged"}`, async ({
-    expect,
-    onTestFinished,
-  }) => {
-    const folder = mkdtempSync(join(tmpdir(), "fieldcast-power-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const { epoch, changes, acknowledged } = await cutPower(durability, folder);
-    const random = createRandom(seed);
-    const first = changes.findIndex(({ at }) => [...acknowledged.values()].some((when) => when <= at));
-    let lost = 0;
-    for (let cut = 0; cut < cuts; cut++) {
-      const count = first + Math.floor(random.next() * (changes.length - first));
-      const moment = changes[count - 1]?.at ?? 0n;
-      const place = join(folder, `cut-${cut}`);
-      mkdirSync(place);
-      for (const [file, name] of fileNames.entries()) {
-        writeFileSync(
-          join(place, name),
-          afterCut(changes, count, file, () => random.next()),
+  it(
+    `loses ${durability === "process" ? "what the disk had not been told to keep" : "nothing acknowledged"}`,
+    repeated(async ({ expect, onTestFinished, seed }) => {
+      const folder = mkdtempSync(join(tmpdir(), "fieldcast-power-"));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const { epoch, changes, acknowledged } = await cutPower(durability, folder);
+      const random = createRandom(seed);
+      const first = changes.findIndex(({ at }) => [...acknowledged.values()].some((when) => when <= at));
+      let lost = 0;
+      for (let cut = 0; cut < cuts; cut++) {
+        const count = first + Math.floor(random.next() * (changes.length - first));
+        const moment = changes[count - 1]?.at ?? 0n;
+        const place = join(folder, `cut-${cut}`);
+        mkdirSync(place);
+        for (const [file, name] of fileNames.entries()) {
+          writeFileSync(
+            join(place, name),
+            afterCut(changes, count, file, () => random.next()),
+          );
+        }
+        const engine = new SqliteEngine({ path: join(place, "log.db") });
+        const log = await openLog(engine, {}, systemClock, silentLogger);
+        const stored = await numbersIn(log);
+        // What the ring dropped; numbers and seqs are in the same order but for what is under way at a time.
+        const oldest = log.oldest === 1 ? 0 : Math.min(...stored) + 100;
+        const promised = [...acknowledged].filter(([n, when]) => when <= moment && n >= oldest);
+        const missing = promised.filter(([n]) => !stored.has(n)).length;
+        lost = Math.max(lost, missing);
+        if (durability === "power-loss") {
+          expect([cut, missing]).toEqual([cut, 0]);
+          expect(log.epochEnd(epoch)).toBe(log.head);
+        }
+        await log.close();
+        rmSync(place, { recursive: true });
+      }
+      if (isSoak) {
+        console.info(
+          `${durability}: a cut lost ${lost} of ${acknowledged.size} acknowledged readings at most`,
         );
       }
-      const engine = new SqliteEngine({ path: join(place, "log.db") });
-      const log = await openLog(engine, {}, systemClock, silentLogger);
-      const stored = await numbersIn(log);
-      // What the ring dropped; numbers and seqs are in the same order but for what is under way at a time.
-      const oldest = log.oldest === 1 ? 0 : Math.min(...stored) + 100;
-      const promised = [...acknowledged].filter(([n, when]) => when <= moment && n >= oldest);
-      const missing = promised.filter(([n]) => !stored.has(n)).length;
-      lost = Math.max(lost, missing);
-      if (durability === "power-loss") {
-        expect([cut, missing]).toEqual([cut, 0]);
-        expect(log.epochEnd(epoch)).toBe(log.head);
-      }
-      await log.close();
-      rmSync(place, { recursive: true });
-    }
-    if (process.env["FIELDCAST_POWER_CUTS"]) {
-      console.info(`${durability}: a cut lost ${lost} of ${acknowledged.size} acknowledged readings at most`);
-    }
-    // Else the cuts would show nothing of the other mode either.
-    if (durability === "process") expect(lost).toBeGreaterThan(0);
-  });
+      // Else the cuts would show nothing of the other mode either.
+      if (durability === "process") expect(lost).toBeGreaterThan(0);
+    }),
+  );
 });
