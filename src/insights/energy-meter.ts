@@ -62,6 +62,15 @@ const counters = {
 } as const;
 const directions = ["import", "export"] as const;
 
+/** Whether a reading says anything of energy. */
+export function tellsEnergy(values: Values): boolean {
+  const names = directions.flatMap((direction) => {
+    const { total, tariffs } = counters[direction];
+    return [total, ...tariffs.map(([, name]) => name)];
+  });
+  return ["powerW", ...names].some((name) => typeof values[name] === "number");
+}
+
 export function newMeter(device: string, channel: string | undefined): Meter {
   return {
     device,

@@ -1,11 +1,19 @@
 import { matchesFilter } from "../model/filter.ts";
-import type { Reading, Values } from "../model/reading.ts";
+import type { Reading } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { type Calendar, calendarOf, type Level, levels, type Period } from "./calendar.ts";
 import { DueTimes } from "./due-times.ts";
 import { noteQuarter, peakOf, settleDemand } from "./energy-demand.ts";
 import { counterMeasure, powerMeasure } from "./energy-interval.ts";
-import { energyOf, forgetOld, type Meter, type MeterRules, newMeter, observe } from "./energy-meter.ts";
+import {
+  energyOf,
+  forgetOld,
+  type Meter,
+  type MeterRules,
+  newMeter,
+  observe,
+  tellsEnergy,
+} from "./energy-meter.ts";
 import {
   type Account,
   type AccountState,
@@ -119,7 +127,7 @@ class UsageReducer implements Reducer {
   }
 
   #discover({ topic, device, channel, values }: CommittedReading): Entry | null {
-    if (!hasEnergy(values)) return null;
+    if (!tellsEnergy(values)) return null;
     return this.#enter(topic, newMeter(device, channel));
   }
 
@@ -209,18 +217,6 @@ class UsageReducer implements Reducer {
     state.isMoved = false;
     emit(runningSum(account));
   }
-}
-
-function hasEnergy({
-  powerW,
-  energyImportWh,
-  energyExportWh,
-  energyImportT1Wh,
-  energyExportT1Wh,
-}: Values): boolean {
-  return [powerW, energyImportWh, energyExportWh, energyImportT1Wh, energyExportT1Wh].some(
-    (value) => typeof value === "number",
-  );
 }
 
 /** Meters tell before what they are added up to. */
