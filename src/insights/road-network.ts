@@ -140,13 +140,18 @@ export function sensedSpeed(
   const { speedKmh, speedRatio, flowVph, occupancyPct } = values;
   const isOccupied = isMeasure(occupancyPct) && occupancyPct > 0;
   // Nobody passed: a mean speed over no vehicles is no standstill.
-  const isEmpty = flowVph === 0 && !isOccupied;
+  const isEmpty = tellsEmptyRoad(values);
   if (isMeasure(speedKmh) && !(speedKmh === 0 && isEmpty)) return { speedKmh, rank: 0 };
   if (isMeasure(speedRatio) && !(speedRatio === 0 && isEmpty))
     return { speedKmh: speedRatio * segment.freeFlowKmh, rank: 1 };
   if (loopLengthM === undefined || !isOccupied || !isMeasure(flowVph) || flowVph === 0) return null;
   // Vehicles/h · m / (1000 m/km · occupancyPct/100).
   return { speedKmh: (flowVph * loopLengthM) / (10 * occupancyPct), rank: 2 };
+}
+
+/** Whether a sensor's reading says that nobody passed, and nobody stands there. */
+export function tellsEmptyRoad({ flowVph, occupancyPct }: Values): boolean {
+  return flowVph === 0 && !(isMeasure(occupancyPct) && occupancyPct > 0);
 }
 
 export function isMeasure(value: unknown): value is number {

@@ -7,6 +7,9 @@ const maxObservations = 500;
 /** Nobody knows when a standing queue moves on: travel times are reckoned with this speed at least, km/h. */
 const crawlKmh = 2;
 
+/** The flow and the mean speed of the same minutes may have times so far apart where each comes in a message of its own. */
+const maxApartMs = 300_000;
+
 /** What a sensor or a vehicle said of a segment's speed. */
 export interface Observation {
   readonly time: number;
@@ -18,6 +21,9 @@ export interface Observation {
   /** Of what one sensor tells, the kind with the lowest rank counts (`sensedSpeed`). */
   readonly rank: number;
 }
+
+/** Nobody passed a sensor: that says nothing of the speed, but that a mean speed of 0 about then is no standstill. */
+export const emptyRoad = { speedKmh: 0, rank: 9 } as const;
 
 /** What is known of a segment at a time; values as they are told. */
 export interface Estimate {
@@ -96,15 +102,33 @@ export function estimateAt(
     const one = list[at] as Observation;
     if (one.time <= oldest) break;
     if (one.time >= time || time - one.time >= staleMsOf(one, settings)) continue;
-    const known = sensors.get(one.source);
     if (one.trust === null) {
       vehicles.add(one.source);
       count(one, settings.probeTrust);
-    } else if (known === undefined || one.rank < known.rank) sensors.set(one.source, one);
+      continue;
+    }
+    if (one.rank === emptyRoad.rank || (one.speedKmh === 0 && isEmptyAbout(list, one, time))) continue;
+    const known = sensors.get(one.source);
+    if (known === undefined || one.rank < known.rank) sensors.set(one.source, one);
   }
   if (sensors.size === 0 && vehicles.size < settings.minVehicles) return unknownEstimate;
   for (const one of sensors.values()) count(one, one.trust as number);
   return estimateOf(sum / weights, segment, sensors.size, vehicles.size);
+}
+
+/** Whether the same sensor said, by `time`, that nobody passed about when it told a speed of 0. */
+function isEmptyAbout(
+  list: readonly Observation[],
+  { source, time: at }: Observation,
+  time: number,
+): boolean {
+  return list.some(
+    (one) =>
+      one.rank === emptyRoad.rank &&
+      one.source === source &&
+      one.time < time &&
+      Math.abs(one.time - at) <= maxApartMs,
+  );
 }
 
 function estimateOf(speedKmh: number, segment: Segment, sensors: number, vehicles: number): Estimate {

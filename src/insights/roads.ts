@@ -2,13 +2,14 @@ import type { Reading, Values } from "../model/reading.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
 import { checkJam, type Jam, jamValues, neighbours, noJam } from "./road-jams.ts";
-import { RoadNetwork, type Segment, sensedSpeed } from "./road-network.ts";
+import { RoadNetwork, type Segment, sensedSpeed, tellsEmptyRoad } from "./road-network.ts";
 import { Probes, type Vehicles } from "./road-probes.ts";
 import { type Choice, choicesBySegment, routeWords } from "./road-routes.ts";
 import { type RoadSettings, roadProblem, roadSettings } from "./road-settings.ts";
 import {
   addObservation,
   type Estimate,
+  emptyRoad,
   estimateAt,
   type Observation,
   removeObservation,
@@ -113,7 +114,7 @@ class RoadsReducer implements Reducer {
     const { intervalS } = values;
     if (typeof intervalS === "number" && intervalS > this.#settings.maxSensorIntervalS) return;
     for (const one of mounted) {
-      const sensed = sensedSpeed(values, one);
+      const sensed = sensedSpeed(values, one) ?? (tellsEmptyRoad(values) ? emptyRoad : null);
       if (sensed === null) continue;
       const { name } = one.segment;
       const kept = this.#keep(name);

@@ -75,6 +75,28 @@ describe("roads", () => {
     fc.assert(holds, { numRuns: 60 });
   });
 
+  it("take no empty road for a jam where flow and speed come in messages of their own", () => {
+    const at = (seconds: number, values: Values) => {
+      const time = began + seconds * 1_000;
+      return { at: time + 500, reading: sensorReading("s0", time, values) };
+    };
+    // As Digitraffic tells of a quiet night: the flow and the mean speed of the same minutes, either of them first.
+    const night = [0, 60, 120, 180].flatMap((second) => [
+      at(second, { flowVph: 0, intervalS: 300 }),
+      at(second + 2, { speedKmh: 0, intervalS: 300 }),
+    ]);
+    const quiet = run(night);
+    expect(quiet.filter(({ domain }) => domain === "alerts")).toEqual([]);
+    expect(quiet.filter(({ values }) => values["level"] === "stationary")).toEqual([]);
+    // What drove last counts as long as it is fresh; a standstill of vehicles is one.
+    const cars = [at(-20, { flowVph: 12 }), at(-19, { speedKmh: 54 }), ...night];
+    const shown = shownAt(run(cars), "congestion/s0");
+    expect(shown(began + 60_000)).toMatchObject({ level: "free", speedKmh: 54, sensors: 1 });
+    expect(shown(began + 100_000)).toMatchObject({ level: "unknown", sensors: 0 });
+    const jam = [at(0, { flowVph: 60 }), at(1, { speedKmh: 0 })];
+    expect(shownAt(run(jam), "congestion/s0")(began + 10_000)).toMatchObject({ level: "stationary" });
+  });
+
   it("show the same for every moment and topic, in whatever order and how often readings come", () => {
     const topics = [
       ...["s0", "s1", "s2"].flatMap((name) => [`congestion/${name}`, `alerts/jam/${name}`]),
