@@ -18,6 +18,8 @@ export class Commit {
   readonly remembered: Packet[] = [];
   readonly released: number[] = [];
   readonly progress: Progress[] = [];
+  /** When it began to gather, epoch milliseconds. */
+  readonly startedAt: number;
   /** When its transaction began, epoch milliseconds. */
   committedAt = 0;
   records: StoredRecord[] = [];
@@ -27,6 +29,10 @@ export class Commit {
   #waiters: Waiter[] = [];
   /** Records that mean nothing unless they are stored with the progress they came with. */
   readonly #tied = new Set<StoredRecord>();
+
+  constructor(startedAt: number) {
+    this.startedAt = startedAt;
+  }
 
   /** True if it stores something that somebody waits for. */
   get isAwaited(): boolean {

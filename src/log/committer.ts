@@ -127,7 +127,7 @@ export class Committer {
     const last = this.#queue.at(-1);
     const { maxCommitBytes, maxCommitReadings } = this.#parts.options;
     if (last && last.bytes < maxCommitBytes && last.records.length < maxCommitReadings) return last;
-    const commit = new Commit();
+    const commit = new Commit(this.#parts.clock.now());
     this.#queue.push(commit);
     // Not at once: what has already arrived on the sockets shall share the commit.
     if (!this.#isPumping) setImmediate(() => void this.#pump(false));
@@ -162,7 +162,7 @@ export class Committer {
   }
 
   #next(): Commit {
-    const commit = this.#queue.shift() ?? new Commit();
+    const commit = this.#queue.shift() ?? new Commit(this.#parts.clock.now());
     commit.committedAt = this.time;
     return commit;
   }
@@ -267,7 +267,7 @@ export class Committer {
       logger.info("the log stores again");
     }
     for (const record of commit.records) record.committedAt = commit.committedAt;
-    shown.showStored(commit.records, oldest);
+    shown.showStored(commit.records, this.#waitedMs(commit), oldest);
     const { checkpoint } = memory;
     if (checkpoint.bytesSinceRound >= options.latestCheckpointBytes) checkpoint.begin(shown.head);
     commit.resolve();
@@ -295,10 +295,14 @@ export class Committer {
       for (const behind of [commit, ...this.#queue]) behind.moveRecords(move);
     }
     for (const record of commit.records) record.committedAt = commit.committedAt;
-    const lost = shown.showUnstored(commit.records);
+    const lost = shown.showUnstored(commit.records, this.#waitedMs(commit));
     if (lost.length === 0) return;
     for (const { body } of lost) memory.recent.forget(body);
     for (const waiting of this.#queue) waiting.rejectLeaning(new LogUnavailable(reason));
+  }
+
+  #waitedMs(commit: Commit): number {
+    return Math.max(0, this.#parts.clock.now() - commit.startedAt);
   }
 
   #settle(commit: Commit): void {
@@ -313,7 +317,7 @@ export class Committer {
       memory.checkpoint.begin(shown.head);
       if (!memory.checkpoint.isActive) return;
       // What is missing is read again from the ring at the next start.
-      const commit = new Commit();
+      const commit = new Commit(this.#parts.clock.now());
       commit.committedAt = this.time;
       if (!(await this.#store(commit))) return;
     }

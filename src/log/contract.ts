@@ -224,8 +224,11 @@ export interface Log {
    *   `progress` are shown and stored later, all else of the batch is dropped
    */
   append(batch: Append): Promise<void> | null;
-  /** Calls back with each commit's records in seq order, before the appends' promises settle. Returns an unsubscribe. */
-  onCommitted(listener: (records: readonly LogRecord[]) => void): () => void;
+  /**
+   * Calls back with each commit's records in seq order, before the appends' promises settle, and with how long the first of them
+   * has waited since it was appended, in milliseconds. Returns an unsubscribe.
+   */
+  onCommitted(listener: (records: readonly LogRecord[], waitedMs: number) => void): () => void;
   /**
    * Records after position `after`, up to about `maxBytes` of bodies, at least one if there is one. Synchronous when
    * the memory tail holds them. A page may end early. At the head (and past it) the page is empty.

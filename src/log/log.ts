@@ -160,7 +160,7 @@ class SequencedLog implements Log {
     return this.#committer.add(part, leans);
   }
 
-  onCommitted(listener: (records: readonly LogRecord[]) => void): () => void {
+  onCommitted(listener: (records: readonly LogRecord[], waitedMs: number) => void): () => void {
     return this.#shown.onShown(listener);
   }
 

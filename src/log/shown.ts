@@ -4,7 +4,7 @@ import { applyRecord, type LogMemory } from "./memory.ts";
 import type { StoredRecord } from "./record.ts";
 import { MemoryTail } from "./tail.ts";
 
-type Listener = (records: readonly LogRecord[]) => void;
+type Listener = (records: readonly LogRecord[], waitedMs: number) => void;
 
 /**
  * What everybody can see of the log: its ends, its newest records, what the topics show. As a rule all of it is stored; what is not
@@ -55,7 +55,7 @@ export class Shown {
   /** Calls back with what is shown from now on. Returns an unsubscribe. */
   onShown(listener: Listener): () => void {
     // Wrapped, so that each subscription is its own even if the function is the same.
-    const own: Listener = (records) => listener(records);
+    const own: Listener = (records, waitedMs) => listener(records, waitedMs);
     this.#listeners.add(own);
     return () => this.#listeners.delete(own);
   }
@@ -84,34 +84,38 @@ export class Shown {
     this.#tail.dropBefore(oldest);
   }
 
-  /** Shows records that were just stored; everything before them is. @param oldest what the ring goes back to */
-  showStored(records: readonly StoredRecord[], oldest: number): void {
+  /**
+   * Shows records that were just stored; everything before them is.
+   * @param waitedMs since the first of them was appended
+   * @param oldest what the ring goes back to
+   */
+  showStored(records: readonly StoredRecord[], waitedMs: number, oldest: number): void {
     this.#tail.push(records);
     const seq = records.at(-1)?.seq;
     this.storedThrough(seq ?? this.#stored, oldest);
-    this.#apply(records);
+    this.#apply(records, waitedMs);
   }
 
   /** Shows records that the store did not take. Returns those, of these and of earlier ones, for which there is no room. */
-  showUnstored(records: readonly StoredRecord[]): StoredRecord[] {
+  showUnstored(records: readonly StoredRecord[], waitedMs: number): StoredRecord[] {
     const lost: StoredRecord[] = [];
     this.#tail.push(records, (dropped) => {
       if (dropped.seq > this.#stored) lost.push(dropped);
     });
-    this.#apply(records);
+    this.#apply(records, waitedMs);
     return lost;
   }
 
-  #apply(records: readonly StoredRecord[]): void {
+  #apply(records: readonly StoredRecord[], waitedMs: number): void {
     this.#head += records.length;
     for (const record of records) applyRecord(this.#memory, record);
-    if (records.length > 0) this.#tell(records);
+    if (records.length > 0) this.#tell(records, waitedMs);
   }
 
-  #tell(records: readonly LogRecord[]): void {
+  #tell(records: readonly LogRecord[], waitedMs: number): void {
     for (const listener of [...this.#listeners]) {
       try {
-        listener(records);
+        listener(records, waitedMs);
       } catch (error) {
         this.#logger.error({ err: error }, "a listener of the log failed");
       }

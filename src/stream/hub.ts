@@ -14,6 +14,9 @@ const advancesPerTurn = 8;
 /** After so long a turn ends earlier: a page takes a millisecond to encode. */
 const maxTurnMs = 2;
 
+/** What would wait no longer than this leaves at once. */
+const shortestWindowMs = 5;
+
 /** Look-ups of earlier times at a time, so that they leave the store to others. */
 const maxLookUps = 4;
 
@@ -46,6 +49,7 @@ export class Hub {
   private readonly matchers = new Map<string, Matcher>();
   private window: LogRecord[] = [];
   private windowTimer: NodeJS.Timeout | null = null;
+  private windowEndsAt = 0;
   /** True while a window has just been pushed, so that the next one gathers for its full length. */
   private gathering = false;
   private turnPlanned = false;
@@ -62,7 +66,7 @@ export class Hub {
     this.replayMemory = new Budget(options.maxReplayBytes);
     this.lookUps = new Gate(maxLookUps, (subscription) => this.advanceSoon(subscription));
     this.position = log.head;
-    this.stopListening = log.onCommitted((records) => this.gather(records));
+    this.stopListening = log.onCommitted((records, waitedMs) => this.gather(records, waitedMs));
   }
 
   /** Stops following the log. */
@@ -166,10 +170,16 @@ export class Hub {
     }
   }
 
-  // A lone reading leaves at once; the window only gathers what follows closely.
-  private gather(records: readonly LogRecord[]): void {
+  // A lone reading leaves at once; the window only gathers what follows closely. What has gathered for its commit for as long
+  // does not wait once more.
+  private gather(records: readonly LogRecord[], waitedMs: number): void {
     for (const record of records) this.window.push(record);
-    if (this.options.batchMs === 0 || !this.gathering) this.push();
+    const leftMs = this.options.batchMs - waitedMs;
+    if (!this.gathering) this.push();
+    else if (leftMs <= shortestWindowMs) {
+      this.push();
+      this.startWindow(this.options.batchMs);
+    } else if (this.clock.now() + leftMs < this.windowEndsAt) this.startWindow(leftMs);
   }
 
   /** Pushes what has gathered, so that the position is the log's head. */
@@ -198,7 +208,7 @@ export class Hub {
     for (const group of wanted) this.pushGroup(group);
     for (const subscription of this.early) this.advanceSoon(subscription);
     this.early.clear();
-    if (this.options.batchMs > 0 && !this.gathering) this.startWindow();
+    if (this.options.batchMs > 0 && !this.gathering) this.startWindow(this.options.batchMs);
   }
 
   private pushGroup(group: Group): void {
@@ -219,16 +229,18 @@ export class Hub {
     if (group.window.length > 0) this.pushGroup(group);
   }
 
-  private startWindow(): void {
+  private startWindow(lengthMs: number): void {
     this.gathering = true;
+    if (this.windowTimer) clearTimeout(this.windowTimer);
+    this.windowEndsAt = this.clock.now() + lengthMs;
     this.windowTimer = setTimeout(() => {
       if (this.window.length === 0) {
         this.gathering = false;
         return;
       }
       this.push();
-      this.startWindow();
-    }, this.options.batchMs);
+      this.startWindow(this.options.batchMs);
+    }, lengthMs);
   }
 
   // Groups come and go with every dashboard, topics are many: a topic looks at new groups when it is next seen.
