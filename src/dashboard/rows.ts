@@ -19,6 +19,7 @@ export class Rows {
   private membership = -1;
   private rows: readonly Thing[] = [];
   private madeAt = Number.NEGATIVE_INFINITY;
+  private generation = -1;
   private filter = "";
 
   constructor(things: Things, domain: Domain) {
@@ -28,8 +29,10 @@ export class Rows {
 
   /** The things whose name matches what was typed, in order. */
   list(filter: string, now: number): readonly Thing[] {
-    const isFresh = now - this.madeAt < reorderMs && this.rows.length > 0;
+    const isOfNow = this.generation === this.things.generation && now >= this.madeAt;
+    const isFresh = isOfNow && now - this.madeAt < reorderMs && this.rows.length > 0;
     if (isFresh && filter === this.filter) return this.rows;
+    this.generation = this.things.generation;
     this.madeAt = now;
     this.filter = filter;
     this.sort();

@@ -21,6 +21,8 @@ export class Things {
   version = 0;
   /** Grows with every thing that came or went. */
   membership = 0;
+  /** Grows when all things were forgotten: who kept some has those of another time. */
+  generation = 0;
 
   constructor(limit = maxThings) {
     this.limit = limit;
@@ -53,6 +55,7 @@ export class Things {
     }
     this.version++;
     this.membership++;
+    this.generation++;
   }
 
   get(key: string): Thing | undefined {

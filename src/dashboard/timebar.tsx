@@ -22,8 +22,8 @@ const steps = 720;
 export function TimeBar({ page }: { page: Page }) {
   const [reachMs, setReachMs] = useState(defaultReachMs);
   // What is shown follows the page's rhythm, and what was asked for counts at once.
-  void page.now.value;
   const { timeLine } = page;
+  void [page.now.value, timeLine.anchor.value];
   const mode = timeLine.mode.value;
   const end = page.wall.now();
   const shown = timeLine.now();
@@ -59,7 +59,7 @@ export function TimeBar({ page }: { page: Page }) {
       </select>
       <Speeds page={page} />
       <button class="text-button" type="button" disabled={mode === "live"} onClick={() => timeLine.goLive()}>
-        Back to live
+        <span class="wide-only">Back to </span>live
       </button>
     </fieldset>
   );

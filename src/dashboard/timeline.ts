@@ -28,7 +28,7 @@ export class TimeLine implements Clock {
   private readonly wall: Clock;
   private player: Player | null = null;
   /** An instant that was shown, and when it was; the clock goes on from there. */
-  private anchor: { readonly time: number; readonly at: number };
+  readonly anchor: Signal<{ readonly time: number; readonly at: number }>;
   /** What was asked for is on its way. */
   private isAsking = false;
   /** Asked for meanwhile: only the last one counts, so a dragged slider asks no more often than it is answered. */
@@ -36,7 +36,7 @@ export class TimeLine implements Clock {
 
   constructor(wall: Clock) {
     this.wall = wall;
-    this.anchor = { time: wall.now(), at: wall.now() };
+    this.anchor = signal({ time: wall.now(), at: wall.now() });
   }
 
   /** Says what is moved. */
@@ -48,15 +48,18 @@ export class TimeLine implements Clock {
   now(): number {
     const now = this.wall.now();
     if (this.mode.peek() === "live") return now;
-    const runMs = this.mode.peek() === "playing" && !this.isAsking ? now - this.anchor.at : 0;
-    return Math.min(now, this.anchor.time + Math.min(runMs, maxAheadMs) * this.speed.peek());
+    const { time, at } = this.anchor.peek();
+    const runMs = this.mode.peek() === "playing" && !this.isAsking ? now - at : 0;
+    return Math.min(now, time + Math.min(runMs, maxAheadMs) * this.speed.peek());
   }
 
   /** Shows an instant and stays there. @param time epoch milliseconds */
   goTo(time: number): void {
-    this.change("paused", time);
-    if (this.isAsking) this.wanted = time;
-    else this.ask(time);
+    // The gateway takes whole milliseconds only.
+    const instant = Math.round(time);
+    this.change("paused", instant);
+    if (this.isAsking) this.wanted = instant;
+    else this.ask(instant);
   }
 
   pause(): void {
@@ -87,14 +90,14 @@ export class TimeLine implements Clock {
     this.player?.seek("latest");
   }
 
-  /** A snapshot begins. @param time the instant that it shows if not the present; later than asked for where less is kept */
+  /** A snapshot begins. @param time the instant that it shows, null for the present; later than asked for where less is kept */
   answered(time: number | null): void {
-    if (this.mode.peek() === "live" || time === null) return;
+    if (this.mode.peek() === "live") return;
     this.isAsking = false;
     const { wanted } = this;
     this.wanted = null;
     if (wanted !== null) this.ask(wanted);
-    else this.setAnchor(time);
+    else this.setAnchor(time ?? this.anchor.peek().time);
   }
 
   /** The gateway tells where the replay is. */
@@ -120,6 +123,6 @@ export class TimeLine implements Clock {
   }
 
   private setAnchor(time: number): void {
-    this.anchor = { time, at: this.wall.now() };
+    this.anchor.value = { time, at: this.wall.now() };
   }
 }

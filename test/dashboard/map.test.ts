@@ -81,6 +81,17 @@ describe("Trail", () => {
 });
 
 describe("Rows", () => {
+  it("keeps nothing of another time when the page goes there and stays", () => {
+    const things = new Things();
+    things.apply({ topic: "gps/van", time: 90_000, values: { speedKmh: 43 } });
+    const rows = new Rows(things, "gps");
+    expect(rows.list("", 100_000).map((thing) => thing.number("speedKmh"))).toEqual([43]);
+    things.clear();
+    things.apply({ topic: "gps/van", time: 50_000, values: { speedKmh: 42 } });
+    expect(rows.list("", 50_000).map((thing) => thing.number("speedKmh"))).toEqual([42]);
+    expect(things.devices("gps")).toBe(1);
+  });
+
   it("orders by name as people count, and what went silent last", () => {
     const things = new Things();
     for (const [name, time] of [

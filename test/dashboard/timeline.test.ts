@@ -37,6 +37,12 @@ describe("the time line", () => {
     expect(asked).toEqual(["pause", `at ${-minuteMs}`]);
   });
 
+  it("asks for whole milliseconds, wherever a slider stands", () => {
+    timeLine.goTo(start - minuteMs / 7);
+    expect(asked).toEqual(["pause", "at -8571"]);
+    expect(timeLine.now()).toBe(start - 8_571);
+  });
+
   it("asks for the last place of a dragged slider only, and for that when it has its answer", () => {
     for (const minutes of [1, 2, 3, 4]) timeLine.goTo(start - minutes * minuteMs);
     expect(asked).toEqual(["pause", `at ${-minuteMs}`]);

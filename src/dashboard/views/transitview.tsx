@@ -1,3 +1,4 @@
+import { useRef } from "preact/hooks";
 import type { Page } from "../page.ts";
 import { hashOf } from "../place.ts";
 import { clockWords, delayTone, delayWords } from "../words.ts";
@@ -26,7 +27,10 @@ export function TransitView({ page }: { page: Page }) {
   const { insights } = page;
   const arrivals = insights.of("arrivals");
   const stops = stopsOf(arrivals.values());
-  const stop = page.place.value.detail ?? busiestStop(stops);
+  // Who has chosen none keeps the one that was shown first: a board that changes its stop cannot be read.
+  const first = useRef<string | null>(null);
+  first.current ??= busiestStop(stops);
+  const stop = page.place.value.detail ?? first.current;
   const notices = noticesOf(insights.of("alerts").values());
   const lines = linesOf(insights.of("trips").values(), notices).filter(({ name, headsigns }) =>
     isMeant(page.filter.value, name, ...headsigns),
