@@ -13,8 +13,8 @@ import { dayStart, type InsightDay } from "./insight-day.ts";
 import { insightDays } from "./insight-days.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
-/** Longer than any of the days, of which some are weeks. */
-const maxAgeMs = 100 * 86_400_000;
+/** Longer than any of the days, of which some are weeks, and room for all that insights make: nothing is to be evicted. */
+const ring = { maxAgeMs: 100 * 86_400_000, maxBytes: 32 * 1024 ** 3 };
 
 /** What an insight took for a day. */
 interface InsightCost {
@@ -74,7 +74,7 @@ async function measureDay(day: InsightDay): Promise<InsightCost[]> {
   const clock = { time: dayStart, now: () => clock.time };
   const costs: InsightCost[] = [];
   try {
-    const engine = new SqliteEngine({ path: join(folder, "log.db"), maxAgeMs });
+    const engine = new SqliteEngine({ path: join(folder, "log.db"), ...ring });
     const log = await openLog(engine, {}, clock, silentLogger);
     for (const { at, readings } of day.commits()) {
       clock.time = at;
@@ -129,8 +129,8 @@ async function measure(
   while ((runner.figures()[0]?.seq ?? 0) < head) await new Promise((resolve) => setTimeout(resolve, 20));
   const seconds = (performance.now() - start) / 1_000;
   const { user, system } = process.cpuUsage(cpuBefore);
-  const { read = 0, made = 0, runs = false } = runner.figures()[0] ?? {};
-  if (!runs) throw new Error(runner.warnings().join("\n"));
+  const { read = 0, made = 0, missed = 0, runs = false } = runner.figures()[0] ?? {};
+  if (!runs || missed > 0) throw new Error(`${missed} missed\n${runner.warnings().join("\n")}`);
   await runner.close();
   return { insight: insight.name, read, made, seconds, cpuSeconds: (user + system) / 1e6 };
 }
