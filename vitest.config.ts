@@ -11,6 +11,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // Vitest would leave one core of two idle.
+          maxWorkers: "100%",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/faults/**"],
         },

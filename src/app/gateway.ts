@@ -85,6 +85,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       startBroker({
         ...listenAt,
         limits,
+        coalesceMs: config.stream.batchMs > 0 ? config.mqtt.coalesceMs : 0,
         clock,
         logger,
         onPacket,

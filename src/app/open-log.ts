@@ -55,14 +55,15 @@ const maxLingerMs = 100;
 /** Who wants readings at once pays with more commits, but not with one for each reading. */
 const maxGatherMsUnbatched = 1;
 
-function logOptions({ ring, stream }: Config) {
+function logOptions({ ring, stream, mqtt }: Config) {
   const gatherMs = stream.batchMs > 0 ? ring.gatherMs : Math.min(ring.gatherMs, maxGatherMsUnbatched);
   return {
     ...defaultLogOptions,
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
     gatherMs,
-    lingerMs: Math.max(gatherMs, Math.min(stream.batchMs, maxLingerMs)),
+    // A packet waits to be read, and its commit for an answer to be read: the window counts from when it came.
+    lingerMs: Math.max(gatherMs, Math.min(stream.batchMs, maxLingerMs) - 2 * mqtt.coalesceMs),
     maxRecentReadings: ring.recentReadings,
   };
 }

@@ -16,8 +16,9 @@ type Options = SocketConstructorOpts & { readonly handle: Handle; readonly onrea
  * `onread` is an option of new sockets only (https://nodejs.org/api/net.html#new-netsocketoptions), so a new socket takes
  * over the handle of the accepted one. That is not documented: where there is no such handle, the accepted socket is returned
  * as it is.
+ * @param onRead told of each chunk
  */
-export function readShared(accepted: Socket): Socket {
+export function readShared(accepted: Socket, onRead: () => void = () => {}): Socket {
   const before = accepted as SocketWithHandle;
   const handle = before._handle;
   if (!handle) return accepted;
@@ -28,6 +29,7 @@ export function readShared(accepted: Socket): Socket {
     onread: {
       buffer: shared,
       callback: (bytes) => {
+        onRead();
         socket.emit("data", shared.subarray(0, bytes));
         return true;
       },

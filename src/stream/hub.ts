@@ -14,8 +14,8 @@ const advancesPerTurn = 8;
 /** After so long a turn ends earlier: a page takes a millisecond to encode. */
 const maxTurnMs = 2;
 
-/** What would wait no longer than this leaves at once. */
-const shortestWindowMs = 5;
+/** What has waited for all of its window but this share leaves at once. */
+const shortestShare = 0.2;
 
 /** Look-ups of earlier times at a time, so that they leave the store to others. */
 const maxLookUps = 4;
@@ -176,7 +176,7 @@ export class Hub {
     for (const record of records) this.window.push(record);
     const leftMs = this.options.batchMs - waitedMs;
     if (!this.gathering) this.push();
-    else if (leftMs <= shortestWindowMs) {
+    else if (leftMs <= shortestShare * this.options.batchMs) {
       this.push();
       this.startWindow(this.options.batchMs);
     } else if (this.clock.now() + leftMs < this.windowEndsAt) this.startWindow(leftMs);
