@@ -119,8 +119,15 @@ export class Committer {
     this.#endLinger?.();
     clearInterval(this.#timer);
     await this.#pumped;
-    await this.#pump(!this.#parts.shown.isStored);
+    const { shown, logger } = this.#parts;
+    await this.#pump(!shown.isStored);
     await this.#finalCheckpoint();
+    const readings = shown.head - shown.stored;
+    if (readings === 0) return;
+    logger.warn(
+      { readings, reason: this.#problem },
+      "readings were shown and never stored: they are lost, unless their devices send them again",
+    );
   }
 
   #gathering(): Commit {

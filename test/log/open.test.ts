@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -116,9 +117,24 @@ describe("opening a SQLite log", () => {
 
   it("refuses a path that cannot be a file", async () => {
     await mkdir(join(folder, "log.db"));
-    await expect(open(sqliteIn(folder))).rejects.toThrow(/log\.db cannot be opened for writing/);
+    await expect(open(sqliteIn(folder))).rejects.toThrow(
+      /log\.db cannot be opened for writing: it is a folder/,
+    );
     await writeFile(join(folder, "file"), "");
     await expect(open(sqliteIn(join(folder, "file")))).rejects.toThrow(/cannot be opened for writing/);
+  });
+
+  it("says of a read-only disk that it is read-only", async (context) => {
+    await (await open(sqliteIn(folder))).close();
+    const bind = ["--bind", folder, folder];
+    context.skip(spawnSync("mount", bind).status !== 0, "mounting is not allowed here");
+    try {
+      spawnSync("mount", ["-o", "remount,ro,bind", folder]);
+      await expect(open(sqliteIn(folder))).rejects.toThrow(/log\.db cannot be written: .* is read-only/);
+    } finally {
+      spawnSync("umount", ["-l", folder]);
+    }
+    await (await open(sqliteIn(folder))).close();
   });
 
   it("refuses a folder that cannot be made, at once", async () => {

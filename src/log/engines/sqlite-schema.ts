@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import type { SqliteOptions } from "../options.ts";
@@ -217,7 +217,7 @@ function createTables(db: Database.Database, epoch: string): void {
 const problems: readonly (readonly [RegExp, (path: string) => string])[] = [
   [
     /^SQLITE_FULL/,
-    (path) => `no room for ${path}: free space on its disk, or raise maxFileBytes if it is set`,
+    (path) => `no room for ${path}: free space on its disk; the gateway goes on by itself then`,
   ],
   [
     /^SQLITE_(BUSY|LOCKED)/,
@@ -240,12 +240,34 @@ const problems: readonly (readonly [RegExp, (path: string) => string])[] = [
   [/^SQLITE_IOERR/, (path) => `the disk failed under ${path}: check the disk and the system's log`],
 ];
 
+/** SQLite's codes for a place that cannot be written: a read-only disk shows as SQLITE_IOERR_LOCK at a start. */
+const isPlaceAsked = /^SQLITE_(IOERR|READONLY|CANTOPEN)|^EROFS$/;
+
+/** What of the file's place explains that it cannot be written, null if nothing does. */
+function placeProblem(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) {
+    return `${path} cannot be opened for writing: it is a folder; move it away, or set another path`;
+  }
+  let place = path;
+  while (!existsSync(place) && dirname(place) !== place) place = dirname(place);
+  try {
+    accessSync(place, constants.W_OK);
+  } catch (error) {
+    if (codeOf(error) !== "EROFS") return null;
+    return `${path} cannot be written: the disk under ${dirname(path)} is read-only; make it writable, or set another folder`;
+  }
+  return null;
+}
+
 /** What an operator needs to know about a failure of the database file. */
 export function describeProblem(error: unknown, path: string): string {
   if (!(error instanceof Error)) return `${path}: ${String(error)}`;
   const code = codeOf(error);
   const known = problems.find(([pattern]) => pattern.test(code));
   const detail = error.message.startsWith(code) ? error.message : `${code}: ${error.message}`;
+  const place = isPlaceAsked.test(code) ? placeProblem(path) : null;
+  if (place !== null) return `${place} (${detail})`;
   if (known) return `${known[1](path)} (${detail})`;
   return error.message.includes(path) ? error.message : `${path}: ${error.message}`;
 }

@@ -242,10 +242,12 @@ export class SqliteStore {
   }
 
   close(): void {
-    // Leaves one file instead of two; if it cannot, the next start reads the write-ahead log.
     try {
+      // Leaves one file instead of two.
       if (this.#metaLag > 0) this.#sql.putMeta.run(this.#meta);
       this.#db.pragma("wal_checkpoint(TRUNCATE)");
+    } catch {
+      // What was committed is in the write-ahead log, which the next start reads.
     } finally {
       this.#db.close();
     }
