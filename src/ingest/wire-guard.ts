@@ -10,21 +10,13 @@ import {
   takeKeepalive,
   topicNameProblem,
 } from "./packet-check.ts";
+import { PacketWriter } from "./packet-writer.ts";
 import type { RefusalReason } from "./stats.ts";
 
 /** What `#examine` says instead of a packet's length. */
 const incomplete = 0;
 const wait = -1;
 const refused = -2;
-
-/** First bytes of a PUBACK and a SUBACK (MQTT 3.1.1, 3.4.1 and 3.9.1). */
-const puback = 0x40;
-const suback = 0x90;
-
-/** Buffered bytes above which retained messages wait for `drain`; more than a socket's own high-water mark. */
-const retainedPaceBytes = 64 * 1024;
-/** How long a closed connection may take to read our last words. */
-const lingerMs = 1_000;
 
 /** A client that says nothing for one and a half times its keepalive is gone (MQTT-3.1.2-24). */
 const keepaliveFactorMs = 1_500;
@@ -66,6 +58,7 @@ export class WireGuard extends Duplex {
   #skipBytes = 0;
   #outbox: Buffer[] = [];
   readonly #flow: Flow;
+  readonly #writer: PacketWriter;
   /** Ends a connection whose CONNECT does not come, then one that breaks its keepalive. */
   #silenceTimer: NodeJS.Timeout;
   /** Silence that ends the connection, milliseconds; 0 never does. */
@@ -75,9 +68,6 @@ export class WireGuard extends Duplex {
   #atAedes = 0;
   /** The packet that was examined last has been taken and is not for Aedes. */
   #taken = false;
-  #isAcknowledging = false;
-  #atPacketStart = false;
-  #writesRetained = false;
   #abrupt = false;
 
   /**
@@ -89,6 +79,14 @@ export class WireGuard extends Duplex {
     this.#lower = lower;
     this.#limits = limits;
     this.#flow = new Flow(limits, clock, () => this.#resumeSoon());
+    this.#writer = new PacketWriter(lower, limits.maxClientBufferBytes, {
+      onSuback: () => this.#atAedes--,
+      onSlowReader: () => {
+        if (this.#phase === "draining") return false;
+        this.#refuse("slowReader");
+        return true;
+      },
+    });
     this.#clock = clock;
     this.#events = events;
     this.#silenceTimer = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
@@ -346,60 +344,31 @@ export class WireGuard extends Duplex {
     return bytes;
   }
 
-  /**
-   * False only asks Aedes to wait, and Aedes then holds up every publisher of the topic. So a live message never waits:
-   * a client that does not read is refused at its limit. Retained messages after a SUBSCRIBE hold up nobody and do.
-   */
   override write(chunk: Buffer | string, encoding?: unknown): boolean {
-    if (this.destroyed || !this.#lower.writable) return true;
-    if (this.#atPacketStart) {
-      this.#atPacketStart = false;
-      const first = typeof chunk === "string" ? 0 : (chunk[0] as number);
-      this.#writesRetained = (first & 0xf1) === 0x31;
-      if (first === suback) this.#atAedes--;
-      if (this.#lower.writableLength > this.#limits.maxClientBufferBytes && this.#phase !== "draining") {
-        this.#refuse("slowReader");
-        return true;
-      }
-    }
-    if (typeof chunk === "string")
-      this.#lower.write(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
-    else this.#lower.write(chunk);
-    return !this.#writesRetained || this.#lower.writableLength < retainedPaceBytes;
+    return this.destroyed || this.#writer.write(chunk, encoding);
   }
 
   /** Bytes that the client has not taken yet. */
   get bufferedBytes(): number {
-    return this.#lower.writableLength;
+    return this.#writer.bufferedBytes;
   }
 
   /** Sends one whole packet that Aedes does not know of. Never waits; a client at its limit is refused as in `write`. */
   send(packet: Buffer): void {
-    this.#atPacketStart = true;
-    this.write(packet);
+    if (!this.destroyed) this.#writer.send(packet);
   }
 
   /** Sends the PUBACK of a packet that `onPublish` took. Those of one commit leave together. */
   acknowledge(messageId: number): void {
-    if (!this.#isAcknowledging) {
-      this.#isAcknowledging = true;
-      this.#lower.cork();
-      process.nextTick(() => {
-        this.#isAcknowledging = false;
-        this.#lower.uncork();
-      });
-    }
-    this.send(Buffer.from([puback, 2, messageId >> 8, messageId & 0xff]));
+    if (!this.destroyed) this.#writer.acknowledge(messageId);
   }
 
-  /** mqtt-packet corks once before each packet that it writes. */
   override cork(): void {
-    this.#atPacketStart = true;
-    this.#lower.cork();
+    this.#writer.cork();
   }
 
   override uncork(): void {
-    this.#lower.uncork();
+    this.#writer.uncork();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -408,15 +377,7 @@ export class WireGuard extends Duplex {
     this.#backlog = null;
     this.#outbox = [];
     if (this.#abrupt || this.#lower.destroyed) this.#lower.destroy();
-    else this.#linger();
+    else this.#writer.end();
     done(error);
-  }
-
-  /** Lets the last answer reach the client: a socket destroyed with unread data sends RST, which can overtake it. */
-  #linger(): void {
-    const timer = setTimeout(() => this.#lower.destroy(), lingerMs);
-    this.#lower.once("close", () => clearTimeout(timer));
-    this.#lower.end();
-    this.#lower.resume();
   }
 }
