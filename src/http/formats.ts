@@ -4,6 +4,7 @@ import { geoJsonWriter } from "./export/geojson.ts";
 import { GpxWriter } from "./export/gpx.ts";
 import { JsonWriter, NdjsonWriter } from "./export/json.ts";
 import { presentRow, type RowWriter } from "./export/row.ts";
+import { BadParameter } from "./parameters.ts";
 
 /** The formats of answers, by the name that `format` takes. */
 export const exportFormats = {
@@ -36,6 +37,26 @@ export function chooseFormat<Offered extends ExportFormat>(
     if (format !== undefined && weight > (best?.weight ?? 0)) best = { format, weight };
   }
   return best?.format ?? offered[0];
+}
+
+/** Formats whose rows are positions. */
+const placeFormats: ReadonlySet<ExportFormat> = new Set(["geojson", "gpx"]);
+
+/**
+ * Checks that what was asked for can have positions, if the format is about them.
+ * @throws BadParameter that names the parameter which leaves them out
+ */
+export function checkPlaces(
+  format: ExportFormat,
+  fields: readonly string[] | null,
+  agg: string | null,
+): void {
+  if (!placeFormats.has(format)) return;
+  if (agg === "count") {
+    throw new BadParameter("agg", `counts are no positions for ${format}; give agg=last, or format=json`);
+  }
+  if (fields === null || (fields.includes("lat") && fields.includes("lon"))) return;
+  throw new BadParameter("fields", `${format} needs positions; add lat,lon, or give format=json`);
 }
 
 /** @param columns the fields of a table, asked for only if the format is one */

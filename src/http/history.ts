@@ -5,7 +5,7 @@ import { badRequest, rowsAnswer, unavailable } from "./answer-descriptions.ts";
 import { fieldsOf } from "./columns.ts";
 import { aggregates, isCounter } from "./downsampling/steps.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
-import { chooseFormat, createRowWriter, type ExportFormat } from "./formats.ts";
+import { checkPlaces, chooseFormat, createRowWriter, type ExportFormat } from "./formats.ts";
 import { type HistoryQuery, placeAfter, type Resampling, readHistory } from "./history-rows.ts";
 import { formatPageToken, readPageToken } from "./page-token.ts";
 import {
@@ -29,7 +29,9 @@ const parameters = {
   filter: filterParameter("Topics, as an MQTT filter."),
   from: instantParameter("Earliest observation, inclusive; without it as far back as the ring goes."),
   to: instantParameter("Latest observation, inclusive; without it no limit."),
-  fields: fieldsParameter("Only these values; readings that have none of them are left out."),
+  fields: fieldsParameter(
+    "Only these values; readings that have none of them are left out. GeoJSON and GPX need `lat` and `lon` among them.",
+  ),
   order: choiceParameter("Oldest or newest observation first within each topic.", ["asc", "desc"], "asc"),
   limit: integerParameter(
     "Most rows: the answer is a page, which may be shorter, and tells where to go on. Without it everything is sent.",
@@ -41,7 +43,7 @@ const parameters = {
   ),
   step: spanParameter("One row per topic and step of time, aligned to 1970-01-01 UTC; `time` is its start."),
   agg: choiceParameter(
-    "What a step comes to, `mean` if absent: min, max and mean of numbers; the first, the last or the count of all values. Counters (energy…Wh, odometerM) have no mean and are left out of it; directions are averaged as vectors. `lttb` picks `points` readings of each topic and field for a chart instead, without `step`.",
+    "What a step comes to, `mean` if absent: min, max and mean of numbers; the first, the last or the count of all values (a count is no position for GeoJSON and GPX). Counters (energy…Wh, odometerM) have no mean and are left out of it; directions are averaged as vectors. `lttb` picks `points` readings of each topic and field for a chart instead, without `step`.",
     [...aggregates, "lttb"],
   ),
   points: integerParameter(
@@ -87,6 +89,7 @@ async function history(
     turns,
   };
   const format = chooseFormat(asked.format, formats, request);
+  checkPlaces(format, asked.fields, asked.agg);
   return answerWith({
     request,
     format,

@@ -6,7 +6,7 @@ import { badRequest, rowsAnswer, unavailable } from "./answer-descriptions.ts";
 import { fieldsOf } from "./columns.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
 import { onlyFields, type Row } from "./export/row.ts";
-import { chooseFormat, createRowWriter, type ExportFormat } from "./formats.ts";
+import { checkPlaces, chooseFormat, createRowWriter, type ExportFormat } from "./formats.ts";
 import { formatPageToken, readPageToken } from "./page-token.ts";
 import {
   boxParameter,
@@ -27,7 +27,9 @@ const formats = ["json", "ndjson", "csv", "geojson"] as const satisfies readonly
 const parameters = {
   filter: filterParameter("Topics, as an MQTT filter."),
   at: instantParameter("What they showed at that time instead of now."),
-  fields: fieldsParameter("Only these values; topics that have none of them are left out."),
+  fields: fieldsParameter(
+    "Only these values; topics that have none of them are left out. GeoJSON needs `lat` and `lon` among them.",
+  ),
   bbox: boxParameter("Only topics whose position lies in the box."),
   limit: integerParameter(
     "Most topics: the answer is a page, which may be shorter, and tells where to go on. Without it all are sent.",
@@ -71,6 +73,7 @@ async function latest(
   const [at = null, after] = place ?? [asked.at, 0];
   const filter = asked.filter ?? "#";
   const format = chooseFormat(asked.format, formats, request);
+  checkPlaces(format, asked.fields, null);
   return answerWith({
     request,
     format,

@@ -7,6 +7,10 @@ export function filterFromQuery(text: string): string | { readonly problem: stri
   if (text === "" || text.endsWith("/")) {
     return { problem: "it is cut off; in a URL `#` is written %23, as in gps/%23" };
   }
+  // What a URL's decoder makes of bytes that are not UTF-8 (https://url.spec.whatwg.org/#urlencoded-parsing, 3).
+  if (text.includes("\ufffd")) {
+    return { problem: "it is not UTF-8; percent-encode it as UTF-8, or give + for that level" };
+  }
   const levels = text.split("/");
   return levels.map((level) => (level === " " ? "+" : level)).join("/");
 }

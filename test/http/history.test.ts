@@ -325,6 +325,7 @@ describe("history", () => {
   it.each([
     ["filter=gps/", "parameter filter: it is cut off; in a URL `#` is written %23"],
     ["filter=a%23", "parameter filter: `#` must stand alone"],
+    ["filter=%FF", "parameter filter: it is not UTF-8; percent-encode it as UTF-8"],
     ["filter=a&filter=b", "parameter filter: it may be given once"],
     ["from=yesterday", 'parameter from: "yesterday" is no time; give a time such as'],
     ["from=-1h&to=-2h", "parameter from: it is later than `to`"],
@@ -344,6 +345,10 @@ describe("history", () => {
     ["agg=lttb&fields=powerW&step=5m", "parameter step:"],
     ["agg=lttb&fields=powerW&limit=5", "parameter limit:"],
     ["format=xml", "parameter format:"],
+    ["format=gpx&agg=count&step=5m", "parameter agg: counts are no positions for gpx; give agg=last"],
+    ["format=geojson&agg=count&step=5m", "parameter agg: counts are no positions for geojson"],
+    ["format=gpx&fields=n", "parameter fields: gpx needs positions; add lat,lon"],
+    ["format=geojson&fields=lat,n", "parameter fields: geojson needs positions; add lat,lon"],
     ["topic=gps/a", "parameter topic: there is none of this name; there are filter, from,"],
     ["__proto__=1", "parameter __proto__: there is none of this name"],
     ["constructor=1", "parameter constructor: there is none of this name"],

@@ -99,6 +99,12 @@ describe("latest", () => {
     expect(await typeFor("text/csv;q=0")).toBe("application/json");
   });
 
+  it("refuses a GeoJSON without positions by name", async () => {
+    const { status, text } = await api.get("/api/v1/latest?format=geojson&fields=speedKmh");
+    const why = expect.stringContaining("parameter fields: geojson needs positions; add lat,lon");
+    expect([status, text]).toEqual([400, why]);
+  });
+
   it("makes no table of more columns than anybody reads", async () => {
     for (let n = 0; n < 6; n++) {
       const values = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`v${n}-${at}`, at]));

@@ -139,6 +139,7 @@ describe.each(transports)("$name, events", ({ start }) => {
       ["filter=gps/a%23", /^parameter filter: .*last level/],
       ["filter=gps/", /^parameter filter: .*%23/],
       ["filter=", /^parameter filter: .*%23/],
+      ["filter=%FF", /^parameter filter: .*UTF-8/],
       ["filter=a&filter=b", /^parameter filter: .*one filter/],
       ["from=yesterday", /^parameter from: .*2026-11-22T14:05:00Z/],
       ["from=2026-11-22", /^parameter from: .*offset/],
