@@ -69,6 +69,7 @@ describe("opening a SQLite log", () => {
     const { epoch } = first;
     await first.close();
     const db = new Database(join(folder, "log.db"));
+    db.exec("DROP INDEX topic_copy; DROP INDEX shape_copy");
     db.exec("DROP TABLE remembered; DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
     db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch; ALTER TABLE block DROP COLUMN sum");
     for (const name of ["count", "bytes", "position"]) {
@@ -95,6 +96,7 @@ describe("opening a SQLite log", () => {
     await first.close();
     const db = new Database(join(folder, "log.db"));
     db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch; ALTER TABLE block DROP COLUMN sum");
+    db.exec("DROP INDEX topic_copy; DROP INDEX shape_copy");
     db.exec("DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
     db.pragma("user_version = 2");
     db.close();
@@ -167,7 +169,7 @@ describe("opening a SQLite log", () => {
       expect(numbers.at(-1)).toBe(1_000);
       expect(numbers).toEqual([...numbers].sort((a, b) => Number(a) - Number(b)));
       if (from >= 40 * 4_096) expect(numbers.length).toBeGreaterThan(20);
-      expect(numbers.length).toBeLessThan(151);
+      expect(numbers.length).toBeLessThanOrEqual(151);
       await second.close();
       // Damage that only readers meet is set aside at the next start.
       const third = await open(sqliteIn(folder));
@@ -221,10 +223,9 @@ describe("opening a SQLite log", () => {
     await whole.close();
     const damaged = await open(sqliteIn(crashed));
     expect(damaged.epochEnd(log.epoch)).toBeNull();
-    expect(damaged.head).toBeGreaterThan(10);
-    expect(damaged.head).toBeLessThan(40);
-    expect(damaged.latest("gps/a")[0]?.values).toEqual({ n: damaged.head - 1 });
-    expect(await readAll(damaged, 0)).toHaveLength(damaged.head);
+    expect(damaged.head).toBe(40);
+    expect(damaged.latest("gps/a")[0]?.values).toEqual({ n: 39 });
+    expect((await readableNumbers(damaged)).length).toBeGreaterThan(35);
     await damaged.close();
     expect((await readdir(crashed)).sort()).toEqual(["log.db", "log.db.damaged-1", "log.db.damaged-1-wal"]);
   });

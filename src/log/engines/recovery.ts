@@ -1,19 +1,21 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import type { Damage, EngineState } from "../engine.ts";
 import type { SqliteOptions } from "../options.ts";
 import { damageNotePath, isDamage } from "./damage.ts";
-import { salvage } from "./salvage.ts";
+import { type Salvaged, salvage } from "./salvage.ts";
+import { removeTwin } from "./salvage-source.ts";
 import type { Resumption } from "./sqlite-protocol.ts";
-import { openDatabase } from "./sqlite-schema.ts";
+import { describeProblem, openDatabase } from "./sqlite-schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
-import { hasLostCommits } from "./wal-check.ts";
+import { readWal, type Wal } from "./wal-check.ts";
 
 /**
  * Opens the store. A damaged file is set aside under another name, never deleted, and what can be read of it goes into a new one.
  * That has a new epoch, so that whoever resumes is told of the gap.
  *
- * @param damaged told of damaged readings that are met later
- * @throws Error that says what to do, when the file cannot be used for another reason; it is left as it was
+ * @param damaged told of damaged readings: of those that a salvage did not find, and of those that are met later
+ * @throws Error that says what to do, when the file cannot be used for another reason or what is left of it cannot be taken over;
+ *   it is left as it was
  */
 export function openStore(
   options: SqliteOptions,
@@ -21,12 +23,19 @@ export function openStore(
   resumption: Resumption | null,
   damaged: (damage: Damage) => void,
 ): { store: SqliteStore; state: EngineState } {
-  const problem = resumption === null ? knownDamage(options.path) : null;
+  const { path } = options;
+  if (resumption !== null) return openSound(options, newEpoch, resumption, damaged);
+  const aside = finishReplacement(path);
+  if (aside !== null) {
+    return openSound(options, newEpoch, null, damaged, `${path} was damaged. ${setAsideAs(path, aside)}`);
+  }
+  const wal = readWal(`${path}-wal`);
+  const problem = knownDamage(path, wal);
   if (problem !== null) return replaceStore(options, newEpoch, problem, damaged);
   try {
-    return openSound(options, newEpoch, resumption, damaged);
+    return openSound(options, newEpoch, null, damaged, wal.isCutOff ? cutOffNotice(path) : undefined);
   } catch (error) {
-    if (resumption !== null || !isDamage(error)) throw error;
+    if (!isDamage(error)) throw error;
     return replaceStore(options, newEpoch, (error as Error).message, damaged);
   }
 }
@@ -36,11 +45,13 @@ function openSound(
   newEpoch: string,
   resumption: Resumption | null,
   damaged: (damage: Damage) => void,
+  notice?: string,
 ) {
   const store = new SqliteStore(options, newEpoch, resumption, damaged);
   try {
     store.beginEpoch();
-    return { store, state: store.state() };
+    const state = store.state();
+    return { store, state: notice === undefined ? state : { ...state, notice } };
   } catch (error) {
     // Its lock would keep the salvage out.
     store.abandon();
@@ -48,12 +59,24 @@ function openSound(
   }
 }
 
-function knownDamage(path: string): string | null {
-  if (!existsSync(path)) return null;
-  if (existsSync(damageNotePath(path))) return "it was found to be damaged while in use";
-  return hasLostCommits(`${path}-wal`) ? "its write-ahead log is damaged ahead of finished commits" : null;
+function cutOffNotice(path: string): string {
+  return (
+    `${path}-wal ends in the middle of a commit: either the gateway was killed while it wrote, then nothing acknowledged is lost, ` +
+    "or the file was cut off, then what stood behind is"
+  );
 }
 
+function knownDamage(path: string, wal: Wal): string | null {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return wal.frames.length > 0 ? "it is empty or gone, its write-ahead log is there" : null;
+  if (existsSync(damageNotePath(path))) return "it was found to be damaged while in use";
+  return wal.hasLostCommits ? "its write-ahead log is damaged ahead of finished commits" : null;
+}
+
+/**
+ * The damaged log stays where it is until the new one is complete: a start that is cut off, or finds no room, leaves all as it was
+ * for the next one.
+ */
 function replaceStore(
   options: SqliteOptions,
   newEpoch: string,
@@ -61,28 +84,72 @@ function replaceStore(
   damaged: (damage: Damage) => void,
 ) {
   const { path } = options;
-  const aside = setAside(path);
-  const db = openDatabase(options, newEpoch);
-  let count: number;
-  try {
-    count = salvage(aside, db);
-  } finally {
-    db.close();
-    // Left behind by the reading of its write-ahead log.
-    rmSync(`${aside}-shm`, { force: true });
-  }
-  const store = new SqliteStore(options, newEpoch, null, damaged);
-  const notice = `${path} was damaged (${problem}). It is set aside as ${aside}; ${count} readings of it were taken over into a new log`;
-  return { store, state: { ...store.state(), notice } };
+  const { count, holes } = salvageBeside(options, newEpoch, problem);
+  const aside = finishReplacement(path) ?? path;
+  const notice = `${path} was damaged (${problem}). ${setAsideAs(path, aside)}: ${count} readings`;
+  const opened = openSound(options, newEpoch, null, damaged, notice);
+  for (const hole of holes) damaged({ ...hole, copy: "log", isLost: true });
+  return opened;
 }
 
-/** Gives the file and its write-ahead log another name, which it returns. */
-function setAside(path: string): string {
+function setAsideAs(path: string, aside: string): string {
+  return `It is set aside as ${aside}; what could be read of it was taken over into a new ${path}`;
+}
+
+/** @throws Error that says what to do, when the disk does not take it */
+function salvageBeside(options: SqliteOptions, newEpoch: string, problem: string): Salvaged {
+  const path = unfinishedPath(options.path);
+  removeUnfinished(options.path);
+  try {
+    const db = openDatabase({ ...options, path }, newEpoch);
+    let salvaged: Salvaged;
+    try {
+      // Nothing of it is kept unless it is complete: a write-ahead log would only need the room twice.
+      db.pragma("journal_mode = OFF");
+      db.pragma("synchronous = FULL");
+      salvaged = salvage(options.path, db);
+    } finally {
+      db.close();
+    }
+    renameSync(path, completePath(options.path));
+    return salvaged;
+  } catch (error) {
+    removeUnfinished(options.path);
+    throw new Error(
+      `${options.path} is damaged (${problem}), and what is left of it cannot be taken over: ${describeProblem(error, path)}. ` +
+        "It is left as it was, and the next start tries again",
+      { cause: error },
+    );
+  }
+}
+
+function unfinishedPath(path: string): string {
+  return `${path}.salvaging`;
+}
+
+function completePath(path: string): string {
+  return `${path}.salvaged`;
+}
+
+function removeUnfinished(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) {
+    rmSync(`${unfinishedPath(path)}${suffix}`, { force: true });
+  }
+  removeTwin(path);
+}
+
+/**
+ * Gives a damaged file and its write-ahead log another name, which it returns, and puts the complete new one in its place: the rest
+ * of that if an earlier start was cut off. Null if there is no complete new one.
+ */
+function finishReplacement(path: string): string | null {
+  if (!existsSync(completePath(path))) return null;
   let aside = `${path}.damaged-1`;
-  for (let n = 2; existsSync(aside); n++) aside = `${path}.damaged-${n}`;
-  renameSync(path, aside);
+  for (let n = 2; existsSync(aside) || existsSync(`${aside}-wal`); n++) aside = `${path}.damaged-${n}`;
+  if (existsSync(path)) renameSync(path, aside);
   if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`);
   rmSync(`${path}-shm`, { force: true });
   rmSync(damageNotePath(path), { force: true });
+  renameSync(completePath(path), path);
   return aside;
 }

@@ -5,7 +5,7 @@ import type { SqliteOptions } from "../options.ts";
 
 /** "FCLG": marks the file as a Fieldcast log (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const applicationId = 0x46434c47;
-const schemaVersion = 6;
+const schemaVersion = 7;
 /** How long another process's lock is waited for. It blocks only the worker thread. */
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
@@ -62,6 +62,12 @@ const checksumColumns = `
   ALTER TABLE chunk ADD COLUMN sum INTEGER;
 `;
 
+// Every reading needs them to be read: an index has all of their columns, on pages of its own, and SQLite keeps it (salvage.ts).
+const dictionaryCopies = `
+  CREATE INDEX topic_copy ON topic (name, channel_at);
+  CREATE INDEX shape_copy ON shape (names, decimals);
+`;
+
 // One row per block, not per reading: ten times as many readings a second (measured). `meta` has one row; its head and
 // ring_bytes may be some mebibytes behind the newest block, which then tells, but never so when the ring is empty.
 const schema = `
@@ -103,11 +109,13 @@ const schema = `
   ${segmentTables}
   ${epochTable}
   ${checksumColumns}
+  ${dictionaryCopies}
 `;
 
 // Version 2: packets that formats need again after a restart. \`position\` is their order; it never goes back. Version 3:
 // how far insights have come, and where in a topic its channel begins. Version 4: readings grouped by topic, gathered from the
 // blocks while the log is in use. Version 5: earlier epochs. Version 6: checksums.
+// Version 7: a copy of the dictionary.
 const migrations: Readonly<Record<number, string>> = {
   1: `
     ALTER TABLE meta ADD COLUMN remembered_count INTEGER NOT NULL DEFAULT 0;
@@ -122,6 +130,7 @@ const migrations: Readonly<Record<number, string>> = {
   3: segmentTables,
   4: epochTable,
   5: checksumColumns,
+  6: dictionaryCopies,
 };
 
 /**
