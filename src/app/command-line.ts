@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../model/clock.ts";
-import { createLogger } from "../observe/log.ts";
+import { createLogger, silentLogger } from "../observe/log.ts";
 import { formatAddress } from "./address.ts";
 import type { Config } from "./config.ts";
 import { configReference } from "./config-keys.ts";
 import { routerSettings } from "./context-config.ts";
 import { decodeFiles, listFormats } from "./decode-command.ts";
+import { configuredInsights } from "./insight-config.ts";
 import { ConfigError, loadConfig } from "./load-config.ts";
 import { redact } from "./secrets.ts";
 import { StartError } from "./start-error.ts";
@@ -49,8 +50,8 @@ export async function runCommandLine(args: readonly string[], port: ProcessPort)
     code = await serve(flags, port);
   });
   withConfig(program.command("check-config").description("say whether the configuration can be used")).action(
-    (flags: ConfigFlags) => {
-      readConfig(flags, port);
+    async (flags: ConfigFlags) => {
+      await checkFiles(readConfig(flags, port));
       port.out("the configuration is good\n");
     },
   );
@@ -152,6 +153,16 @@ function readConfig(flags: ConfigFlags, port: ProcessPort) {
   };
   const file = flags.config ?? port.env["FIELDCAST_CONFIG"] ?? null;
   return loadConfig({ flags: { ...flags.set, ...named }, env: port.env, file });
+}
+
+/** Reads the files that the configuration names, as a start does. */
+async function checkFiles(config: Config): Promise<void> {
+  try {
+    await configuredInsights(config, silentLogger);
+  } catch (error) {
+    if (error instanceof StartError) throw new ConfigError(error.message);
+    throw error;
+  }
 }
 
 async function serve(flags: ConfigFlags, port: ProcessPort): Promise<number> {

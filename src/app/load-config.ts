@@ -48,17 +48,25 @@ export function loadConfig({ flags, env, file }: ConfigSources): Config {
     throw new ConfigError(result.error.issues.map((issue) => explain(issue, origins)).join("\n"));
   checkExposure(result.data);
   const problem = contextsProblem(routerSettings(result.data)) ?? insightsProblem(result.data.insights);
-  if (problem !== null)
-    throw new ConfigError(`${originOf(problem.split(": ")[0] ?? "", origins)}: ${problem}`);
-  return Object.freeze(withCredentials(result.data, env));
+  if (problem !== null) throw problemAt(problem, origins);
+  return Object.freeze(withCredentials(result.data, env, origins));
 }
 
-function withCredentials(config: Config, env: ConfigSources["env"]): Config {
+function withCredentials(
+  config: Config,
+  env: ConfigSources["env"],
+  origins: ReadonlyMap<string, string>,
+): Config {
   try {
     return resolveCredentials(config, env);
   } catch (error) {
-    throw new ConfigError((error as Error).message);
+    throw problemAt((error as Error).message, origins);
   }
+}
+
+/** A problem that begins with the path of its key, with the place where that stands. */
+function problemAt(problem: string, origins: ReadonlyMap<string, string>): ConfigError {
+  return new ConfigError(`${originOf(problem.split(": ")[0] ?? "", origins)}: ${problem}`);
 }
 
 function readFile(file: string, origins: Map<string, string>): Record<string, unknown> {

@@ -29,33 +29,33 @@ function hide(schema: JsonSchema, value: unknown): unknown {
 /**
  * Puts environment variables in place of `${NAME}` in the credentials of sources and the secrets of webhooks, so that the file
  * needs to hold none.
- * @throws Error naming the key and the variable that is not set, or a secret that is too short
+ * @throws Error beginning with the path of the key (`webhooks.0.secret: …`) whose variable is not set or whose secret is too short
  */
 export function resolveCredentials(
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
 ): Config {
-  const sources = config.sources.map((source) => ({
+  const sources = config.sources.map((source, index) => ({
     ...source,
-    ...(source.username !== undefined && { username: resolve("sources: username", source.username) }),
-    ...(source.password !== undefined && { password: resolve("sources: password", source.password) }),
+    ...(source.username !== undefined && { username: resolve(`sources.${index}.username`, source.username) }),
+    ...(source.password !== undefined && { password: resolve(`sources.${index}.password`, source.password) }),
   }));
-  const webhooks = config.webhooks.map((webhook) => ({
-    ...webhook,
-    secret: checkSecret(resolve("webhooks: secret", webhook.secret)),
-  }));
+  const webhooks = config.webhooks.map((webhook, index) => {
+    const path = `webhooks.${index}.secret`;
+    return { ...webhook, secret: checkSecret(path, resolve(path, webhook.secret)) };
+  });
   return { ...config, sources, webhooks };
 
-  function resolve(key: string, text: string): string {
+  function resolve(path: string, text: string): string {
     return text.replace(/\$\{(\w+)\}/g, (_match, name: string) => {
       const value = env[name];
-      if (value === undefined) throw new Error(`${key}: the environment variable ${name} is not set`);
+      if (value === undefined) throw new Error(`${path}: the environment variable ${name} is not set`);
       return value;
     });
   }
 }
 
-function checkSecret(secret: string): string {
+function checkSecret(path: string, secret: string): string {
   if (secret.length >= minSecretChars) return secret;
-  throw new Error(`webhooks: secret: use at least ${minSecretChars} characters`);
+  throw new Error(`${path}: use at least ${minSecretChars} characters`);
 }

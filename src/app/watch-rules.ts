@@ -17,12 +17,14 @@ export function watchRules(config: Config): WatchRules | null {
       const read = watchSettings.safeParse(words);
       if (!read.success) return issueOf(read.error);
       const problem = watchesProblem([read.data], fares.noisePct);
-      return problem === null ? (read.data as WatchWords) : problem.replace(/^watches\.0\.?/, "").trimStart();
+      return problem === null
+        ? (read.data as WatchWords)
+        : problem.replace(/^watches\.0\./, "parameter ").replace(/^watches\.0: /, "watch: ");
     },
   };
 }
 
 function issueOf({ issues }: z.core.$ZodError): string {
   const [first] = issues;
-  return `${first?.path.join(".") || "name"}: ${first?.message ?? "no good"}`;
+  return `parameter ${first?.path.join(".") || "name"}: ${first?.message ?? "no good"}`;
 }

@@ -107,7 +107,7 @@ function createEndpoint(log: Log, rules: WatchRules | null): Endpoint {
       if (!isSameOrigin(request)) return json(403, { error: "a page of another origin may not do this" });
       if (rules === null) return json(409, { error: "the insight is off; add `fares:` below `insights:`" });
       const read = rules.read(wordsOf(given as Readonly<Record<string, string | null>>));
-      if (typeof read === "string") return json(400, { error: `parameter ${read}` });
+      if (typeof read === "string") return json(400, { error: read });
       const name = String(read["name"]);
       const taken = nameProblem(rules, name);
       if (taken !== null) return json(409, { error: taken });

@@ -9,8 +9,11 @@ import type { Course, Tell } from "./rework.ts";
 export const maxWatches = 5_000;
 
 const place = z.string().min(1).max(64);
-// A price of 120.10 in YAML is a floating-point number, which is not exactly that.
-const amount = z.union([z.int().min(0), z.string().regex(/^\d{1,12}(\.\d{1,4})?$/, 'write it as "120.50"')]);
+// Of numbers only whole ones pass (`watchesProblem`): 120.10 in YAML is a floating-point number, which is not exactly that.
+const amount = z.union([
+  z.number().min(0),
+  z.string().regex(/^\d{1,12}(\.\d{1,4})?$/, 'write it as "120.50"'),
+]);
 const percent = z.number().min(0.01).max(1_000).multipleOf(0.01, "use at most two decimals");
 
 export const watchSettings = z.strictObject({
@@ -57,6 +60,9 @@ export function watchesProblem(watches: readonly WatchSettings[], noisePct: numb
     const limit = watch.below ?? watch.above;
     if (limit !== undefined && minorOf(limit, exponent) === null) {
       return `${path}.${given[0]}: ${currency} has ${exponent} decimals, ${limit} has more`;
+    }
+    if (typeof limit === "number" && !Number.isInteger(limit)) {
+      return `${path}.${given[0]}: write it in quotes, as "${limit}": numbers with decimals are not exact`;
     }
     const pct = watch.dropsPct ?? watch.risesPct ?? watch.changesPct;
     if (pct !== undefined && pct <= noisePct) {

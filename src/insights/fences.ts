@@ -10,6 +10,7 @@ import {
   widen,
 } from "./geo.ts";
 import { GridIndex } from "./grid-index.ts";
+import { outlineProblem } from "./outline.ts";
 
 const maxFences = 20_000;
 const maxCorners = 1_000;
@@ -68,6 +69,8 @@ export function fencesProblem(fences: readonly FenceSettings[]): string | null {
     if (area && goesRoundPole(area.map(positionOfCorner))) {
       return `${path}.area: it goes round a pole; use a circle there`;
     }
+    const wrong = area ? outlineProblem(area.map(positionOfCorner)) : null;
+    if (wrong !== null) return `${path}.area: ${wrong}`;
   }
   return null;
 }

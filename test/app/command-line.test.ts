@@ -51,6 +51,18 @@ describe("the command line", () => {
     expect(out).toMatch(/mqtt:\n {2}port: 2\n/);
   });
 
+  it("does not call a configuration good whose timetable is not there", async () => {
+    const transit = "insights:\n  transit:\n    gtfs: /no/such/gtfs.zip\n";
+    const { code, out, err } = await run(["check-config", "--config", file("transit.yaml", transit)]);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(/^insights\.transit: cannot use the timetable: .*\/no\/such\/gtfs\.zip/);
+  });
+
+  it("calls the examples good", async () => {
+    const path = join(import.meta.dirname, "../../config/insights.yaml");
+    expect(await run(["check-config", "--config", path])).toMatchObject({ code: 0, err: "" });
+  });
+
   it("says what is wrong with a configuration, and where", async () => {
     const path = file("bad.yaml", "mqtt:\n  port: many\n");
     const { code, err } = await run(["check-config", "--config", path]);

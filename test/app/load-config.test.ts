@@ -104,6 +104,17 @@ describe("loadConfig", () => {
     expect(() => load({ file: file(text) })).toThrow(message);
   });
 
+  it.each([
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the user writes
+    ["${NOPE_SECRET}", /yaml:7: webhooks\.1\.secret: the environment variable NOPE_SECRET is not set/],
+    ["short", /yaml:7: webhooks\.1\.secret: use at least 16 characters/],
+  ])("says where the secret of a webhook is wrong: %s", (secret, message) => {
+    const hook = (name: string, text: string) =>
+      `  - name: ${name}\n    url: http://a.example\n    secret: ${text}\n`;
+    const text = `webhooks:\n${hook("a", "long enough to be used")}${hook("b", secret)}`;
+    expect(() => load({ file: file(text) })).toThrow(message);
+  });
+
   it("has an example of every notation that can be used as it is", () => {
     const config = load({ file: join(import.meta.dirname, "../../config/contexts.yaml") });
     expect(config.contexts.length).toBeGreaterThan(5);

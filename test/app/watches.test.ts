@@ -105,8 +105,8 @@ it("watches over HTTP: made, fired, kept over a restart, listed with those of th
   expect((await second.ask("DELETE", "/stockholm")).status).toBe(409);
   expect((await second.ask("POST", `?name=stockholm&${route}&below=1`)).status).toBe(409);
   const refusals = [
-    [`?name=a&${route}`, "give it exactly one of below"],
-    [`?name=a&${route}&below=120.123`, "EUR has 2 decimals"],
+    [`?name=a&${route}`, "watch: give it exactly one of below"],
+    [`?name=a&${route}&below=120.123`, "parameter below: EUR has 2 decimals"],
     ["?name=a&from=HEL&to=ARN&currency=EUX&below=1", "currency"],
     ["?name=a%2Fb&from=HEL&to=ARN&currency=EUR&below=1", "parameter name: use letters"],
     [`?name=a&${route}&dropsPct=ten`, "parameter dropsPct"],

@@ -26,12 +26,14 @@ it("a link's page shows the way live, asks for nothing else, and says when it wa
   page.on("pageerror", (error) => faults.push(error.message));
   await page.goto(url);
   await expect.poll(() => page.textContent("#state")).toMatch(/^Live until/);
+  expect(await page.isVisible("#files")).toBe(true);
   await drive(60.18);
   await expect.poll(() => page.textContent("#position"), { timeout: 10_000 }).toContain("60.18000, 24.94000");
   expect(asked.filter((one) => !one.startsWith(`${origin}/share/`))).toEqual([]);
 
   await fetch(`${origin}/api/v1/shares/${id}`, { method: "DELETE" });
   await expect.poll(() => page.textContent("#state"), { timeout: 10_000 }).toMatch(/^This link has ended/);
+  expect(await page.isHidden("#files")).toBe(true);
   expect((await page.goto(url))?.status()).toBe(410);
   expect(faults).toEqual([]);
 });

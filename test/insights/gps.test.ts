@@ -205,4 +205,90 @@ describe("geofences", () => {
     expect(fencesProblem([{ name: "a" }])).toContain("fences.0: give it a `circle` or an `area`");
     expect(fencesProblem([{ name: "a", area: polar }])).toContain("fences.0.area: it goes round a pole");
   });
+
+  it.each<[what: string, area: [number, number][], problem: string | null]>([
+    [
+      "three equal corners",
+      [
+        [60, 25],
+        [60, 25],
+        [60, 25],
+      ],
+      "it needs three different corners",
+    ],
+    [
+      "two corners and the first again",
+      [
+        [60, 25],
+        [61, 25],
+        [60, 25],
+      ],
+      "it needs three different corners",
+    ],
+    [
+      "corners on one line",
+      [
+        [60, 25],
+        [61, 26],
+        [62, 27],
+      ],
+      "all of its corners are on one line",
+    ],
+    [
+      "a bow tie",
+      [
+        [60, 25],
+        [61, 26],
+        [61, 25],
+        [60, 26],
+      ],
+      "from corner 1 to 2 and 3 to 4 cross",
+    ],
+    [
+      "a bow tie across the date line",
+      [
+        [0, 179],
+        [1, -179],
+        [1, 179],
+        [0, -179],
+      ],
+      "from corner 1 to 2 and 3 to 4 cross",
+    ],
+    [
+      "a square that repeats its first corner",
+      [
+        [60, 25],
+        [60, 26],
+        [61, 26],
+        [61, 25],
+        [60, 25],
+      ],
+      null,
+    ],
+    [
+      "a square across the date line",
+      [
+        [0, 179],
+        [0, -179],
+        [1, -179],
+        [1, 179],
+      ],
+      null,
+    ],
+    [
+      "a dent",
+      [
+        [60, 25],
+        [60, 27],
+        [62, 27],
+        [61, 26],
+        [62, 25],
+      ],
+      null,
+    ],
+  ])("tell of an area of %s", (_what, area, problem) => {
+    const told = fencesProblem([{ name: "a", area }]);
+    if (problem === null) expect(told).toBeNull();
+    else expect(told).toMatch(new RegExp(`^fences\\.0\\.area: .*${problem}`));
+  });
 });

@@ -59,7 +59,11 @@ function showMap(track: Track): () => void {
 
 function follow(link: string, info: Info, track: Track, show: () => void): void {
   const until = new Date(info.expires).toLocaleString();
-  const over = () => say(`This link has ended (${until}). The way stays here until you leave the page.`);
+  const over = () => {
+    // The files end with the link.
+    element("files").hidden = true;
+    say(`This link has ended (${until}). The way stays here until you leave the page.`);
+  };
   const events = new EventSource(`${link}/events`);
   const take = (readings: readonly SharedReading[]) => {
     for (const reading of readings) track.add(reading);
