@@ -14,6 +14,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
 import { openLog } from "../../src/log/log.ts";
+import { silentLogger } from "../../src/observe/log.ts";
 import { append, open, reading, TestClock, t0 } from "./harness.ts";
 import { sqliteIn, temporaryFolder } from "./place.ts";
 
@@ -93,6 +94,11 @@ function blockLeaves(bytes: Buffer, page: number): number[] {
     bytes.readUInt32BE(at + bytes.readUInt16BE(at + 12 + 2 * cell)),
   );
   return [...children, bytes.readUInt32BE(at + 8)].flatMap((child) => blockLeaves(bytes, child));
+}
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  bytes[at] = (bytes[at] as number) ^ 1;
+  return bytes;
 }
 
 const numbersTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -203,8 +209,7 @@ describe("a write-ahead log", () => {
     await crashed(100);
     const wal = await readFile(`${path}-wal`);
     const place = Math.floor(wal.length * share);
-    wal[place] = (wal[place] as number) ^ 1;
-    await writeFile(`${path}-wal`, wal);
+    await writeFile(`${path}-wal`, flipped(wal, place));
     const log = await open(sqliteIn(folder), withoutTail);
     const { numbers } = await readThrough(log);
     expect(numbers.length).toBeGreaterThan(95);
@@ -223,20 +228,29 @@ describe("a write-ahead log", () => {
     expect(existsSync(`${path}.damaged-1-wal`)).toBe(true);
   });
 
-  it("that ends in the middle of a commit is told of", async () => {
+  it.each([
+    [
+      "is cut off in the middle of a commit",
+      (wal: Buffer) => wal.subarray(0, Math.floor(wal.length * 0.9) + 100),
+    ],
+    ["has a flipped bit in its last commit", (wal: Buffer) => flipped(wal, wal.length - 2_000)],
+  ])("that %s is told of", async (_name, damage) => {
     await crashed(100);
-    const errors: unknown[] = [];
-    const logger = {
-      debug() {},
-      info() {},
-      warn() {},
-      error: (...told: unknown[]) => errors.push(told.at(-1)),
-    };
-    const size = (await readFile(`${path}-wal`)).length;
-    truncateSync(`${path}-wal`, Math.floor(size * 0.9) + 100);
+    writeFileSync(`${path}-wal`, damage(await readFile(`${path}-wal`)));
+    const told: string[] = [];
+    const logger = { ...silentLogger, error: (_about: object, text: string) => told.push(text) };
     const log = await openLog(sqliteIn(folder), {}, new TestClock(), logger as never);
-    expect(errors).toEqual([expect.stringMatching(/log\.db-wal ends in the middle of a commit/)]);
+    expect(told).toEqual([expect.stringMatching(/log\.db-wal ends in the middle of a commit/)]);
     expect(log.head).toBeGreaterThan(50);
+    await log.close();
+  });
+
+  it("that is whole is not talked about", async () => {
+    await crashed(100);
+    const told: string[] = [];
+    const logger = { ...silentLogger, error: (_about: object, text: string) => told.push(text) };
+    const log = await openLog(sqliteIn(folder), {}, new TestClock(), logger as never);
+    expect([told, log.head]).toEqual([[], 100]);
     await log.close();
   });
 });

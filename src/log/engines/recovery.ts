@@ -5,7 +5,7 @@ import { damageNotePath, isDamage } from "./damage.ts";
 import { type Salvaged, salvage } from "./salvage.ts";
 import { removeTwin } from "./salvage-source.ts";
 import type { Resumption } from "./sqlite-protocol.ts";
-import { describeProblem, openDatabase } from "./sqlite-schema.ts";
+import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import { readWal, type Wal } from "./wal-check.ts";
 
@@ -61,8 +61,8 @@ function openSound(
 
 function cutOffNotice(path: string): string {
   return (
-    `${path}-wal ends in the middle of a commit: either the gateway was killed while it wrote, then nothing acknowledged is lost, ` +
-    "or the file was cut off, then what stood behind is"
+    `${path}-wal ends in the middle of a commit: either that was never finished, since the gateway was killed or the disk was full, ` +
+    "then nothing acknowledged is lost; or the file was cut off or damaged there, then what it had behind is lost"
   );
 }
 
@@ -116,11 +116,22 @@ function salvageBeside(options: SqliteOptions, newEpoch: string, problem: string
   } catch (error) {
     removeUnfinished(options.path);
     throw new Error(
-      `${options.path} is damaged (${problem}), and what is left of it cannot be taken over: ${describeProblem(error, path)}. ` +
+      `${options.path} is damaged (${problem}), and what is left of it cannot be taken over: ${reasonOf(error, path)}. ` +
         "It is left as it was, and the next start tries again",
       { cause: error },
     );
   }
+}
+
+function reasonOf(error: unknown, path: string): string {
+  return isFull(error)
+    ? "no room for a new log beside it, free space on its disk"
+    : describeProblem(error, path);
+}
+
+function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /^(SQLITE_FULL|ENOSPC)/.test(codeOf(error)) || isFull(error.cause);
 }
 
 function unfinishedPath(path: string): string {

@@ -21,7 +21,10 @@ export interface WalFrame {
 /** A write-ahead log, read without SQLite. */
 export interface Wal {
   readonly pageBytes: number;
-  /** The good ones of the present generation, in order, also those behind a damaged place. */
+  /**
+   * The good ones of the present generation, in order; if commits are lost also those behind the damaged place. Else what stands behind
+   * it is of a transaction that failed, and another has begun to write over it.
+   */
   readonly frames: readonly WalFrame[];
   /**
    * Whether SQLite will pass over finished commits in silence, because something ahead of them is damaged: it reads up to the first
@@ -30,7 +33,7 @@ export interface Wal {
    * one may be a transaction that a power cut left with holes.
    */
   readonly hasLostCommits: boolean;
-  /** Whether the file ends within a transaction: a commit that was under way, or the file was cut off. */
+  /** Whether it ends within a transaction, or with a bad frame: it was never finished, or the file was cut off or damaged there. */
   readonly isCutOff: boolean;
 }
 
@@ -47,7 +50,9 @@ export function readWal(walPath: string): Wal {
   const header = readHeader(view);
   const frameBytes = frameHeadBytes + header.pageBytes;
   const frames: WalFrame[] = [];
+  let intactFrames = 0;
   let isIntact = header.salts !== null;
+  let hasBad = false;
   let lostEnds = 0;
   let isEnd = true;
   const salts = header.salts ?? firstSalts(view, header);
@@ -59,6 +64,7 @@ export function readWal(walPath: string): Wal {
     const isUnchecked = header.salts === null && at === headerBytes;
     const isGood = isOurs && (isUnchecked || isSoundFrame(view, at, header));
     isIntact &&= isGood;
+    hasBad ||= isOurs && !isGood;
     if (isGood) {
       const start = at + frameHeadBytes;
       frames.push({
@@ -67,12 +73,18 @@ export function readWal(walPath: string): Wal {
         bytes: bytes.subarray(start, start + header.pageBytes),
       });
     }
+    if (isIntact) intactFrames++;
     if (!isIntact && isOurs && filePages !== 0) lostEnds++;
     isEnd = filePages !== 0;
   }
   const isHeaderLost = header.salts === null && bytes.length >= headerBytes + frameHeadBytes;
-  const isCutOff = isIntact && (!isEnd || at < bytes.length);
-  return { pageBytes: header.pageBytes, frames, hasLostCommits: isHeaderLost || lostEnds > 1, isCutOff };
+  const hasLostCommits = isHeaderLost || lostEnds > 1;
+  return {
+    pageBytes: header.pageBytes,
+    frames: hasLostCommits ? frames : frames.slice(0, intactFrames),
+    hasLostCommits,
+    isCutOff: hasBad || (isIntact && (!isEnd || at < bytes.length)),
+  };
 }
 
 /** Writes frames as a write-ahead log that SQLite reads from its beginning to its end. */
