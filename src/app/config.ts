@@ -76,7 +76,7 @@ const ring = z
       .positive()
       .max(1_000_000)
       .default(168)
-      .describe("Readings older than this are evicted"),
+      .describe("Readings older than this are evicted; while nothing else comes, up to a minute later"),
     maxBytes: whole(mebibyte, maxRingBytes)
       .default(1024 * mebibyte)
       .describe("The oldest readings are evicted when the log is larger"),
@@ -92,10 +92,14 @@ const ring = z
             .positive()
             .max(1_000_000)
             .optional()
-            .describe("Readings observed longer ago are not in its history"),
+            .describe(
+              "Readings observed longer ago are not in its history; while nothing else comes, up to a minute later",
+            ),
           maxBytes: whole(mebibyte, maxRingBytes)
             .optional()
-            .describe("The oldest of its history are dropped when it is larger, some mebibytes at a time"),
+            .describe(
+              "The oldest of its history are dropped when it is larger, a 64th at a time; the disk has up to 32 MiB more of them",
+            ),
         }),
       )
       .default([])

@@ -68,7 +68,7 @@ export const defaultLogOptions: LogOptions = {
 export interface DomainLimits {
   /** Readings that were observed longer ago are found no more, and leave the disk. */
   readonly maxAgeMs?: number;
-  /** Bytes of readings found by topic; the oldest go first, some mebibytes at a time. */
+  /** Bytes of readings found by topic; those that came first go first, a 64th at a time. They leave the disk some time later. */
   readonly maxBytes?: number;
 }
 

@@ -174,6 +174,48 @@ describe("the copy by topic", () => {
     expect(gps.n).toBeLessThan(energy.n / 2);
     db.close();
   });
+
+  it.each([
+    ["in memory only", 32 * 1024 * 1024],
+    ["in large segments", 200_000],
+    ["in small segments", 20_000],
+  ])("counts all of a domain for its limit, %s", { timeout: 60_000 }, async (_, maxGatheredBytes) => {
+    const clock = new TestClock();
+    const ring = { domains: { fare: { maxBytes: 100_000 } }, maxGatheredBytes };
+    let log = await open(sqliteIn(folder, ring), {}, clock);
+    const text = "x".repeat(200);
+    const fare = (n: number) => ({ domain: "fare" as const, device: `a${n % 7}`, values: { n, text } });
+    const commits = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        clock.time += 1_000;
+        const fares = Array.from({ length: 10 }, (_unused, at) => ({ ...fare(at), time: clock.time }));
+        await append(log, ...fares, reading("b", { n }, clock.time));
+      }
+    };
+    const check = async () => {
+      const fares = (await seqsObserved(log, { filter: "fare/#" })).sort((a, b) => a - b);
+      expect(fares.length).toBeGreaterThan(300);
+      expect(fares.length).toBeLessThan(500);
+      expect(fares.at(-1)).toBe(log.head - 1);
+      // The newest, without a hole.
+      const first = fares[0] as number;
+      const all = (await readAll(log, first - 1, 100_000)).filter(({ topic }) => topic.name !== "gps/b");
+      expect(fares).toEqual(all.map(({ seq }) => seq));
+      expect(await seqsObserved(log, { filter: "gps/b" })).toHaveLength(log.head / 11);
+      return first;
+    };
+    await commits(300);
+    const first = await check();
+    const since = (await log.limitedSince("fare/#")) ?? 0;
+    const [oldest] = await readAll(log, first - 1, 1);
+    expect(Math.abs((oldest?.committedAt ?? 0) - since)).toBeLessThan(3_000);
+    await log.close();
+    log = await open(sqliteIn(folder, ring), {}, clock);
+    await check();
+    await commits(30);
+    await check();
+    await log.close();
+  });
 });
 
 describe("a backup", () => {

@@ -2,11 +2,12 @@ import type { ObservedPlace } from "../contract.ts";
 import type { ObservedAsk } from "../engine.ts";
 import type { DomainLimits } from "../options.ts";
 import { readBodyHead } from "../record.ts";
-import { unpackBodies } from "./blocks.ts";
+import { lengthBytes, unpackBodies } from "./blocks.ts";
 import { checksum, isSoundBlock } from "./checksum.ts";
 import { bodiesOfChunk, ChunkDirectory, collectFromChunk } from "./chunks.ts";
 import { Collector, type TimeRange } from "./collector.ts";
 import { type DamageTeller, isDamage } from "./damage.ts";
+import { type DomainWindow, windowsOf } from "./domain-window.ts";
 import { type GatheredBlock, Gathering } from "./gathering.ts";
 import { Sealing, segmentChecksum } from "./sealing.ts";
 import type { SegmentRow, Statements } from "./sqlite-statements.ts";
@@ -46,6 +47,8 @@ export class SegmentIndex {
   readonly #teller: DamageTeller;
   #sealing: Sealing | null = null;
   #gathering: Gathering;
+  /** Of the domains whose bytes are limited. */
+  readonly #windows: ReadonlyMap<string, DomainWindow>;
 
   constructor(
     sql: Statements,
@@ -60,6 +63,7 @@ export class SegmentIndex {
     this.#domainOf = domainOf;
     this.#segments = sql.segments.all();
     this.#gathering = new Gathering(Math.max(oldest, this.#sealedSeq + 1));
+    this.#windows = windowsOf(options.domains, this.#segments, isWhole);
   }
 
   /** The first seq that the index does not have yet. */
@@ -75,6 +79,7 @@ export class SegmentIndex {
     if (block.firstSeq > nextSeq) this.#gathering.skip(block.firstSeq - 1);
     try {
       this.#gathering.add(block);
+      this.#moveWindows(block);
     } catch {
       // The reader of that stretch is told; here it must not stop everything behind it.
       this.#gathering.skip(block.lastSeq);
@@ -125,7 +130,8 @@ export class SegmentIndex {
     const { maxAgeMs } = this.#options.domains[this.#domainOf(topicId)] ?? {};
     const from = maxAgeMs === undefined ? ask.from : Math.max(ask.from, now - maxAgeMs);
     const collector = new Collector({ ...ask, from }, after, maxBytes);
-    const places = this.#placesOf(topicId, oldest, collector);
+    const first = Math.max(oldest, this.#windows.get(this.#domainOf(topicId))?.firstSeq ?? 0);
+    const places = this.#placesOf(topicId, first, collector);
     for (const place of places.sort((one, other) => collector.compareRanges(one, other))) {
       if (collector.isBeyond(place)) break;
       place.collect(collector);
@@ -145,10 +151,12 @@ export class SegmentIndex {
   limitedSince(domain: string, now: number): number | null {
     const { maxAgeMs } = this.#options.domains[domain] ?? {};
     let since = maxAgeMs === undefined ? null : now - maxAgeMs;
+    const forgotten = this.#windows.get(domain)?.since ?? null;
+    if (forgotten !== null) since = Math.max(since ?? 0, forgotten);
     for (const segment of this.#segments) {
-      const isWhole = segment.last_chunk - segment.first_chunk + 1 === segment.chunks;
       // One that is dropped has everything up to a millisecond of which the next has more.
-      if (segment.domain === domain && !isWhole) since = Math.max(since ?? 0, segment.committed_at + 1);
+      if (segment.domain === domain && !isWhole(segment))
+        since = Math.max(since ?? 0, segment.committed_at + 1);
     }
     return since;
   }
@@ -163,6 +171,14 @@ export class SegmentIndex {
 
   get #nextChunk(): number {
     return this.#segments.reduce((max, { last_chunk }) => Math.max(max, last_chunk), 0) + 1;
+  }
+
+  #moveWindows({ firstSeq, committedAt, bytes }: GatheredBlock): void {
+    if (this.#windows.size === 0) return;
+    for (const [index, body] of unpackBodies(bytes).entries()) {
+      const window = this.#windows.get(this.#domainOf(readBodyHead(body).topicId));
+      window?.add(firstSeq + index, lengthBytes + body.length, committedAt);
+    }
   }
 
   #seal(oldest: number): void {
@@ -303,15 +319,13 @@ export class SegmentIndex {
    * which times are in that stretch.
    */
   #surplus(now: number): Segment | undefined {
-    for (const [domain, { maxAgeMs, maxBytes }] of Object.entries(this.#options.domains)) {
-      const own = this.#segments.filter(
+    for (const [domain, { maxAgeMs }] of Object.entries(this.#options.domains)) {
+      const first = this.#segments.find(
         (segment) => segment.domain === domain && segment.last_chunk >= segment.first_chunk,
       );
-      const [first] = own;
       if (!first) continue;
       if (maxAgeMs !== undefined && now - first.committed_at > maxAgeMs) return first;
-      const bytes = own.reduce((sum, segment) => sum + segment.bytes, 0);
-      if (maxBytes !== undefined && bytes > maxBytes) return first;
+      if (first.last_seq < (this.#windows.get(domain)?.firstSeq ?? 0)) return first;
     }
     return undefined;
   }
@@ -331,4 +345,9 @@ export class SegmentIndex {
 /** Something that may hold what is looked for. */
 interface Place extends TimeRange {
   readonly collect: (collector: Collector) => void;
+}
+
+/** Whether nothing of it is dropped yet. */
+function isWhole({ first_chunk, last_chunk, chunks }: Segment): boolean {
+  return last_chunk - first_chunk + 1 === chunks;
 }

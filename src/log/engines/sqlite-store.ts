@@ -129,10 +129,10 @@ export class SqliteStore {
       return { meta, oldest };
     });
     this.#lastCommittedAt = batch.committedAt;
+    for (const { id, name } of batch.topics) this.#domains.set(id, domainOf(name));
     for (const { firstSeq, lastSeq, committedAt, bytes } of batch.blocks) {
       if (this.#index.nextSeq === firstSeq) this.#index.add({ firstSeq, lastSeq, committedAt, bytes });
     }
-    for (const { id, name } of batch.topics) this.#domains.set(id, domainOf(name));
     for (const id of batch.forgottenTopics) this.#domains.delete(id);
     return { oldest: this.#oldest };
   }
