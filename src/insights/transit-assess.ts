@@ -185,8 +185,8 @@ function ahead({ newest, zones }: Journey, { pattern, startAt }: Run, delayS: nu
     const [arriveS, departS] = [pattern.arriveS[stop] as number, pattern.departS[stop] as number];
     const isHere = 2 * stop === zone;
     const arriveLateS = lateS;
-    if (isHere) lateS = Math.max(0, lateS);
-    else lateS = leaveLateS(lateS, departS - arriveS);
+    // The delay of a late vehicle that stands here counts from the departure: it has made up for what it can.
+    if (!isHere || lateS < 0) lateS = leaveLateS(lateS, departS - arriveS);
     const expectedAt = (seconds: number) => (delayS === null ? null : startAt + seconds * 1_000);
     const departAt = stop === last ? null : expectedAt(departS + lateS);
     if (isHere) {
