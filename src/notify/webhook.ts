@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Log, type LogRecord, LogUnavailable, type SavedProgress } from "../log/contract.ts";
 import { Backoff } from "../model/backoff.ts";
@@ -46,6 +46,8 @@ export interface WebhookDependencies {
 }
 
 const pageBytes = 64 * 1024;
+/** Alerts that were sent and are not over: of more, those that were sent longest ago are forgotten. */
+const maxStanding = 1_000;
 /** How long to wait before a log that cannot be read is tried again. */
 const logRetryMs = 1_000;
 const defaultRetry = { firstDelayMs: 1_000, maxDelayMs: 300_000 };
@@ -53,7 +55,7 @@ const defaultRetry = { firstDelayMs: 1_000, maxDelayMs: 300_000 };
 /**
  * Tells somebody over HTTP: each reading that matches is sent as a POST, one after the other in the order of the log, again and
  * again until the receiver takes it. It is a cursor over the log, so the log is its queue, and it holds up nobody. The place up to
- * which all was taken is stored in the log: after a restart it goes on there, and at worst sends the last one again (`delivery` is
+ * which all was taken is stored in the log, with the alerts that stand then: after a restart it goes on there, and at worst sends the last one again (`delivery` is
  * the same then). README.md beside this file tells a receiver what comes.
  */
 export class Webhook {
@@ -62,6 +64,11 @@ export class Webhook {
   readonly #closing = new AbortController();
   readonly #unsubscribe: () => void;
   readonly #done: Promise<void>;
+  /**
+   * Times of what the receiver was told last of alerts that may be over before they fired, by topic: should a late reading take
+   * one back, it must hear of that.
+   */
+  readonly #standing: Map<string, number>;
   #wake = () => {};
   #seq: number;
   #savedSeq: number;
@@ -82,6 +89,7 @@ export class Webhook {
     // A damaged log may have lost records that were delivered.
     this.#seq = Math.min(saved?.seq ?? log.head, log.head);
     this.#savedSeq = saved?.seq ?? -1;
+    this.#standing = readStanding(saved?.state?.bytes);
     this.#unsubscribe = log.onCommitted(() => this.#wake());
     this.#done = this.#run();
   }
@@ -136,6 +144,7 @@ export class Webhook {
       if (this.#isWanted(record)) {
         if (!(await this.#deliver(record))) return;
         this.#seq = record.seq;
+        this.#noteStanding(record);
         await this.#save();
       }
       this.#seq = record.seq;
@@ -149,8 +158,25 @@ export class Webhook {
     const { state, firedAt } = values;
     if (typeof state !== "string" || !states.includes(state) || !matchesFilter(filter, topic.name))
       return false;
-    // Of what was over before it fired, nobody was told.
-    return state !== "resolved" || firedAt !== null;
+    // Of what was over before it fired, nobody was told, unless a late reading takes back what was.
+    return state !== "resolved" || firedAt !== null || this.#standing.has(topic.name);
+  }
+
+  /** A receiver goes by `time`, so what is over before the time of what it was told leaves that standing. */
+  #noteStanding({ topic, time, values }: LogRecord): void {
+    const { state, firedAt } = values;
+    // Only rules have alerts that can be over before they fired, and say so.
+    if (firedAt === undefined || !this.#settings.states.includes("resolved")) return;
+    const standsAt = this.#standing.get(topic.name) ?? Number.NEGATIVE_INFINITY;
+    if (state === "resolved" && time < standsAt) return;
+    this.#standing.delete(topic.name);
+    if (state === "resolved") return;
+    this.#standing.set(topic.name, Math.max(time, standsAt));
+    if (this.#standing.size <= maxStanding) return;
+    for (const oldest of this.#standing.keys()) {
+      this.#standing.delete(oldest);
+      break;
+    }
   }
 
   /** Returns false if it was closed meanwhile. */
@@ -181,8 +207,8 @@ export class Webhook {
 
   async #post(record: LogRecord): Promise<"taken" | "refused" | "again"> {
     const { url, secret, timeoutS } = this.#settings;
-    const { log, clock } = this.#dependencies;
-    const delivery = `${log.epoch}-${record.seq}`;
+    const { clock } = this.#dependencies;
+    const delivery = deliveryOf(record);
     const body = bodyOf(record, delivery);
     const timeout = AbortSignal.timeout(timeoutS * 1_000);
     try {
@@ -220,7 +246,8 @@ export class Webhook {
   async #save(): Promise<void> {
     if (this.#savedSeq === this.#seq) return;
     const { log } = this.#dependencies;
-    const progress = { name: progressName(this.#settings.name), seq: this.#seq, time: log.time };
+    const state = Buffer.from(JSON.stringify([...this.#standing]));
+    const progress = { name: progressName(this.#settings.name), seq: this.#seq, time: log.time, state };
     try {
       await log.append({ readings: [], progress });
       this.#savedSeq = progress.seq;
@@ -263,6 +290,21 @@ export function progressName(webhook: string): string {
 export function signatureOf(body: string, secret: string, now: number): string {
   const seconds = Math.floor(now / 1_000);
   return `t=${seconds},v1=${createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex")}`;
+}
+
+/**
+ * Names a reading, in this run of the log and later ones. The seq alone does not: after a crash that of a reading which was shown and
+ * never stored is given to another one. Nor does the rest: a correction may come back to what was said before.
+ */
+function deliveryOf({ seq, topic, time, body }: LogRecord): string {
+  const hash = createHash("sha256").update(`${topic.name}\n${time}\n`).update(body).digest("hex");
+  return `${hash.slice(0, 16)}-${seq}`;
+}
+
+/** @param bytes what `#save` wrote; undefined if nothing was saved yet */
+function readStanding(bytes: Uint8Array | undefined): Map<string, number> {
+  if (bytes === undefined) return new Map();
+  return new Map(JSON.parse(Buffer.from(bytes).toString()) as [string, number][]);
 }
 
 function bodyOf({ seq, topic, time, values, attrs }: LogRecord, delivery: string): string {

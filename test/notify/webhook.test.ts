@@ -1,13 +1,16 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
 import { systemClock } from "../../src/model/clock.ts";
-import type { Reading, Values } from "../../src/model/reading.ts";
+import { isoTime, type Reading, type Values } from "../../src/model/reading.ts";
 import { Webhook, type WebhookSettings } from "../../src/notify/webhook.ts";
 import { silentLogger } from "../../src/observe/log.ts";
+import { open } from "../log/harness.ts";
+import { sqliteIn, temporaryFolder } from "../log/place.ts";
 import { openTestLog } from "../support/log.ts";
 
 const secret = "a secret that is long enough";
@@ -135,4 +138,68 @@ it("goes on where it was, and does not wait for a receiver that is away when it 
   const again = start(log, url, {}, { name: "webhook:duty", seq: 1, time: 0, state: null });
   await expect.poll(() => again.figures().delivered).toBe(1);
   expect(numbersOf(received)).toEqual([1, 2]);
+});
+
+/** What rules tell of an alert at a time: `firedAt` is null unless it fired. */
+function course(state: string, seconds: number, firedAt: number | null): Reading {
+  const values = { state, firedAt: firedAt === null ? null : isoTime(firedAt * 1_000) };
+  return { domain: "alerts", device: "rules/r/m", time: seconds * 1_000, values };
+}
+
+const statesOf = (received: readonly Received[]) =>
+  received.map(({ body }) => {
+    const { time, values } = JSON.parse(body) as { time: string; values: { state: string } };
+    return `${values.state} ${Date.parse(time) / 1_000}`;
+  });
+
+it("tells that an alert is over which a late reading takes back, after a restart too", async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const { url, received } = await receiver();
+  const before = await open(sqliteIn(folder));
+  const first = start(before, url);
+  await before.append({ readings: [course("pending", 50, null), course("firing", 60, 60)] });
+  await expect.poll(() => first.figures().delivered).toBe(1);
+  await first.close();
+  await before.close();
+  const log = await open(sqliteIn(folder));
+  const second = start(log, url, {}, log.progress()[0]);
+  // A reading for 55 was late: by then it was over, and nothing fired at 60. What comes next was never told of.
+  await log.append({
+    readings: [
+      course("resolved", 55, null),
+      course("resolved", 60, null),
+      course("pending", 70, null),
+      course("resolved", 75, null),
+      course("firing", 90, 90),
+      course("resolved", 95, 90),
+      course("resolved", 99, null),
+    ],
+  });
+  await expect.poll(() => second.figures().lag).toBe(0);
+  await second.close();
+  await log.close();
+  expect(statesOf(received)).toEqual(["firing 60", "resolved 55", "resolved 60", "firing 90", "resolved 95"]);
+});
+
+it("gives a reading that is sent again after a crash the same delivery, and another one another", async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const { url, received } = await receiver();
+  const before = await open(sqliteIn(folder));
+  const first = start(before, url);
+  // The same is said twice: it fired, was taken back, and fired after all.
+  await before.append({ readings: [alert(1), alert(2), alert(1)] });
+  await expect.poll(() => first.figures().delivered).toBe(3);
+  await first.close();
+  await before.close();
+  const after = await open(sqliteIn(folder));
+  // As if it had crashed before its place was stored.
+  const second = start(after, url, {}, { name: "webhook:duty", seq: 0, time: 0, state: null });
+  await expect.poll(() => second.figures().delivered).toBe(3);
+  await second.close();
+  await after.close();
+  const deliveries = received.map(({ delivery }) => delivery);
+  expect(new Set(deliveries).size).toBe(3);
+  expect(deliveries.slice(3)).toEqual(deliveries.slice(0, 3));
 });
