@@ -9,7 +9,7 @@ const lockWaitMs = 1_000;
 export type Row = Readonly<Record<string, unknown>>;
 
 /** Rows up to the first that cannot be read. `isWhole` is true afterwards if all were. */
-export interface Rows {
+interface Rows {
   readonly rows: Iterable<Row>;
   readonly isWhole: () => boolean;
 }

@@ -8,7 +8,7 @@ import { rowBytes } from "./retention.ts";
 import { type Row, SalvageSource } from "./salvage-source.ts";
 import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
 
-/** After this no more blocks are read: a gateway that does not come up is worse than history that waits in another file. */
+/** After this no more blocks are read, nor are pages looked at for names: a gateway that does not come up is worse than history that waits in another file. */
 const maxSalvageMs = 10_000;
 
 /** An older schema has no checksums. */
@@ -92,7 +92,9 @@ function copyDictionary(source: SalvageSource, sql: Statements, { topicIds, shap
     return topics.isWhole() && shapes.isWhole() && !source.isDoubtful;
   });
   if (isWhole) return;
+  const until = performance.now() + maxSalvageMs;
   for (const { rowid, columns } of source.rowsOnPages()) {
+    if (performance.now() > until) return;
     const [key, first, second] = columns;
     if (key !== null || typeof first !== "string" || columns.length > 3) continue;
     if (typeof second === "string") putShape(rowid, first, second);

@@ -10,7 +10,7 @@ const formatVersion = 3_007_000;
 const usualPageBytes = 4_096;
 
 /** One page as a transaction wrote it. */
-export interface WalFrame {
+interface WalFrame {
   /** Counted from 1. */
   readonly page: number;
   /** Pages of the file after the transaction that this frame ends; 0 if it ends none. */
