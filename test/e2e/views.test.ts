@@ -133,6 +133,7 @@ describe.sequential("the views of a city", () => {
     await open("energy");
     await page.selectOption("select[aria-label='Whose use']", "sites/house");
     await untilShown(".figures", /Cost today €\d/);
+    await untilShown(".figures", /Today \(UTC/);
     const gaps = () => page.locator(".chart g[data-gap=true], .chart > svg > .chart-gap").count();
     await expect.poll(() => page.locator(".chart-import").count(), waiting).toBeGreaterThan(15);
     expect(await gaps()).toBeGreaterThan(0);

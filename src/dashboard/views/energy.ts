@@ -3,7 +3,7 @@ import type { Values } from "../../model/reading.ts";
 import type { InsightRow } from "../insightrows.ts";
 import { formatMoney } from "../money.ts";
 import { plainId } from "../topics.ts";
-import { byName, numberIn, textIn } from "./values.ts";
+import { byName, instantIn, numberIn, textIn } from "./values.ts";
 
 export const periods = ["quarterHour", "hour", "day"] as const;
 export type Period = (typeof periods)[number];
@@ -33,6 +33,13 @@ export interface Bar {
   readonly gapShare: number;
 }
 
+/** The quarter-hour with the highest mean import. */
+export interface Peak {
+  readonly powerW: number;
+  /** Epoch milliseconds of its beginning. */
+  readonly at: number;
+}
+
 /** The newest figures of an account; null where they are not known. */
 export interface Figures {
   readonly quarterHourWh: number | null;
@@ -50,6 +57,11 @@ export interface Figures {
   readonly usualTodayWh: number | null;
   readonly standbyW: number | null;
   readonly standbyPct: number | null;
+  /** Of the last day and the last month that were over. Meters alone have none. */
+  readonly dayPeak: Peak | null;
+  readonly monthPeak: Peak | null;
+  /** How far the clock of the account's days was ahead of UTC when its last day was over, milliseconds. */
+  readonly zoneOffsetMs: number | null;
 }
 
 /** The accounts: sites before their groups before meters, by name. */
@@ -87,6 +99,9 @@ export function figuresOf(
     usualTodayWh: numberIn(normal, "usualTodayWh"),
     standbyW: numberIn(standby, "standbyW"),
     standbyPct: numberIn(standby, "sharePct"),
+    dayPeak: peakIn(valuesOf("day")),
+    monthPeak: peakIn(valuesOf("month")),
+    zoneOffsetMs: zoneOffsetOf(usage.get(`usage/${account}/day`)),
   };
 }
 
@@ -132,6 +147,47 @@ export function energyWords(wh: number | null): string {
   if (Math.abs(wh) < 1000) return `${Math.round(wh)} Wh`;
   const kWh = wh / 1000;
   return kWh < 1000 ? `${kWh.toFixed(kWh < 100 ? 2 : 0)} kWh` : `${(kWh / 1000).toFixed(2)} MWh`;
+}
+
+const dayMs = 86_400_000;
+/** The zone that is farthest behind UTC and has many people: Hawaii. Kiribati's, 24 hours ahead of it, cannot be told from it. */
+const farthestBehindMs = 10 * 3_600_000;
+
+/** How far the clock that shows midnight at this instant is ahead of UTC, milliseconds. */
+export function offsetAtMidnight(midnight: number): number {
+  const behindMs = ((midnight % dayMs) + dayMs) % dayMs;
+  return behindMs <= farthestBehindMs ? 0 - behindMs : dayMs - behindMs;
+}
+
+/** The instant at which the browser's clock shows what a clock so far ahead of UTC shows at `time`. */
+export function shownAt(time: number, zoneOffsetMs: number | null): number {
+  if (zoneOffsetMs === null) return time;
+  const wall = new Date(time + zoneOffsetMs);
+  return new Date(wall.getUTCFullYear(), wall.getUTCMonth(), wall.getUTCDate()).setHours(
+    wall.getUTCHours(),
+    wall.getUTCMinutes(),
+    wall.getUTCSeconds(),
+  );
+}
+
+/** `UTC+2`, `UTC−3:30`. */
+export function offsetWords(zoneOffsetMs: number): string {
+  const minutes = Math.round(Math.abs(zoneOffsetMs) / 60_000);
+  if (minutes === 0) return "UTC";
+  const rest = minutes % 60 === 0 ? "" : `:${String(minutes % 60).padStart(2, "0")}`;
+  return `UTC${zoneOffsetMs < 0 ? "−" : "+"}${Math.floor(minutes / 60)}${rest}`;
+}
+
+// A day of the account ends at its midnight.
+function zoneOffsetOf(day: InsightRow | undefined): number | null {
+  const lengthS = day ? numberIn(day.values, "lengthS") : null;
+  return day && lengthS !== null ? offsetAtMidnight(day.time + lengthS * 1000) : null;
+}
+
+function peakIn(values: Values): Peak | null {
+  const powerW = numberIn(values, "peakDemandW");
+  const at = instantIn(values, "peakAt");
+  return powerW === null || at === null ? null : { powerW, at };
 }
 
 function costIn(values: Values, locale: string | undefined): string | null {

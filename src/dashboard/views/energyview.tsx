@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { Page } from "../page.ts";
 import { hashOf } from "../place.ts";
 import { useRecent } from "../recent.ts";
-import { powerQuantity } from "../words.ts";
+import { clockWords, powerQuantity } from "../words.ts";
 import {
   type Account,
   accountsOf,
@@ -11,7 +11,10 @@ import {
   energyWords,
   type Figures,
   figuresOf,
+  offsetWords,
+  type Peak,
   type Period,
+  shownAt,
 } from "./energy.ts";
 import { Choices, Section } from "./parts.tsx";
 import { UsageChart } from "./usagechart.tsx";
@@ -36,9 +39,9 @@ export function EnergyView({ page }: { page: Page }) {
     <>
       <Section title="Use" summary={<AccountChoice accounts={accounts} account={account} />}>
         <FigureList figures={figures} />
-        <UsageHistory page={page} account={account} />
+        <UsageHistory page={page} account={account} zoneOffsetMs={figures.zoneOffsetMs} />
       </Section>
-      <Habits figures={figures} />
+      <Habits figures={figures} now={page.now.value} />
     </>
   );
 }
@@ -63,10 +66,11 @@ function AccountChoice({ accounts, account }: { accounts: readonly Account[]; ac
 }
 
 function FigureList({ figures }: { figures: Figures }) {
+  const { zoneOffsetMs } = figures;
   const shown = [
     ["This quarter-hour", energyWords(figures.quarterHourWh)],
     ["This hour", energyWords(figures.hourWh)],
-    ["Today", energyWords(figures.todayWh)],
+    [zoneOffsetMs === null ? "Today" : `Today (${offsetWords(zoneOffsetMs)})`, energyWords(figures.todayWh)],
     ["This month", energyWords(figures.monthWh)],
     ["Cost today", figures.todayCost ?? "–"],
     ["Cost this month", figures.monthCost ?? "–"],
@@ -85,7 +89,13 @@ function FigureList({ figures }: { figures: Figures }) {
   );
 }
 
-function UsageHistory({ page, account }: { page: Page; account: string }) {
+interface UsageHistoryProps {
+  readonly page: Page;
+  readonly account: string;
+  readonly zoneOffsetMs: number | null;
+}
+
+function UsageHistory({ page, account, zoneOffsetMs }: UsageHistoryProps) {
   const [period, setPeriod] = useState<Period>("hour");
   const max = chartPeriods[period];
   const told = useRecent(page, `usage/${account}/${period}`, max * spareReadings);
@@ -95,13 +105,18 @@ function UsageHistory({ page, account }: { page: Page; account: string }) {
   return (
     <div class="usage-history">
       <Choices label="Length of a bar" items={periodWords} chosen={period} onChoose={setPeriod} />
-      <UsageChart bars={barsOf(told.values(), usual, now, max)} period={period} now={now} />
+      <UsageChart
+        bars={barsOf(told.values(), usual, now, max)}
+        period={period}
+        now={now}
+        zoneOffsetMs={zoneOffsetMs}
+      />
     </div>
   );
 }
 
-function Habits({ figures }: { figures: Figures }) {
-  const { todayDeviationPct, usualTodayWh, standbyW, standbyPct } = figures;
+function Habits({ figures, now }: { figures: Figures; now: number }) {
+  const { todayDeviationPct, usualTodayWh, standbyW, standbyPct, dayPeak, monthPeak, zoneOffsetMs } = figures;
   return (
     <Section title="Habits">
       <ul class="items">
@@ -127,8 +142,31 @@ function Habits({ figures }: { figures: Figures }) {
           </div>
           <span class="figure">{standbyW === null ? "–" : powerWords(standbyW)}</span>
         </li>
+        <PeakItem title="Peak of the last day" peak={dayPeak} now={now} zoneOffsetMs={zoneOffsetMs} />
+        <PeakItem title="Peak of the last month" peak={monthPeak} now={now} zoneOffsetMs={zoneOffsetMs} />
       </ul>
     </Section>
+  );
+}
+
+interface PeakItemProps {
+  readonly title: string;
+  readonly peak: Peak | null;
+  readonly now: number;
+  readonly zoneOffsetMs: number | null;
+}
+
+function PeakItem({ title, peak, now, zoneOffsetMs }: PeakItemProps) {
+  if (peak === null) return null;
+  const time = clockWords(shownAt(peak.at, zoneOffsetMs), shownAt(now, zoneOffsetMs));
+  return (
+    <li class="item">
+      <div class="item-main">
+        <strong>{title}</strong>
+        <span class="item-sub">mean of the highest quarter-hour: {time}</span>
+      </div>
+      <span class="figure">{powerWords(peak.powerW)}</span>
+    </li>
   );
 }
 

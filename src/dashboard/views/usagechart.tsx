@@ -1,5 +1,5 @@
 import { clockWords } from "../words.ts";
-import { type Bar, energyWords, gapsOf, type Period } from "./energy.ts";
+import { type Bar, energyWords, gapsOf, offsetAtMidnight, type Period, shownAt } from "./energy.ts";
 
 const width = 600;
 const height = 150;
@@ -10,10 +10,12 @@ interface UsageChartProps {
   readonly bars: readonly Bar[];
   readonly period: Period;
   readonly now: number;
+  /** How far the clock to show is ahead of UTC; null: the browser's own. */
+  readonly zoneOffsetMs: number | null;
 }
 
 /** Bars of use with what is usual behind them. What is not known is hatched, never drawn as nothing used. */
-export function UsageChart({ bars, period, now }: UsageChartProps) {
+export function UsageChart({ bars, period, now, zoneOffsetMs }: UsageChartProps) {
   const first = bars[0];
   const last = bars.at(-1);
   if (!first || !last) return <p class="nothing chart-space">The first bar comes when a period is over.</p>;
@@ -22,6 +24,7 @@ export function UsageChart({ bars, period, now }: UsageChartProps) {
   const zeroY = leastWh > 0 ? height * (1 - exportShare) : height;
   const x = (time: number) => ((time - first.start) / (last.end - first.start)) * width;
   const scale = { x, up: zeroY / most, down: leastWh > 0 ? (height * exportShare) / leastWh : 0, zeroY };
+  const timeWords = (time: number) => startWords(time, { period, now, zoneOffsetMs });
   const gapCount = gapsOf(bars).length + bars.filter(({ gapShare }) => gapShare > 0).length;
   return (
     <figure class="chart">
@@ -40,19 +43,19 @@ export function UsageChart({ bars, period, now }: UsageChartProps) {
           <rect key={start} class="chart-gap" x={x(start)} y={0} width={x(end) - x(start)} height={height} />
         ))}
         {bars.map((bar) => (
-          <ChartBar key={bar.start} bar={bar} scale={scale} title={barWords(bar, period, now)} />
+          <ChartBar key={bar.start} bar={bar} scale={scale} title={barWords(bar, timeWords(bar.start))} />
         ))}
         <path class="chart-zero" d={`M0 ${zeroY}H${width}`} />
       </svg>
       <figcaption>
-        <span>{startWords(first.start, period, now)}</span>
+        <span>{timeWords(first.start)}</span>
         <span>
           up to {energyWords(most)}
           {bars.some(({ usualWh }) => usualWh !== null) && " · line: usual"}
           {leastWh > 0 && " · below: fed in"}
           {gapCount > 0 && " · hatched: not known"}
         </span>
-        <span>{startWords(last.end, period, now)}</span>
+        <span>{timeWords(last.end)}</span>
       </figcaption>
     </figure>
   );
@@ -98,13 +101,9 @@ function ChartBar({ bar, scale, title }: { bar: Bar; scale: Scale; title: string
   );
 }
 
-function barWords(
-  { start, importWh, exportWh, usualWh, gapShare }: Bar,
-  period: Period,
-  now: number,
-): string {
+function barWords({ importWh, exportWh, usualWh, gapShare }: Bar, timeWords: string): string {
   return [
-    `${startWords(start, period, now)}: ${importWh === null ? "not known" : energyWords(importWh)}`,
+    `${timeWords}: ${importWh === null ? "not known" : energyWords(importWh)}`,
     exportWh !== null && exportWh > 0 && `fed in ${energyWords(exportWh)}`,
     usualWh !== null && `usual ${energyWords(usualWh)}`,
     gapShare > 0 && `${Math.round(gapShare * 100)} % not known`,
@@ -113,9 +112,14 @@ function barWords(
     .join(", ");
 }
 
-function startWords(time: number, period: Period, now: number): string {
-  if (period !== "day") return clockWords(time, now);
-  return new Date(time).toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short" });
+function startWords(time: number, { period, now, zoneOffsetMs }: Omit<UsageChartProps, "bars">): string {
+  if (period !== "day") return clockWords(shownAt(time, zoneOffsetMs), shownAt(now, zoneOffsetMs));
+  // Each day has the offset of its own midnight: between the first and the last the clocks may have been changed.
+  return new Date(shownAt(time, offsetAtMidnight(time))).toLocaleDateString(undefined, {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+  });
 }
 
 function chartWords(bars: readonly Bar[], gaps: number): string {
