@@ -153,13 +153,14 @@ export class Webhook {
     await nextTurn();
   }
 
-  #isWanted({ topic, values }: LogRecord): boolean {
+  #isWanted({ topic, time, values }: LogRecord): boolean {
     const { filter, states } = this.#settings;
     const { state, firedAt } = values;
     if (typeof state !== "string" || !states.includes(state) || !matchesFilter(filter, topic.name))
       return false;
+    if (state !== "resolved" || firedAt !== null) return true;
     // Of what was over before it fired, nobody was told, unless a late reading takes back what was.
-    return state !== "resolved" || firedAt !== null || this.#standing.has(topic.name);
+    return time >= (this.#standing.get(topic.name) ?? Number.POSITIVE_INFINITY);
   }
 
   /** A receiver goes by `time`, so what is over before the time of what it was told leaves that standing. */
