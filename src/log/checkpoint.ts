@@ -40,6 +40,14 @@ export class LatestCheckpoint {
     this.#bytes += bytes;
   }
 
+  /** The engine may have lost every row: all of them are written again, in a round of their own. */
+  beginAnew(entries: Iterable<TopicEntry>, head: number): void {
+    this.#changed = new Set(entries);
+    this.#round.clear();
+    this.#roundSeq = null;
+    this.begin(head);
+  }
+
   /** Begins a round unless one is under way or nothing changed. */
   begin(head: number): void {
     if (this.#roundSeq !== null || this.#changed.size === 0) return;

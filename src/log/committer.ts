@@ -104,6 +104,11 @@ export class Committer {
     return commit.settled(leans);
   }
 
+  /** Stores now what the store has lost. */
+  storeAgain(): void {
+    void this.#pump(true);
+  }
+
   /** The engine has stopped for good. */
   stop(problem: string): void {
     if (this.#stopped !== null) return;

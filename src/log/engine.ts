@@ -140,9 +140,16 @@ export interface LogEngine {
   /**
    * @param died called at most once, when the engine stopped by itself and will reject everything from now on
    * @param damaged called when damaged readings are met; of the same at least once
+   * @param replaced called when the store was found to be damaged while in use, and another one took its place with what could be read of
+   *   it: seqs are what they were, but records, also the newest, and names may be missing. Only ends, topics, shapes and `notice` of the
+   *   state are given. Commits are rejected from before it until it was called
    * @throws Error when the store cannot be used; it is left as it was
    */
-  open(died: (problem: string) => void, damaged?: (damage: Damage) => void): Promise<EngineState>;
+  open(
+    died: (problem: string) => void,
+    damaged?: (damage: Damage) => void,
+    replaced?: (state: EngineState) => void,
+  ): Promise<EngineState>;
   /**
    * Stores all of the batch or nothing of it. When it resolves, the batch survives the end of this process. When it
    * rejects, the engine's head is what it was, and the next commit is tried as if this one had not been. The ring's limits

@@ -47,10 +47,12 @@ export async function openLog(
 ): Promise<Log> {
   const all: LogOptions = { ...defaultLogOptions, ...options };
   let died = (_problem: string): void => {};
+  let replaced = (_state: EngineState): void => {};
   const damage = { mended: 0, lost: 0 };
   const state = await engine.open(
     (problem) => died(problem),
     (found) => noteDamage(found, damage, logger),
+    (found) => replaced(found),
   );
   if (state.notice !== undefined) logger.error({ epoch: state.epoch }, state.notice);
   const memory: LogMemory = {
@@ -69,6 +71,7 @@ export async function openLog(
   }
   const log = new SequencedLog(engine, state, memory, all, clock, logger, damage);
   died = (problem) => log.stop(problem);
+  replaced = (found) => log.goOnWith(found);
   return log;
 }
 
@@ -96,6 +99,7 @@ class SequencedLog implements Log {
   readonly #history: History;
   /** Where earlier epochs ended. */
   readonly #formerEnds: ReadonlyMap<string, number>;
+  readonly #logger: Logger;
   readonly #remembered: readonly Packet[];
   readonly #progress: readonly SavedProgress[];
   #closed: Promise<void> | null = null;
@@ -110,6 +114,7 @@ class SequencedLog implements Log {
     damage: DamageCounts,
   ) {
     this.damage = damage;
+    this.#logger = logger;
     this.#engine = engine;
     this.#memory = memory;
     this.epoch = state.epoch;
@@ -229,6 +234,16 @@ class SequencedLog implements Log {
   close(): Promise<void> {
     this.#closed ??= this.#committer.close().then(() => this.#engine.close());
     return this.#closed;
+  }
+
+  /** Another store took the place of a damaged one: it is told what it lacks of what is in memory. */
+  goOnWith({ head, oldest, topics, shapes, notice }: EngineState): void {
+    this.#logger.error({ head: this.head, storedHead: head }, notice);
+    this.#shown.storedOnlyTo(head, oldest);
+    this.#memory.topics.storedAre(topics);
+    this.#memory.shapes.storedAre(shapes);
+    this.#memory.checkpoint.beginAnew(this.#memory.topics.entries(), head);
+    this.#committer.storeAgain();
   }
 
   /** The engine has stopped for good. */

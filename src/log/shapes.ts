@@ -45,6 +45,12 @@ export class ShapeTable {
     this.#unstored = [...taken, ...this.#unstored];
   }
 
+  /** The engine has lost all but `stored` of what it was told. */
+  storedAre(stored: readonly Shape[]): void {
+    const known = new Set([freeShape.id, ...stored.map(({ id }) => id)]);
+    this.#unstored = [...this.#byId.values()].filter(({ id }) => !known.has(id));
+  }
+
   #add(shape: Shape): Shape {
     this.#byNames.set(shape.names.join("\u0000"), shape);
     this.#byId.set(shape.id, shape);

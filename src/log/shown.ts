@@ -85,6 +85,15 @@ export class Shown {
   }
 
   /**
+   * The store has lost everything behind `head`, and perhaps some of what is before. What the tail still has waits to be stored again;
+   * what it has not is a hole, of which readers are told.
+   */
+  storedOnlyTo(head: number, oldest: number): void {
+    this.#stored = Math.min(this.#stored, head);
+    this.#oldest = Math.max(this.#oldest, Math.min(oldest, this.#tail.first ?? oldest));
+  }
+
+  /**
    * Shows records that were just stored; everything before them is.
    * @param waitedMs since the first of them was appended
    * @param oldest what the ring goes back to

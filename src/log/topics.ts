@@ -78,6 +78,12 @@ export class TopicTable {
     this.#forgotten = [...taken.forgottenTopics, ...this.#forgotten];
   }
 
+  /** The engine has lost all but `stored` of what it was told. */
+  storedAre(stored: readonly Topic[]): void {
+    const known = new Set(stored.map(({ id }) => id));
+    this.#unstored = [...this.#byId.values()].map(({ topic }) => topic).filter(({ id }) => !known.has(id));
+  }
+
   #create(name: string, oldest: number, channel?: string): TopicEntry {
     const bytes = Buffer.from(name);
     if (bytes.length > maxTopicBytes) {

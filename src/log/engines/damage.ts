@@ -10,15 +10,23 @@ export function isDamage(error: unknown): boolean {
   return false;
 }
 
+/** What `isDamage` knows, for damage that SQLite does not see by itself. */
+export function damageError(message: string): Error {
+  return Object.assign(new Error(message), { code: "SQLITE_CORRUPT" });
+}
+
 /** Beside a log that was found to be damaged while in use. */
 export function damageNotePath(path: string): string {
   return `${path}.is-damaged`;
 }
 
-/** Notes that the file was found to be damaged while in use, so that the next start sets it aside (recovery.ts). */
+/** Notes that the file was found to be damaged while in use, so that whoever opens it next sets it aside (recovery.ts). */
 export function noteDamage(path: string): void {
   try {
-    writeFileSync(damageNotePath(path), "this log was found to be damaged; the next start sets it aside\n");
+    writeFileSync(
+      damageNotePath(path),
+      "this log was found to be damaged; it is set aside when it is opened next\n",
+    );
   } catch {
     // Then the next start finds out by itself, or not before the log is in use again.
   }

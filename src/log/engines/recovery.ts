@@ -11,7 +11,7 @@ import { readWal, type Wal } from "./wal-check.ts";
 
 /**
  * Opens the store. A damaged file is set aside under another name, never deleted, and what can be read of it goes into a new one.
- * That has a new epoch, so that whoever resumes is told of the gap.
+ * That has a new epoch, so that whoever resumes is told of the gap; while a log goes on with it, it has that log's.
  *
  * @param damaged told of damaged readings: of those that a salvage did not find, and of those that are met later
  * @throws Error that says what to do, when the file cannot be used for another reason or what is left of it cannot be taken over;
@@ -24,19 +24,20 @@ export function openStore(
   damaged: (damage: Damage) => void,
 ): { store: SqliteStore; state: EngineState } {
   const { path } = options;
-  if (resumption !== null) return openSound(options, newEpoch, resumption, damaged);
   const aside = finishReplacement(path);
   if (aside !== null) {
-    return openSound(options, newEpoch, null, damaged, `${path} was damaged. ${setAsideAs(path, aside)}`);
+    const notice = `${path} was damaged. ${setAsideAs(path, aside)}`;
+    return openSound(options, newEpoch, shortened(resumption), damaged, notice);
   }
   const wal = readWal(`${path}-wal`);
   const problem = knownDamage(path, wal);
-  if (problem !== null) return replaceStore(options, newEpoch, problem, damaged);
+  if (problem !== null) return replaceStore(options, newEpoch, resumption, problem, damaged);
   try {
-    return openSound(options, newEpoch, null, damaged, wal.isCutOff ? cutOffNotice(path) : undefined);
+    const notice = resumption === null && wal.isCutOff ? cutOffNotice(path) : undefined;
+    return openSound(options, newEpoch, resumption, damaged, notice);
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return replaceStore(options, newEpoch, (error as Error).message, damaged);
+    return replaceStore(options, newEpoch, resumption, (error as Error).message, damaged);
   }
 }
 
@@ -57,6 +58,11 @@ function openSound(
     store.abandon();
     throw error;
   }
+}
+
+/** What takes the place of a damaged file may have lost the newest commits. */
+function shortened(resumption: Resumption | null): Resumption | null {
+  return resumption && { ...resumption, mayEndEarlier: true };
 }
 
 function cutOffNotice(path: string): string {
@@ -80,6 +86,7 @@ function knownDamage(path: string, wal: Wal): string | null {
 function replaceStore(
   options: SqliteOptions,
   newEpoch: string,
+  resumption: Resumption | null,
   problem: string,
   damaged: (damage: Damage) => void,
 ) {
@@ -87,7 +94,7 @@ function replaceStore(
   const { count, holes } = salvageBeside(options, newEpoch, problem);
   const aside = finishReplacement(path) ?? path;
   const notice = `${path} was damaged (${problem}). ${setAsideAs(path, aside)}: ${count} readings`;
-  const opened = openSound(options, newEpoch, null, damaged, notice);
+  const opened = openSound(options, newEpoch, shortened(resumption), damaged, notice);
   for (const hole of holes) damaged({ ...hole, copy: "log", isLost: true });
   return opened;
 }

@@ -15,6 +15,8 @@ export interface Resumption {
   /** The present epoch, and the one before it: that is in the file until the first commit. */
   readonly epochs: readonly string[];
   readonly head: number;
+  /** The file took the place of a damaged one: it need not have everything up to the head. */
+  readonly mayEndEarlier?: boolean;
 }
 
 /** A batch whose records are packed. */
@@ -61,7 +63,10 @@ export interface WorkerRequest {
 }
 
 /** What the worker says. */
-export type WorkerMessage = WorkerAnswer | { readonly id: null; readonly damage: Damage };
+export type WorkerMessage =
+  | WorkerAnswer
+  /** Null: the file itself is damaged, and the thread ends, so that the next one sets it aside. */
+  | { readonly id: null; readonly damage: Damage | null };
 
 export type WorkerAnswer =
   | { readonly id: number; readonly problem: null; readonly answer: unknown }

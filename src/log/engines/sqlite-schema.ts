@@ -10,7 +10,7 @@ const schemaVersion = 7;
 const lockWaitMs = 1_000;
 /** The write-ahead log is moved into the file at this size and then cut back to it. */
 const walPages = 1_000;
-const walBytes = 8 * 1024 * 1024;
+export const walBytes = 8 * 1024 * 1024;
 
 const progressTable = `
   CREATE TABLE progress (
@@ -238,8 +238,7 @@ const problems: readonly (readonly [RegExp, (path: string) => string])[] = [
   ],
   [
     /^SQLITE_CORRUPT/,
-    (path) =>
-      `${path} is damaged: restart the gateway, which sets the file aside and reads what it can of it`,
+    (path) => `${path} is damaged: it is set aside, and what can be read of it goes into a new file`,
   ],
   [
     /^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)|^E(ACCES|PERM|ROFS|ISDIR|NOTDIR|EXIST|NOENT|INVAL|LOOP|NAMETOOLONG)$/,

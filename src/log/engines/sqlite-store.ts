@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type Database from "better-sqlite3";
 import type { QuarantineQuery, StoredPacket } from "../contract.ts";
@@ -8,8 +8,9 @@ import type { SqliteOptions } from "../options.ts";
 import { readBodyHead } from "../record.ts";
 import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
 import { blockChecksum } from "./checksum.ts";
-import { DamageTeller, isDamage, noteDamage } from "./damage.ts";
+import { DamageTeller, damageError, isDamage } from "./damage.ts";
 import { readDictionary, writeDictionary } from "./dictionary.ts";
+import { FileWatch } from "./file-watch.ts";
 import { Mending } from "./mending.ts";
 import { quarantinePackets, readQuarantine, releasePackets, rememberPacket } from "./packets.ts";
 import { Retention, rowBytes } from "./retention.ts";
@@ -27,8 +28,6 @@ const gatheredShare = 1 / 32;
 const minGatheredBytes = 64 * 1024;
 /** After a restart: gathered from the blocks with each commit, and with each question about what was observed. */
 const catchUpBytes = 1024 * 1024;
-/** How long a file that was taken away goes unnoticed at most. */
-const fileCheckMs = 20;
 /** Pages of the file copied for a backup at a time: a mebibyte, so that commits hardly wait. */
 const backupPages = 256;
 /** A page of what was observed ends at the first topic that is done after this, so that commits wait no longer. */
@@ -54,9 +53,9 @@ export class SqliteStore {
   /** First levels of topics, by topic id. */
   readonly #domains: Map<number, string>;
   #mustReopen = false;
-  /** The file's number in its file system: another one under its name is another file. */
-  #file: number;
-  #checkedAt = 0;
+  #watch: FileWatch;
+  /** A reader has met pages that SQLite cannot make sense of. */
+  #isDamaged = false;
 
   /**
    * @param resumption where a log stands that goes on with this store; null when it is opened for the first time
@@ -76,7 +75,7 @@ export class SqliteStore {
       this.#sql = prepareStatements(this.#db);
       this.#meta = this.#readMeta();
       if (resumption) this.#resume(resumption);
-      this.#file = statSync(options.path).ino;
+      this.#watch = new FileWatch(options.path);
       this.#retention = new Retention(this.#sql, options);
       this.#oldest = this.#retention.oldestSeq() ?? this.#meta.head + 1;
       this.#domains = new Map(this.#sql.topics.all().map(({ id, name }) => [id, domainOf(name)]));
@@ -162,8 +161,8 @@ export class SqliteStore {
       }
     } catch (error) {
       if (codeOf(error) !== "" && !isDamage(error)) throw error;
-      // A reader is told that the bad block is gone, and goes on behind it.
-      noteDamage(this.#options.path);
+      // A reader is told that the bad block is gone, and goes on behind it; the next commit has the file set aside.
+      this.#isDamaged = true;
       if (next > wanted) return { kind: "packed", bytes: joined(parts), commits };
       return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
     }
@@ -334,11 +333,12 @@ export class SqliteStore {
   /** @throws Error when nothing of what `write` did was stored */
   #transaction(write: () => { meta: MetaRow; oldest: number }): void {
     try {
-      this.#checkFile();
+      this.#checkFiles();
       if (this.#mustReopen) this.#reopen();
       this.#sql.begin.run();
       const { meta, oldest } = write();
       this.#sql.commit.run();
+      this.#watch.noteWritten();
       this.#meta = meta;
       this.#oldest = oldest;
     } catch (error) {
@@ -354,7 +354,7 @@ export class SqliteStore {
     this.#sql = prepareStatements(this.#db);
     const found = this.#readMeta();
     this.#checkSame(found, { epochs: [this.#meta.epoch, this.#newEpoch], head: this.#meta.head });
-    this.#file = statSync(this.#options.path).ino;
+    this.#watch = new FileWatch(this.#options.path);
     this.#takeCounters(found);
     if (found.head > this.#meta.head) this.#dropAfterHead();
     this.#mustReopen = false;
@@ -362,35 +362,40 @@ export class SqliteStore {
     this.#index.undo(this.#sql);
   }
 
-  /** @throws Error if it is not the file that was open before, or has lost commits */
+  /** @throws Error if it is not the file that was open before; one with SQLite's code for damage if it has lost commits */
   #checkSame(found: MetaRow, expected: Resumption): void {
-    if (expected.epochs.includes(found.epoch) && found.head >= expected.head) return;
-    throw new Error(
-      `${this.#options.path} is not the file it was (seq ${found.head} instead of ${expected.head}): restart the gateway`,
-    );
+    if (!expected.epochs.includes(found.epoch)) {
+      throw new Error(
+        `${this.#options.path} is the file of another log: put the one back that was there, or restart the gateway`,
+      );
+    }
+    if (found.head >= expected.head || expected.mayEndEarlier) return;
+    throw damageError(`it has lost commits: it ends at seq ${found.head} instead of ${expected.head}`);
   }
 
   /** Goes on for a store whose thread died. */
   #resume(resumption: Resumption): void {
     this.#checkSame(this.#meta, resumption);
-    if (this.#meta.head === resumption.head) return;
+    if (resumption.mayEndEarlier) {
+      // Not what its meta row says: behind the last record that is left, the log stores again what it still has.
+      const last = this.#sql.lastBlock.get()?.last_seq ?? 0;
+      if (last <= resumption.head) this.#meta = { ...this.#meta, head: last };
+    }
+    if (this.#meta.head <= resumption.head) return;
     const { count, size } = this.#sql.bytesAfter.get(resumption.head) ?? { count: 0, size: 0 };
     const ring_bytes = this.#meta.ring_bytes - (size ?? 0) - count * rowBytes;
     this.#meta = { ...this.#meta, head: resumption.head, ring_bytes };
     this.#dropAfterHead();
   }
 
-  /** @throws Error if the file has been taken away: what is written to it would be gone with this process */
-  #checkFile(): void {
-    const now = performance.now();
-    if (now - this.#checkedAt < fileCheckMs) return;
-    const { path } = this.#options;
-    if (statSync(path, { throwIfNoEntry: false })?.ino !== this.#file) {
-      throw new Error(
-        `${path} was removed or replaced while in use: put it back, or restart the gateway to begin a new log`,
-      );
-    }
-    this.#checkedAt = now;
+  /** @throws Error if nothing can be stored in the files as they are now */
+  #checkFiles(): void {
+    if (this.#isDamaged) throw damageError("a reader has met bad pages");
+    // After a failure it may be closed, which leaves no write-ahead log.
+    if (!this.#watch.isWalGone() || this.#mustReopen) return;
+    // It is still open: what is in it goes into the file, and a new one is begun.
+    this.#db.pragma("wal_checkpoint(TRUNCATE)");
+    this.#mustReopen = true;
   }
 
   // Packets of a commit that is there after all stay: they are true, and their counters must be those of their tables.

@@ -24,7 +24,8 @@ function answer(call: StoreCall): Answer | Promise<null> {
       parentPort?.postMessage({ id: null, damage } satisfies WorkerMessage),
     );
     store = opened.store;
-    return opened.state;
+    // A log that goes on has these in memory.
+    return call.ask === null ? opened.state : { ...opened.state, latest: [], remembered: [], progress: [] };
   }
   if (!store) throw new Error("the log is closed");
   switch (call.name) {
@@ -51,8 +52,8 @@ function answer(call: StoreCall): Answer | Promise<null> {
 
 function reply({ id, call }: WorkerRequest): void {
   const fail = (error: unknown) => {
-    if (call.name !== "backup" && isDamage(error)) noteDamage(options.path);
     post({ id, problem: describeProblem(error, options.path) });
+    if (store !== null && call.name !== "backup" && isDamage(error)) endForDamage(store);
   };
   try {
     const answered = answer(call);
@@ -62,6 +63,18 @@ function reply({ id, call }: WorkerRequest): void {
     fail(error);
   }
   if (call.name === "close") parentPort?.close();
+}
+
+/** The next thread opens the file, and so sets it aside and takes over what it can (recovery.ts). */
+function endForDamage(damaged: SqliteStore): void {
+  noteDamage(options.path);
+  parentPort?.postMessage({ id: null, damage: null } satisfies WorkerMessage);
+  store = null;
+  try {
+    damaged.abandon();
+  } finally {
+    parentPort?.close();
+  }
 }
 
 function post(message: WorkerAnswer): void {

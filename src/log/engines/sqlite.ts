@@ -50,6 +50,11 @@ export class SqliteEngine implements LogEngine {
   #isClosing = false;
   #died: (problem: string) => void = () => {};
   #damaged: (damage: Damage) => void = () => {};
+  #replaced: (state: EngineState) => void = () => {};
+  /** Files that took the place of a damaged one. */
+  #replacements = 0;
+  /** Why nothing is stored while another file takes the place of a damaged one; null as a rule. */
+  #replacing: string | null = null;
   /** Null until the log is open. */
   #resumption: Resumption | null = null;
   #restarted: Promise<void> | null = null;
@@ -70,9 +75,11 @@ export class SqliteEngine implements LogEngine {
   async open(
     died: (problem: string) => void,
     damaged: (damage: Damage) => void = () => {},
+    replaced: (state: EngineState) => void = () => {},
   ): Promise<EngineState> {
     this.#died = died;
     this.#damaged = damaged;
+    this.#replaced = replaced;
     this.#ended = null;
     this.#start = { options: this.#options, newEpoch: this.#newEpoch() };
     try {
@@ -89,6 +96,12 @@ export class SqliteEngine implements LogEngine {
   async commit({ records, ...batch }: EngineBatch): Promise<{ readonly oldest: number }> {
     const blocks = packBlocks(records, batch.committedAt);
     const buffers = blocks.map((block) => block.bytes.buffer);
+    // It can take seconds, in which live streaming goes on.
+    if (this.#replacing !== null) throw new Error(this.#replacing);
+    const replacements = this.#replacements;
+    while (this.#restarted !== null && this.#ended === null) await this.#restarted;
+    // What comes ahead of this batch may be missing now.
+    if (replacements !== this.#replacements) throw new Error(`${this.#options.path} was begun anew`);
     const committed = await this.#call("commit", { ...batch, blocks }, buffers);
     const head = records.at(-1)?.seq;
     if (this.#resumption && head !== undefined) this.#resumption = { ...this.#resumption, head };
@@ -163,8 +176,11 @@ export class SqliteEngine implements LogEngine {
     this.#worker = worker;
     let cause = "";
     worker.on("message", (message: WorkerMessage) => {
-      if (message.id === null) this.#damaged(message.damage);
-      else this.#settle(message);
+      if (message.id !== null) this.#settle(message);
+      else if (message.damage !== null) this.#damaged(message.damage);
+      else {
+        this.#replacing = `${this.#options.path} is damaged: it is set aside now, and what can be read of it goes into a new file`;
+      }
     });
     worker.on("error", (error) => {
       cause = `: ${error.message}`;
@@ -188,8 +204,13 @@ export class SqliteEngine implements LogEngine {
     const started = this.#startWorker(resumption);
     const worker = this.#worker;
     this.#restarted = started.then(
-      () => {
+      (state) => {
         this.#restarted = null;
+        this.#replacing = null;
+        if (state.notice === undefined) return;
+        this.#replacements++;
+        this.#resumption = { ...resumption, head: state.head };
+        this.#replaced(state);
       },
       (error: Error) => {
         // One that died while it opened has a successor by now.
