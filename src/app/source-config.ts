@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { filterProblem } from "../model/filter.ts";
+import { uniqueNames } from "./unique-names.ts";
 
 const schemes: ReadonlySet<string> = new Set(["mqtt:", "mqtts:", "ws:", "wss:"]);
 
@@ -84,16 +85,7 @@ const source = z
 export const sources = z
   .array(source)
   .default([])
-  .superRefine((list, context) => {
-    for (const [index, { name }] of list.entries()) {
-      if (list.findIndex((other) => other.name === name) === index) continue;
-      context.addIssue({
-        code: "custom",
-        path: [index, "name"],
-        message: `there are two sources named ${name}`,
-      });
-    }
-  })
+  .superRefine(uniqueNames("sources"))
   .describe("Outside brokers whose messages are taken in like those of devices");
 
 export type SourceConfig = z.infer<typeof source>;

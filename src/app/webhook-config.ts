@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { filterProblem } from "../model/filter.ts";
+import { uniqueNames } from "./unique-names.ts";
 
 const webhook = z.strictObject({
   name: z
@@ -45,16 +46,7 @@ export const webhooks = z
   .array(webhook)
   .max(100)
   .default([])
-  .superRefine((list, context) => {
-    for (const [index, { name }] of list.entries()) {
-      if (list.findIndex((other) => other.name === name) === index) continue;
-      context.addIssue({
-        code: "custom",
-        path: [index, "name"],
-        message: `there are two webhooks named ${name}`,
-      });
-    }
-  })
+  .superRefine(uniqueNames("webhooks"))
   .describe("Who is told of alerts over HTTP");
 
 function urlProblem(text: string): string | null {

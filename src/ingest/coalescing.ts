@@ -27,7 +27,7 @@ const thread: Pausing = {
 
 /**
  * Looks at the sockets not each time that one of thousands has something to read, but at most once in `intervalMs`, when
- * several have: waking up for a packet costs more than reading it, and a quarter of all that taking in a reading costs. It is
+ * several have: waking up for a packet costs more than reading it, up to a quarter of all that taking in a reading costs. It is
  * what network cards do with interrupts (https://docs.kernel.org/networking/napi.html, "Software IRQ coalescing"). The thread
  * is held for that long, with everything else on it; so never when it has much to do, and not for a packet that comes alone.
  */

@@ -1,16 +1,8 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { connectAsync } from "mqtt";
 import { expect, it, onTestFinished } from "vitest";
-import { startGateway } from "../../src/app/gateway.ts";
-import { loadConfig } from "../../src/app/load-config.ts";
-import { connect, type Reading } from "../../src/client/node.ts";
-import { systemClock } from "../../src/model/clock.ts";
-import { silentLogger } from "../../src/observe/log.ts";
+import { dataFolder, startLive } from "./live-gateway.ts";
 
 const settings = (url: string) => `
 webhooks:
@@ -38,26 +30,10 @@ async function receiver() {
 }
 
 async function start(dataDir: string, url: string) {
-  const file = join(dataDir, "fieldcast.yaml");
-  writeFileSync(file, settings(url));
-  const flags = { "mqtt.port": "0", "http.port": "0", dataDir };
-  const config = loadConfig({ flags, env: { DUTY_SECRET: "a secret that is long enough" }, file });
-  const gateway = await startGateway(config, { logger: silentLogger, clock: systemClock });
-  const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
-  const seen: Reading[] = [];
-  fieldcast.subscribe("alerts/#", { from: { last: 100 } }, (reading) => void seen.push(reading));
-  const device = await connectAsync(`mqtt://127.0.0.1:${gateway.mqttPort}`);
-  let isOpen = true;
-  const stop = async () => {
-    if (!isOpen) return;
-    isOpen = false;
-    await device.endAsync();
-    fieldcast.close();
-    await gateway.close();
-  };
-  onTestFinished(stop);
-  const measure = (powerW: number) =>
-    device.publishAsync("telemetry/energy/pump", JSON.stringify({ powerW }), { qos: 1 });
+  const env = { DUTY_SECRET: "a secret that is long enough" };
+  const live = { dataDir, config: settings(url), follow: ["alerts/#"], from: { last: 100 }, env };
+  const { gateway, publish, seen, stop } = await startLive(live);
+  const measure = (powerW: number) => publish("telemetry/energy/pump", { powerW });
   const alert = () => seen.findLast((one) => one.topic === "alerts/rules/load/energy/pump");
   const shows = (state: string) =>
     expect.poll(() => alert()?.values["state"], { timeout: 15_000 }).toBe(state);
@@ -69,8 +45,7 @@ async function start(dataDir: string, url: string) {
 }
 
 it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged over HTTP, resolved after a restart, each told to a webhook once", async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), "fieldcast-alerts-"));
-  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+  const dataDir = dataFolder();
   const { url, bodies } = await receiver();
   const first = await start(dataDir, url);
   await first.measure(6_000);

@@ -24,14 +24,23 @@ interface LiveSettings {
   readonly follow: readonly string[];
   readonly from?: SubscribeOptions["from"];
   readonly clock?: Clock;
+  /** The gateway's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A gateway, a device at its MQTT port, and the SDK at its stream. All of it ends with `stop`, or with the test. */
-export async function startLive({ dataDir, config, follow, from, clock = systemClock }: LiveSettings) {
+export async function startLive({
+  dataDir,
+  config,
+  follow,
+  from,
+  clock = systemClock,
+  env = {},
+}: LiveSettings) {
   const file = join(dataDir, "fieldcast.yaml");
   writeFileSync(file, config);
   const flags = { "mqtt.port": "0", "http.port": "0", dataDir };
-  const gateway = await startGateway(loadConfig({ flags, env: {}, file }), { logger: silentLogger, clock });
+  const gateway = await startGateway(loadConfig({ flags, env, file }), { logger: silentLogger, clock });
   const fieldcast = connect(`ws://127.0.0.1:${gateway.httpPort}/stream`);
   const seen: Reading[] = [];
   for (const filter of follow) {
