@@ -66,6 +66,17 @@ export const roadSettings = z.strictObject({
     .default(["gps/#"])
     .describe("Topics of vehicles whose positions tell the speed of the traffic; no bicycles, no walkers"),
   intervalS: seconds(1, 600).default(10).describe("How often segments are reckoned anew, in seconds"),
+  detailS: seconds(1, 3_600)
+    .default(60)
+    .describe(
+      "While the level stays, speed and travel time are told at most so often, in seconds; a level is told at once",
+    ),
+  changePct: z
+    .number()
+    .positive()
+    .max(100)
+    .default(5)
+    .describe("And only if the travel time is so much other than the one told, in percent"),
   staleS: seconds(1, 7_200)
     .default(600)
     .describe("What a sensor said counts for so long, in seconds; afterwards nothing is known"),

@@ -37,6 +37,14 @@ export interface Estimate {
   readonly vehicles: number;
 }
 
+/** What is known at a moment, and how long that holds if nothing comes that was observed before. */
+export interface Reckoning {
+  readonly estimate: Estimate;
+  /** When the first observation from the moment on was made, and until when all that counts does; epoch milliseconds, infinite: never. */
+  readonly next: number;
+  readonly until: number;
+}
+
 export const unknownEstimate: Estimate = {
   level: "unknown",
   speedKmh: null,
@@ -46,6 +54,21 @@ export const unknownEstimate: Estimate = {
   sensors: 0,
   vehicles: 0,
 };
+
+/**
+ * Whether an estimate is worth telling after another: at once if the level is another one, else in its time. Who watches sees no
+ * difference between 100 and 103 seconds, and of every vehicle that comes or goes one follows.
+ */
+export function isChange(
+  told: Estimate,
+  estimate: Estimate,
+  changePct: number,
+): "at once" | "in time" | "no" {
+  if (told.level !== estimate.level) return "at once";
+  if (told.travelTimeS === null || estimate.travelTimeS === null) return "no";
+  const change = Math.abs(estimate.travelTimeS - told.travelTimeS);
+  return 100 * change >= changePct * told.travelTimeS ? "in time" : "no";
+}
 
 /** Puts an observation in its place. Returns false if it is known: a duplicate. */
 export function addObservation(list: Observation[], observation: Observation): boolean {
@@ -87,33 +110,53 @@ export function estimateAt(
   time: number,
   segment: Segment,
   settings: RoadSettings,
-): Estimate {
-  const sensors = new Map<string, Observation>();
+): Reckoning {
+  const { staleS, probeStaleS, probeTrust, minVehicles } = settings;
+  const halfLifeMs = 1_000 * settings.halfLifeS;
+  const sensors: Observation[] = [];
   const vehicles = new Set<string>();
+  let next = Number.POSITIVE_INFINITY;
+  let until = Number.POSITIVE_INFINITY;
   let weights = 0;
   let sum = 0;
-  const count = ({ speedKmh, time: observed }: Observation, trust: number) => {
-    const weight = trust * 0.5 ** ((time - observed) / (1_000 * settings.halfLifeS));
-    weights += weight;
-    sum += weight * speedKmh;
-  };
-  const oldest = time - 1_000 * Math.max(settings.staleS, settings.probeStaleS);
+  const oldest = time - 1_000 * Math.max(staleS, probeStaleS);
   for (let at = list.length - 1; at >= 0; at--) {
     const one = list[at] as Observation;
     if (one.time <= oldest) break;
-    if (one.time >= time || time - one.time >= staleMsOf(one, settings)) continue;
-    if (one.trust === null) {
+    if (one.time >= time) next = one.time;
+    else if (one.trust !== null) noteSensor(sensors, one, list, time, settings);
+    else if (time - one.time < 1_000 * probeStaleS) {
       vehicles.add(one.source);
-      count(one, settings.probeTrust);
-      continue;
+      const weight = probeTrust * 0.5 ** ((time - one.time) / halfLifeMs);
+      weights += weight;
+      sum += weight * one.speedKmh;
+      until = one.time + 1_000 * probeStaleS;
     }
-    if (one.rank === emptyRoad.rank || (one.speedKmh === 0 && isEmptyAbout(list, one, time))) continue;
-    const known = sensors.get(one.source);
-    if (known === undefined || one.rank < known.rank) sensors.set(one.source, one);
   }
-  if (sensors.size === 0 && vehicles.size < settings.minVehicles) return unknownEstimate;
-  for (const one of sensors.values()) count(one, one.trust as number);
-  return estimateOf(sum / weights, segment, sensors.size, vehicles.size);
+  for (const one of sensors) until = Math.min(until, one.time + 1_000 * staleS);
+  if (sensors.length === 0 && vehicles.size < minVehicles) return { estimate: unknownEstimate, next, until };
+  for (const one of sensors) {
+    const weight = (one.trust as number) * 0.5 ** ((time - one.time) / halfLifeMs);
+    weights += weight;
+    sum += weight * one.speedKmh;
+  }
+  return { estimate: estimateOf(sum / weights, segment, sensors.length, vehicles.size), next, until };
+}
+
+/** Of each sensor the newest observation counts, and of these the one with the lowest rank. From the newest back. */
+function noteSensor(
+  sensors: Observation[],
+  one: Observation,
+  list: readonly Observation[],
+  time: number,
+  { staleS }: RoadSettings,
+): void {
+  if (time - one.time >= 1_000 * staleS || one.rank === emptyRoad.rank) return;
+  const at = sensors.findIndex(({ source }) => source === one.source);
+  if (at >= 0 && one.rank >= (sensors[at] as Observation).rank) return;
+  if (one.speedKmh === 0 && isEmptyAbout(list, one, time)) return;
+  if (at >= 0) sensors[at] = one;
+  else sensors.push(one);
 }
 
 /** Whether the same sensor said, by `time`, that nobody passed about when it told a speed of 0. */

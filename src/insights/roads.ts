@@ -11,7 +11,9 @@ import {
   type Estimate,
   emptyRoad,
   estimateAt,
+  isChange,
   type Observation,
+  type Reckoning,
   removeObservation,
   staleMsOf,
   unknownEstimate,
@@ -68,12 +70,14 @@ class RoadsReducer implements Reducer {
   readonly #choices: ReadonlyMap<string, readonly Choice[]>;
   readonly #due = new DueTimes();
   readonly #intervalMs: number;
+  readonly #detailMs: number;
   readonly #lateMs: number;
 
   constructor(settings: RoadSettings, state: State) {
     this.#settings = settings;
     this.#state = state;
     this.#intervalMs = settings.intervalS * 1_000;
+    this.#detailMs = settings.detailS * 1_000;
     this.#lateMs = settings.lateS * 1_000;
     this.#network = new RoadNetwork(settings);
     this.#probes = new Probes(this.#network, state.vehicles, settings);
@@ -192,22 +196,45 @@ class RoadsReducer implements Reducer {
     const { observations, estimates, jams } = kept;
     const changed: { speed: number | null; jam: number | null } = { speed: null, jam: null };
     const keepFrom = at - this.#lateMs;
-    let jamDue: number | null = null;
+    let due = Number.POSITIVE_INFINITY;
     for (let time = Math.min(kept.dirtyFrom ?? at, at); time <= at; time += this.#intervalMs) {
-      const value = estimateAt(observations, time, segment, this.#settings);
+      const reckoning = estimateAt(observations, time, segment, this.#settings);
+      const { value, toldDue } = this.#toldFrom(estimates, time, reckoning);
       if (putStep(estimates, { time, value }, unknownEstimate, keepFrom)) {
         changed.speed ??= time;
         readings.push({ domain: "congestion", device: segment.name, time, values: { ...value } });
       }
       const before = stepAt(jams, time - 1)?.value ?? noJam;
-      const { jam, due } = checkJam(before, estimates, time, this.#settings);
-      jamDue = due;
+      const { jam, due: jamDue } = checkJam(before, estimates, time, this.#settings);
       if (putStep(jams, { time, value: jam }, noJam, keepFrom)) changed.jam ??= time;
+      const { next, until } = reckoning;
+      due = Math.min(
+        this.#after(next),
+        this.#upTo(until),
+        this.#upTo(jamDue ?? Number.POSITIVE_INFINITY),
+        toldDue,
+      );
     }
     kept.dirtyFrom = null;
     this.#forget(observations, at);
-    this.#await(segment.name, kept, this.#nextDue(observations, jamDue, at));
+    this.#await(segment.name, kept, Number.isFinite(due) ? due : null);
     return changed;
+  }
+
+  /** What is told from a moment on, and when more is to be told if nothing happens. */
+  #toldFrom(
+    estimates: readonly Step<Estimate>[],
+    time: number,
+    { estimate }: Reckoning,
+  ): { readonly value: Estimate; readonly toldDue: number } {
+    const never = Number.POSITIVE_INFINITY;
+    const before = stepAt(estimates, time - 1)?.value ?? unknownEstimate;
+    const change = isChange(before, estimate, this.#settings.changePct);
+    if (change === "no") return { value: before, toldDue: never };
+    // The first moment of each `detailS`: the rhythm must not depend on what was told when.
+    const first = this.#upTo(Math.floor(time / this.#detailMs) * this.#detailMs);
+    if (change === "at once" || first === time) return { value: estimate, toldDue: never };
+    return { value: before, toldDue: this.#upTo((Math.floor(time / this.#detailMs) + 1) * this.#detailMs) };
   }
 
   #forget(observations: Observation[], at: number): void {
@@ -215,19 +242,7 @@ class RoadsReducer implements Reducer {
     const from = at - this.#lateMs - 1_000 * Math.max(staleS, probeStaleS);
     let gone = 0;
     while ((observations[gone]?.time ?? from) < from) gone++;
-    observations.splice(0, gone);
-  }
-
-  /** When the next observation begins to count, or the next one ceases to, or a jam begins or ends; null if never. */
-  #nextDue(observations: readonly Observation[], jamDue: number | null, at: number): number | null {
-    let next = jamDue === null ? Number.POSITIVE_INFINITY : this.#upTo(jamDue);
-    for (const one of observations) {
-      const start = this.#after(one.time);
-      const end = this.#upTo(one.time + staleMsOf(one, this.#settings));
-      if (start > at) next = Math.min(next, start);
-      else if (end > at) next = Math.min(next, end);
-    }
-    return Number.isFinite(next) ? next : null;
+    if (gone > 0) observations.splice(0, gone);
   }
 
   #affected(segment: Segment, from: number, at: number): Set<Segment> {

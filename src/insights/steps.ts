@@ -30,7 +30,7 @@ export function putStep<Value>(
   else steps.splice(known === undefined ? 0 : steps.indexOf(known) + 1, 0, { time, value });
   let gone = 0;
   while (gone + 1 < steps.length && (steps[gone + 1] as Step<Value>).time <= keepFrom) gone++;
-  steps.splice(0, gone);
+  if (gone > 0) steps.splice(0, gone);
   return true;
 }
 

@@ -28,6 +28,7 @@ export const row = roadSettings.parse({
     { name: "other", segments: ["s1"], choice: "half" },
   ],
   intervalS: 10,
+  detailS: 10,
   staleS: 100,
   probeStaleS: 60,
   minVehicles: 1,

@@ -97,31 +97,71 @@ describe("roads", () => {
     expect(shownAt(run(jam), "congestion/s0")(began + 10_000)).toMatchObject({ level: "stationary" });
   });
 
-  it("show the same for every moment and topic, in whatever order and how often readings come", () => {
-    const topics = [
-      ...["s0", "s1", "s2"].flatMap((name) => [`congestion/${name}`, `alerts/jam/${name}`]),
-      ...["all", "usual", "other", "half/best"].map((name) => `routes/${name}`),
+  it("tell a level at once, and within it once a minute what differs by more than a twentieth", () => {
+    const said: [second: number, speedKmh: number][] = [
+      [0, 40],
+      // 100 s instead of 90, within the level: the next full minute is its time.
+      [25, 36],
+      // 98 s instead of 100: too little.
+      [65, 36.6],
+      // Queuing.
+      [125, 14],
+      // 300 s instead of 257, but overtaken ahead of its time.
+      [145, 12],
+      [165, 14],
+      // Nothing new, and then the sensor is silent.
+      [225, 14],
     ];
-    const holds = fc.property(observations, (list) => {
-      const known = distinct(list);
-      const at = (lateS: (one: (typeof known)[number]) => number) =>
-        known
-          .map((one) => {
-            const time = began + one.second * 1_000;
-            const reading = sensorReading(one.segment, time, { speedKmh: one.kmh });
-            return { at: time + lateS(one) * 1_000, reading };
-          })
-          .sort((one, other) => one.at - other.at);
-      const prompt = run(at(() => 0));
-      const late = run(at(({ lateS }) => lateS).flatMap((arrival) => [arrival, arrival]));
-      for (const topic of topics) {
-        const [one, other] = [shownAt(prompt, topic), shownAt(late, topic)];
-        for (const time of grid)
-          expect([topic, time, settledOf(other(time))]).toEqual([topic, time, settledOf(one(time))]);
-      }
+    const arrivals = said.map(([second, speedKmh]) => {
+      const at = began + second * 1_000;
+      return { at, reading: sensorReading("s0", at, { speedKmh }) };
     });
-    fc.assert(holds, { numRuns: 60 });
+    const told = run(arrivals, { ...row, detailS: 60 })
+      .filter(({ domain }) => domain === "congestion")
+      .map(({ time, values }) => [(time - began) / 1_000, values["level"], values["travelTimeS"]]);
+    expect(told).toEqual([
+      [10, "slow", 90],
+      [60, "slow", 100],
+      [130, "queuing", 257.1],
+      [330, "unknown", null],
+    ]);
   });
+
+  it.each([10, 60])(
+    "show the same for every moment and topic, in whatever order and how often readings come (%i s)",
+    (detailS) => {
+      const settings = { ...row, detailS };
+      const topics = [
+        ...["s0", "s1", "s2"].flatMap((name) => [`congestion/${name}`, `alerts/jam/${name}`]),
+        ...["all", "usual", "other", "half/best"].map((name) => `routes/${name}`),
+      ];
+      const holds = fc.property(observations, (list) => {
+        const known = distinct(list);
+        const at = (lateS: (one: (typeof known)[number]) => number) =>
+          known
+            .map((one) => {
+              const time = began + one.second * 1_000;
+              const reading = sensorReading(one.segment, time, { speedKmh: one.kmh });
+              return { at: time + lateS(one) * 1_000, reading };
+            })
+            .sort((one, other) => one.at - other.at);
+        const prompt = run(
+          at(() => 0),
+          settings,
+        );
+        const late = run(
+          at(({ lateS }) => lateS).flatMap((arrival) => [arrival, arrival]),
+          settings,
+        );
+        for (const topic of topics) {
+          const [one, other] = [shownAt(prompt, topic), shownAt(late, topic)];
+          for (const time of grid)
+            expect([topic, time, settledOf(other(time))]).toEqual([topic, time, settledOf(one(time))]);
+        }
+      });
+      fc.assert(holds, { numRuns: 60 });
+    },
+  );
 
   it("tell of jams that began and ended, with the queue that grew behind them", () => {
     const arrivals: Arrival[] = [];
