@@ -21,41 +21,90 @@ export function tripChannel({ trip, startS }: Run): string {
 /**
  * The reading of `arrivals/<stop>/<route>/<slot>`. The second call at a stop has `/2` behind it, and so on. All values are told each
  * time, since the topic showed another trip before.
- * @param slot what tells it apart from other trips of its route (transit-slots.ts)
+ * @param slotOf what tells it apart from other trips of its route (transit-slots.ts)
  */
 export function callReading(
   vehicle: string,
-  { run, timetable, slot }: { readonly run: Run; readonly timetable: Timetable; readonly slot: number },
-  call: Call,
+  run: Run,
+  timetable: Timetable,
+  slotOf: (run: Run) => number,
+  { stop, state, arriveAt, departAt }: Call,
   time: number,
 ): Reading {
-  const { pattern, stopIds, startAt } = run;
-  const { stop, state, arriveAt, departAt } = call;
-  const stopId = stopIds[stop] as string;
-  const visit = stopIds.slice(0, stop).filter((id) => id === stopId).length;
-  const scheduled = (seconds: readonly number[]) => startAt + (seconds[stop] as number) * 1_000;
-  const isLast = stop === stopIds.length - 1;
+  const { trip, calls } = wordsOf(run, timetable, slotOf);
+  const { stopId, channel, ...call } = calls[stop] as CallWords;
+  const { arrival, departure } = call;
+  const isArrival = arrival !== null && arriveAt !== null;
+  const isDeparture = departure !== null && departAt !== null;
   const values: Values = {
     state,
     vehicle,
-    ...tripValues(run, timetable),
-    stopSequence: pattern.sequences[stop] as number,
-    ...endOf("arrival", stop === 0 ? null : scheduled(pattern.arriveS), arriveAt),
-    ...endOf("departure", isLast ? null : scheduled(pattern.departS), departAt),
+    ...trip,
+    stopName: call.stopName,
+    stopSequence: call.stopSequence,
+    scheduledArrival: arrival?.text ?? null,
+    expectedArrival: isArrival ? isoTime(arriveAt) : null,
+    arrivalDelayS: isArrival ? Math.round((arriveAt - arrival.at) / 1_000) : null,
+    scheduledDeparture: departure?.text ?? null,
+    expectedDeparture: isDeparture ? isoTime(departAt) : null,
+    departureDelayS: isDeparture ? Math.round((departAt - departure.at) / 1_000) : null,
   };
-  const place = `${timetable.routes[run.trip.route]?.id ?? ""}/${slot}`;
-  const channel = visit === 0 ? place : `${place}/${visit + 1}`;
   return { domain: "arrivals", device: stopId, channel, time, values };
 }
 
-/** @param scheduledAt null: it has no such end */
-function endOf(end: "arrival" | "departure", scheduledAt: number | null, at: number | null): Values {
-  const name = end === "arrival" ? "Arrival" : "Departure";
-  const isKnown = scheduledAt !== null && at !== null;
+/** A time of the timetable, epoch milliseconds, and as it is written. */
+interface Scheduled {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** What is told of a call each time. Null: the first stop has no arrival, the last no departure. */
+interface CallWords {
+  readonly stopId: string;
+  readonly stopName: string;
+  readonly stopSequence: number;
+  readonly channel: string;
+  readonly arrival: Scheduled | null;
+  readonly departure: Scheduled | null;
+}
+
+interface RunWords {
+  readonly trip: Values;
+  readonly calls: readonly CallWords[];
+}
+
+/** Made once of each run: a call is told several times. */
+const wordsOfRuns = new WeakMap<Run, RunWords>();
+
+function wordsOf(run: Run, timetable: Timetable, slotOf: (run: Run) => number): RunWords {
+  const made = wordsOfRuns.get(run);
+  if (made !== undefined) return made;
+  const place = `${timetable.routes[run.trip.route]?.id ?? ""}/${slotOf(run)}`;
+  const calls = run.stopIds.map((_, stop) => callWords(run, timetable, place, stop));
+  const words = { trip: tripValues(run, timetable), calls };
+  wordsOfRuns.set(run, words);
+  return words;
+}
+
+function callWords(
+  { pattern, stopIds, startAt }: Run,
+  { stops }: Timetable,
+  place: string,
+  stop: number,
+): CallWords {
+  const stopId = stopIds[stop] as string;
+  const visit = stopIds.slice(0, stop).filter((id) => id === stopId).length;
+  const scheduled = (seconds: readonly number[]) => {
+    const at = startAt + (seconds[stop] as number) * 1_000;
+    return { at, text: isoTime(at) };
+  };
   return {
-    [`scheduled${name}`]: scheduledAt === null ? null : isoTime(scheduledAt),
-    [`expected${name}`]: isKnown ? isoTime(at) : null,
-    [`${end}DelayS`]: isKnown ? Math.round((at - scheduledAt) / 1_000) : null,
+    stopId,
+    stopName: stops[pattern.stops[stop] as number]?.name ?? stopId,
+    stopSequence: pattern.sequences[stop] as number,
+    channel: visit === 0 ? place : `${place}/${visit + 1}`,
+    arrival: stop === 0 ? null : scheduled(pattern.arriveS),
+    departure: stop === stopIds.length - 1 ? null : scheduled(pattern.departS),
   };
 }
 

@@ -79,6 +79,8 @@ class TransitReducer implements Reducer {
     for (const [name, vehicle] of state.vehicles) this.#restore(name, vehicle);
   }
 
+  readonly #slotOf = (run: Run): number => this.#slots.slotOf(run);
+
   reduce(reading: CommittedReading, emit: Emit): void {
     const { values, time, device, channel, committedAt } = reading;
     // Forecasts of others are no observations.
@@ -200,8 +202,7 @@ class TransitReducer implements Reducer {
       const said = `${call.state} ${call.arriveAt} ${call.departAt}`;
       if (journey.said.get(key) === said) continue;
       journey.said.set(key, said);
-      const { timetable } = this.#finder;
-      emit(callReading(device, { run, timetable, slot: this.#slots.slotOf(run) }, call, journey.saidAt));
+      emit(callReading(device, run, this.#finder.timetable, this.#slotOf, call, journey.saidAt));
       if (call.state === "departed" && call.departAt !== null) {
         changed.push(...this.#notePassing(device, run, call, call.departAt));
       }

@@ -35,6 +35,8 @@ export interface Call {
 
 export interface Stop {
   readonly id: string;
+  /** As the timetable calls it; `Stop` and its id where nothing tells. */
+  readonly name: string;
   /** Calls that are to come. */
   readonly expected: number;
 }
@@ -59,14 +61,24 @@ export interface Notice {
   readonly isOver: boolean;
 }
 
-/** The stops that vehicles call at, by name. */
+/** The stops that vehicles call at, by name. Of stops with the same name each shows its id too. */
 export function stopsOf(arrivals: Iterable<InsightRow>): Stop[] {
-  const expected = new Map<string, number>();
+  const found = new Map<string, { name: string | null; expected: number }>();
+  const named = new Map<string, Set<string>>();
   for (const { topic, values } of arrivals) {
     const id = stopIn(topic);
-    expected.set(id, (expected.get(id) ?? 0) + (values["state"] === "expected" ? 1 : 0));
+    const stop = found.get(id) ?? { name: null, expected: 0 };
+    stop.name = textIn(values, "stopName") ?? stop.name;
+    if (values["state"] === "expected") stop.expected++;
+    found.set(id, stop);
+    if (stop.name !== null) named.set(stop.name, (named.get(stop.name) ?? new Set()).add(id));
   }
-  return Array.from(expected, ([id, count]) => ({ id, expected: count })).sort((a, b) => byName(a.id, b.id));
+  const stops = Array.from(found, ([id, { name, expected }]): Stop => {
+    if (name === null) return { id, name: `Stop ${id}`, expected };
+    const isOnly = named.get(name)?.size === 1;
+    return { id, name: isOnly || name === id ? name : `${name}, stop ${id}`, expected };
+  });
+  return stops.sort((a, b) => byName(a.name, b.name) || byName(a.id, b.id));
 }
 
 /** The stop with the most to see, for who has not chosen one; null if there is none. */

@@ -91,9 +91,9 @@ function StopChoice({ stops, stop }: { stops: readonly Stop[]; stop: string }) {
       }}
     >
       {!stops.some(({ id }) => id === stop) && <option value={stop}>Stop {stop}</option>}
-      {stops.map(({ id, expected }) => (
+      {stops.map(({ id, name, expected }) => (
         <option key={id} value={id}>
-          {`Stop ${id}${expected > 0 ? ` (${expected})` : ""}`}
+          {expected > 0 ? `${name} (${expected})` : name}
         </option>
       ))}
     </select>

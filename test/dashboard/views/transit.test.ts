@@ -72,12 +72,31 @@ it("makes a stop's board by the time that is predicted, with what has just left 
 it("knows the stops, and the one with the most to come", () => {
   const stops = stopsOf(arrivals);
   expect(stops).toEqual([
-    { id: "s1", expected: 2 },
-    { id: "s9", expected: 0 },
-    { id: "s10", expected: 1 },
+    { id: "s1", name: "Stop s1", expected: 2 },
+    { id: "s9", name: "Stop s9", expected: 0 },
+    { id: "s10", name: "Stop s10", expected: 1 },
   ]);
   expect(busiestStop(stops)).toBe("s1");
   expect(busiestStop([])).toBeNull();
+});
+
+it("calls stops by their names, with their ids where two have the same", () => {
+  const named = (id: string, stopName: string) => call(id, "1", "departed", { stopName });
+  const stops = stopsOf([
+    named("12", "Market"),
+    named("7", "Harbour"),
+    named("3", "Market"),
+    call("9", "1", "departed", {}),
+    call("12", "2", "departed", {}),
+    named("Gate", "Gate"),
+  ]);
+  expect(stops.map(({ name }) => name)).toEqual([
+    "Gate",
+    "Harbour",
+    "Market, stop 3",
+    "Market, stop 12",
+    "Stop 9",
+  ]);
 });
 
 it("puts notices to their lines, those that are over last", () => {
