@@ -23,12 +23,13 @@ const effectNumbers: ReadonlyMap<Value | undefined, unknown> = new Map(
   [...alertEffects].map(([number, name]) => [name, number]),
 );
 
-/** What is firing, of the topics `alerts/transit/#`. */
+/** What is so now, whether somebody acknowledged it or not, of the topics `alerts/transit/#`. */
 export function alertEntities(rows: readonly Latest[], now: number): ProtoObject[] {
   return rows.flatMap(({ topic, values, attrs, time }) => {
     const { state, kind, since } = values;
     const route = textOf(values["routeId"]);
-    if (state !== "firing" || route === undefined || now - time > maxAgeMs) return [];
+    if ((state !== "firing" && state !== "acknowledged") || route === undefined || now - time > maxAgeMs)
+      return [];
     const startAt = typeof since === "string" ? Date.parse(since) : time;
     const informed = { route_id: route, trip: tripDescriptor(values), stop_id: textOf(values["stopId"]) };
     const text = textOf(attrs?.["text"]) ?? String(kind);

@@ -1,4 +1,5 @@
 import type { Log } from "../log/contract.ts";
+import { alertName } from "../model/alert.ts";
 import { isoTime, type Reading } from "../model/reading.ts";
 import { topicParts } from "../model/topic.ts";
 import { badRequest, refused, unavailable } from "./answer-descriptions.ts";
@@ -15,7 +16,7 @@ const parameters = {
   by: textParameter("Who acknowledges it; `someone` if absent."),
 } as const;
 
-/** `POST /api/v1/alerts/<id>/ack`: somebody knows of a firing alert. The insight `alerts` reads it from the log. */
+/** `POST /api/v1/alerts/<id>/ack`: somebody knows of a firing alert. Insights read it from the log (insights/acknowledged.ts). */
 export function acknowledgeEndpoint(log: Log): Endpoint {
   return endpoint({
     method: "POST",
@@ -39,7 +40,7 @@ export function acknowledgeEndpoint(log: Log): Endpoint {
     handle: async (request, { by }, id) => {
       if (!isSameOrigin(request)) return json(403, { error: "a page of another origin may not do this" });
       const name = by === null || by.trim() === "" ? "someone" : by.trim().slice(0, maxNameChars);
-      const alert = log.latest("alerts/rules/#").find(({ values }) => values["id"] === id);
+      const alert = log.latest("alerts/#").find(({ values }) => values["id"] === id);
       if (!alert) return json(404, { error: `no alert has the id ${id}` });
       const { state } = alert.values;
       if (state !== "firing") {
@@ -47,8 +48,9 @@ export function acknowledgeEndpoint(log: Log): Endpoint {
       }
       // A device's clock may be ahead, and what it alerted on is acknowledged after it.
       const time = Math.max(log.time, alert.time);
-      await log.append({ readings: [acknowledgement(topicParts(alert.topic.name).device, name, time)] });
-      return json(200, { topic: alert.topic.name, by: name, time: isoTime(time) });
+      const { name: topic, channelAt } = alert.topic;
+      await log.append({ readings: [acknowledgement(alertName(topicParts(topic, channelAt)), name, time)] });
+      return json(200, { topic, by: name, time: isoTime(time) });
     },
   });
 }

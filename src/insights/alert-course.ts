@@ -2,22 +2,19 @@ import { isoTime, type Values } from "../model/reading.ts";
 import { holds, isBack, type Rule } from "./alert-rules.ts";
 import type { Course, Tell } from "./rework.ts";
 
-/** What was observed, or done by a person, at a time. */
+/** What was observed at a time. */
 export interface Observed {
   readonly time: number;
-  readonly value: string | number | boolean | null;
-  /** Who acknowledged the alert at this time, null if nobody. */
-  readonly by: string | null;
+  readonly value: string | number | boolean;
 }
 
 export interface AlertFold {
   /** `resolved` is also the state before anything happened. */
-  state: "pending" | "firing" | "acknowledged" | "resolved";
+  state: "pending" | "firing" | "resolved";
   /** Since when the condition holds, or until when it did; epoch milliseconds. */
   since: number;
   firedAt: number | null;
-  by: string | null;
-  value: Observed["value"];
+  value: Observed["value"] | null;
 }
 
 /** The life of one alert: a rule and a topic. Told under the name `alert`. */
@@ -28,15 +25,11 @@ export function alertCourse(rule: Rule): Course<Observed, AlertFold> {
     enter(fold, "firing", fold.firedAt, tell);
   };
   return {
-    start: () => ({ state: "resolved", since: 0, firedAt: null, by: null, value: null }),
-    merge,
-    step(fold, { time, value, by }, tell) {
+    start: () => ({ state: "resolved", since: 0, firedAt: null, value: null }),
+    step(fold, { time, value }, tell) {
       if (fold.state === "pending" && fold.since + forMs < time) fire(fold, tell);
-      if (value !== null) observe(fold, rule, time, value, tell);
+      observe(fold, rule, time, value, tell);
       if (fold.state === "pending" && fold.since + forMs <= time) fire(fold, tell);
-      if (by === null || fold.state !== "firing") return;
-      fold.by = by;
-      enter(fold, "acknowledged", time, tell);
     },
     close(fold, tell) {
       if (fold.state === "pending") fire(fold, tell);
@@ -44,20 +37,14 @@ export function alertCourse(rule: Rule): Course<Observed, AlertFold> {
   };
 }
 
-function observe(
-  fold: AlertFold,
-  rule: Rule,
-  time: number,
-  value: string | number | boolean,
-  tell: Tell,
-): void {
+function observe(fold: AlertFold, rule: Rule, time: number, value: Observed["value"], tell: Tell): void {
   const isOver = fold.state === "pending" ? !holds(rule, value) : isBack(rule, value);
   if (fold.state !== "resolved") {
     if (!isOver) return;
     fold.value = value;
     enter(fold, "resolved", time, tell);
   } else if (holds(rule, value)) {
-    Object.assign(fold, { since: time, firedAt: null, by: null, value });
+    Object.assign(fold, { since: time, firedAt: null, value });
     if (rule.forS > 0) enter(fold, "pending", time, tell);
     else fold.state = "pending";
   }
@@ -69,18 +56,12 @@ function enter(fold: AlertFold, state: AlertFold["state"], time: number, tell: T
 }
 
 /** `value` is the one that began it or, when it is resolved, that ended it. */
-function alertValues({ state, since, firedAt, by, value }: AlertFold, time: number): Values {
+function alertValues({ state, since, firedAt, value }: AlertFold, time: number): Values {
   return {
     state,
     value,
     since: isoTime(since),
     firedAt: firedAt === null ? null : isoTime(firedAt),
-    acknowledgedBy: by,
     resolvedAt: state === "resolved" ? isoTime(time) : null,
   };
-}
-
-function merge(one: Observed, other: Observed): Observed {
-  const [first, second] = JSON.stringify(one) < JSON.stringify(other) ? [one, other] : [other, one];
-  return { time: one.time, value: second.value ?? first.value, by: second.by ?? first.by };
 }

@@ -14,8 +14,6 @@ const settleMs = 2_000;
 
 /** Below it are the alerts of rules: `alerts/rules/<rule>/<topic>`. */
 const ownLevel = "rules/";
-/** Where the gateway tells what people acknowledge (http/alerts.ts). */
-const acknowledgements = "acknowledgements";
 
 const settings = z.strictObject({
   rules: rulesSettings.describe("When to alert"),
@@ -46,8 +44,8 @@ interface Alert {
 type State = Map<string, Alert>;
 
 /**
- * Alerts by rules of the operator: `alerts/rules/<rule>/<topic>` with `state` (pending, firing, acknowledged, resolved). ALERTS.md
- * tells the values.
+ * Alerts by rules of the operator: `alerts/rules/<rule>/<topic>` with `state` (pending, firing, resolved; acknowledged.ts
+ * makes the fourth). ALERTS.md tells the values.
  */
 export const alerts: Insight<Settings, State> = {
   name: "alerts",
@@ -55,9 +53,9 @@ export const alerts: Insight<Settings, State> = {
   onByDefault: false,
   settings,
   writes: ["alerts"],
-  reads: ({ rules }) => [...new Set(rules.map(({ filter }) => filter)), `alerts/${acknowledgements}`],
+  reads: ({ rules }) => [...new Set(rules.map(({ filter }) => filter))],
   problem: ({ rules }) => rulesProblem(rules),
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => new Map(),
   create: (settings, state) => new AlertsReducer(settings, state),
 };
@@ -93,17 +91,14 @@ class AlertsReducer implements Reducer {
   }
 
   reduce(reading: CommittedReading, emit: Emit): void {
-    if (reading.domain === "alerts") {
-      if (reading.device === acknowledgements) return this.#acknowledge(reading, emit);
-      if (reading.device.startsWith(ownLevel)) return;
-    }
+    if (reading.domain === "alerts" && reading.device.startsWith(ownLevel)) return;
     const rules = this.#rulesOf(reading.topic);
     if (rules.length === 0) return;
     const { time, values, committedAt } = reading;
     for (const active of rules) {
       const value = valueFor(active.rule, values);
       if (value === undefined) continue;
-      this.#take(deviceOf(active.rule, reading), active, { time, value, by: null }, committedAt, emit);
+      this.#take(deviceOf(active.rule, reading), active, { time, value }, committedAt, emit);
     }
   }
 
@@ -116,13 +111,6 @@ class AlertsReducer implements Reducer {
       alert.due = null;
       active.rework.close(alert.track, tellOf(next.key, active.rule, emit));
     }
-  }
-
-  #acknowledge({ time, values, committedAt }: CommittedReading, emit: Emit): void {
-    const { alert: device, by } = values;
-    if (typeof device !== "string" || typeof by !== "string") return;
-    const active = this.#rules.get(this.#alerts.get(device)?.rule ?? "");
-    if (active) this.#take(device, active, { time, value: null, by }, committedAt, emit);
   }
 
   #take(
@@ -170,25 +158,8 @@ function deviceOf({ name }: Rule, { domain, device, channel }: CommittedReading)
 }
 
 function tellOf(device: string, { severity, field, text }: Rule, emit: Emit): Tell {
-  const id = alertId(device);
   return (_name, time, values) => {
-    const reading = { domain: "alerts", device, time, values: { id, severity, field, ...values } } as const;
+    const reading = { domain: "alerts", device, time, values: { severity, field, ...values } } as const;
     emit(text === undefined ? reading : { ...reading, attrs: { text } });
   };
-}
-
-/**
- * A number for the alert's place in URLs, below 2^49 so that it has at most 15 digits: FNV-1a, twice 32 bits with different
- * beginnings (http://www.isthe.com/chongo/tech/comp/fnv/).
- */
-export function alertId(device: string): number {
-  return (fnv(device, 0x811c9dc5) & 0x1ffff) * 2 ** 32 + fnv(device, 0x01000193);
-}
-
-function fnv(text: string, begin: number): number {
-  let hash = begin;
-  for (let at = 0; at < text.length; at++) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
-  return hash >>> 0;
 }

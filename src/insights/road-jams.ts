@@ -99,7 +99,9 @@ export function jamValues(segment: Segment, time: number, jamsOf: JamsOf): Value
   let queueM = 0;
   for (const { lengthM } of queue) queueM += lengthM;
   return {
-    state,
+    state: state === "jam" ? "firing" : "resolved",
+    outcome: state === "jam" ? null : state,
+    severity: "warning",
     start: start === null ? null : isoTime(start),
     end: end === null ? null : isoTime(end),
     isHead: state === "jam" && !segment.downstream.some((one) => isJammed(one, time, jamsOf)),

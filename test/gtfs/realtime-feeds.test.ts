@@ -125,7 +125,7 @@ describe("GTFS-Realtime feeds", () => {
     expect((await read("trip-updates")).entity).toBeUndefined();
   });
 
-  it("tell notices as long as they are firing", async () => {
+  it("tell notices until they are resolved, those that somebody acknowledged as well", async () => {
     const notice = (device: string, channel: string, values: Values): Reading => {
       const all = { state: "firing", since: isoTime(now - 60_000), ...run, ...values };
       return {
@@ -140,7 +140,7 @@ describe("GTFS-Realtime feeds", () => {
     await append(
       log,
       notice("line/r7", "delay/t1", { kind: "delay" }),
-      notice("stop/B", "skipped/t1", { kind: "skipped", stopId: "B" }),
+      notice("stop/B", "skipped/t1", { kind: "skipped", state: "acknowledged", stopId: "B" }),
       notice("stop/C", "early/t1", { kind: "early", state: "resolved", stopId: "C" }),
     );
     const { entity } = await read("alerts");

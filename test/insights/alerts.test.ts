@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { alertId, alerts } from "../../src/insights/alerts.ts";
+import { alertId } from "../../src/insights/alert-id.ts";
+import { alerts } from "../../src/insights/alerts.ts";
 import type { Reading } from "../../src/model/reading.ts";
 import { type Arrival, committed, play, settled } from "./fixtures.ts";
 

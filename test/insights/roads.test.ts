@@ -179,10 +179,10 @@ describe("roads", () => {
     const told = run(arrivals.sort((one, other) => one.at - other.at)).filter(
       ({ domain }) => domain === "alerts",
     );
-    const words = told.map(({ device, time, values: { state, isHead, queueM } }) => [
+    const words = told.map(({ device, time, values: { outcome, isHead, queueM } }) => [
       device,
       (time - began) / 1_000,
-      state,
+      outcome ?? "jam",
       isHead,
       queueM,
     ]);
@@ -229,7 +229,7 @@ function levelOf(ratio: number): string {
 
 /** Nothing told, all unknown and a jam that there was not look alike. */
 function settledOf(values: Values | undefined): Values | null {
-  if (values === undefined || values["level"] === "unknown" || values["state"] === "none") return null;
+  if (values === undefined || values["level"] === "unknown" || values["outcome"] === "none") return null;
   if (values["travelTimeS"] === null && values["worstLevel"] === "unknown") return null;
   return values["knownRoutes"] === 0 ? null : values;
 }

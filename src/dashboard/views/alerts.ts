@@ -1,3 +1,4 @@
+import type { Values } from "../../model/reading.ts";
 import type { InsightRow } from "../insightrows.ts";
 import { plainId } from "../topics.ts";
 import { distanceWords, nameWords, valueWords } from "../words.ts";
@@ -26,7 +27,7 @@ export interface Alert {
   /** When it was over; null while it is not. */
   readonly endedAt: number | null;
   readonly acknowledgedBy: string | null;
-  /** Its number for acknowledging; null where that is not to be had. */
+  /** Its number for acknowledging; null where that is not told. */
   readonly id: number | null;
 }
 
@@ -62,29 +63,36 @@ export function firingOf(rows: Iterable<InsightRow>): { count: number; worst: Se
 
 function alertOf(row: InsightRow): Alert | null {
   const [, kind = "", ...rest] = row.topic.split("/");
-  if (kind === "jam") return jamAlertOf(row, plainId(rest.join("/")));
   const state = alertStates.find((known) => known === row.values["state"]);
-  if (!state) return null;
-  const severity = severities.find((known) => known === row.values["severity"]) ?? "info";
-  const [name = "", ...subject] = rest;
+  if (!state || (kind === "jam" && isToldElsewhere(row))) return null;
+  const { values, attrs, time } = row;
+  const words =
+    kind === "jam" ? jamWords(row, rest) : kind === "transit" ? noticeWords(row) : ruleWords(row, rest);
   return {
     topic: row.topic,
     state,
-    severity,
-    text: textIn(row.attrs, "text") ?? plainId(name),
-    about: kind === "transit" ? passengerWords(row) : plainId(subject.join("/")),
-    value: state === "resolved" ? "" : valueWordsOf(row),
-    since: instantIn(row.values, "firedAt") ?? instantIn(row.values, "since") ?? row.time,
-    endedAt: state === "resolved" ? (instantIn(row.values, "resolvedAt") ?? row.time) : null,
-    acknowledgedBy: textIn(row.values, "acknowledgedBy"),
-    id: kind === "rules" ? numberIn(row.values, "id") : null,
+    severity: severities.find((known) => known === values["severity"]) ?? "info",
+    ...words,
+    text: textIn(attrs, "text") ?? words.text,
+    value: state === "resolved" ? "" : words.value,
+    since: firstInstant(values, ["firedAt", "since", "start"]) ?? time,
+    endedAt: state === "resolved" ? (firstInstant(values, ["resolvedAt", "end"]) ?? time) : null,
+    acknowledgedBy: textIn(values, "acknowledgedBy"),
+    id: numberIn(values, "id"),
   };
 }
 
+type Words = Pick<Alert, "text" | "about" | "value">;
+
+function ruleWords(row: InsightRow, [name = "", ...subject]: readonly string[]): Words {
+  return { text: plainId(name), about: plainId(subject.join("/")), value: valueWordsOf(row) };
+}
+
 /** Of a notice for passengers: its kind and the vehicle. */
-function passengerWords({ values }: InsightRow): string {
-  const vehicle = textIn(values, "vehicle");
-  return [textIn(values, "kind"), vehicle && `vehicle ${vehicle}`].filter(Boolean).join(" · ");
+function noticeWords({ values }: InsightRow): Words {
+  const [kind, vehicle] = [textIn(values, "kind"), textIn(values, "vehicle")];
+  const about = [kind, vehicle && `vehicle ${vehicle}`].filter(Boolean).join(" · ");
+  return { text: kind ?? "Notice", about, value: "" };
 }
 
 function valueWordsOf({ values }: InsightRow): string {
@@ -95,21 +103,21 @@ function valueWordsOf({ values }: InsightRow): string {
   return `${nameWords(field).label.toLowerCase()} ${number}${unit && ` ${unit}`}`;
 }
 
-/** A jam over several segments is one alert, at its head; of one that late readings took back nothing is said. */
-function jamAlertOf({ topic, time, values }: InsightRow, segment: string): Alert | null {
-  const isJam = values["state"] === "jam";
-  if (isJam ? values["isHead"] !== true : values["state"] !== "over") return null;
+/** A jam over several segments is one alert, at its head; of one that was none, or is lost sight of, nothing is said. */
+function isToldElsewhere({ values }: InsightRow): boolean {
+  return values["state"] === "resolved" ? values["outcome"] !== "over" : values["isHead"] !== true;
+}
+
+function jamWords({ values }: InsightRow, segment: readonly string[]): Words {
   const queueM = numberIn(values, "queueM");
-  return {
-    topic,
-    state: isJam ? "firing" : "resolved",
-    severity: "warning",
-    text: `Traffic jam on ${segment}`,
-    about: "",
-    value: isJam && queueM !== null ? `queue ${distanceWords(queueM)}` : "",
-    since: instantIn(values, "start") ?? time,
-    endedAt: isJam ? null : (instantIn(values, "end") ?? time),
-    acknowledgedBy: null,
-    id: null,
-  };
+  const text = `Traffic jam on ${plainId(segment.join("/"))}`;
+  return { text, about: "", value: queueM === null ? "" : `queue ${distanceWords(queueM)}` };
+}
+
+function firstInstant(values: Values, names: readonly string[]): number | null {
+  for (const name of names) {
+    const instant = instantIn(values, name);
+    if (instant !== null) return instant;
+  }
+  return null;
 }

@@ -44,6 +44,8 @@ export interface Jam {
   readonly start: number | null;
   readonly end: number | null;
   readonly queueM: number | null;
+  /** Who knows of it. */
+  readonly acknowledgedBy: string | null;
 }
 
 /** The segments, the worst first and by name within a level. */
@@ -104,16 +106,17 @@ export function choicesOf(rows: Iterable<InsightRow>): Choice[] {
 export function jamsOf(alerts: Iterable<InsightRow>): Jam[] {
   const jams: Jam[] = [];
   for (const { topic, values } of alerts) {
-    const { state } = values;
+    if (!topic.startsWith("alerts/jam/")) continue;
+    const state = values["outcome"] ?? "jam";
     const isToldElsewhere = state === "jam" && values["isHead"] !== true;
-    if (!topic.startsWith("alerts/jam/") || isToldElsewhere) continue;
-    if (state !== "jam" && state !== "over" && state !== "lost") continue;
+    if (isToldElsewhere || (state !== "jam" && state !== "over" && state !== "lost")) continue;
     jams.push({
       segment: plainId(topic.slice("alerts/jam/".length)),
       state,
       start: instantIn(values, "start"),
       end: instantIn(values, "end"),
       queueM: numberIn(values, "queueM"),
+      acknowledgedBy: textIn(values, "acknowledgedBy"),
     });
   }
   return jams.sort(

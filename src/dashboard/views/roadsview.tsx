@@ -100,9 +100,7 @@ function Jams({ jams, now }: { jams: readonly Jam[]; now: number }) {
             </span>
             <div class="item-main">
               <strong>{jam.segment}</strong>
-              {jam.state === "jam" && jam.queueM !== null && (
-                <span class="item-sub">queue {distanceWords(jam.queueM)}</span>
-              )}
+              <span class="item-sub">{jamWords(jam)}</span>
             </div>
             <span class="item-time">{jamTimes(jam, now)}</span>
           </li>
@@ -110,6 +108,11 @@ function Jams({ jams, now }: { jams: readonly Jam[]; now: number }) {
       </ul>
     </Section>
   );
+}
+
+function jamWords({ state, queueM, acknowledgedBy }: Jam): string {
+  const queue = state === "jam" && queueM !== null && `queue ${distanceWords(queueM)}`;
+  return [queue, acknowledgedBy && `known to ${acknowledgedBy}`].filter(Boolean).join(" · ");
 }
 
 function jamTimes({ start, end }: Jam, now: number): string {

@@ -135,7 +135,7 @@ export function noticesOf(alerts: Iterable<InsightRow>): Notice[] {
       text: textIn(attrs, "text") ?? kind,
       since: instantIn(values, "since"),
       routeId: textIn(values, "routeId"),
-      isOver: values["state"] !== "firing",
+      isOver: values["state"] !== "firing" && values["state"] !== "acknowledged",
     });
   }
   return notices.sort((a, b) => Number(a.isOver) - Number(b.isOver) || (b.since ?? 0) - (a.since ?? 0));

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { alertsOf, firingOf } from "../../../src/dashboard/views/alerts.ts";
 import { at, row, start } from "./rows.ts";
 
+const jam = { state: "firing", outcome: null, severity: "warning" };
 const rows = [
   row(
     "alerts/rules/load/energy/flat-1",
@@ -37,12 +38,19 @@ const rows = [
     acknowledgedBy: "Anna",
   }),
   row("alerts/rules/wait/gps/a", { id: 11, state: "pending", severity: "critical", since: at(2) }),
-  row("alerts/jam/ring/east", { state: "jam", isHead: true, start: at(0), end: null, queueM: 1_240 }),
-  row("alerts/jam/ring/east-2", { state: "jam", isHead: false, start: at(0), end: null, queueM: 400 }),
-  row("alerts/jam/bridge", { state: "none", isHead: false, start: at(0), end: at(1) }),
+  row("alerts/jam/ring/east", { ...jam, id: 12, isHead: true, start: at(0), end: null, queueM: 1_240 }),
+  row("alerts/jam/ring/east-2", { ...jam, id: 13, isHead: false, start: at(0), end: null, queueM: 400 }),
+  row("alerts/jam/bridge", {
+    ...jam,
+    state: "resolved",
+    outcome: "none",
+    isHead: false,
+    start: at(0),
+    end: at(1),
+  }),
   row(
     "alerts/transit/line/9004/delay/t1",
-    { state: "firing", severity: "info", kind: "delay", vehicle: "bus-7", since: at(40) },
+    { id: 14, state: "firing", severity: "info", kind: "delay", vehicle: "bus-7", since: at(40) },
     40,
     { text: "4: 3 min late" },
   ),
@@ -80,10 +88,10 @@ it("tells since when, about what, with which value, and what can be acknowledged
     about: "gps/van+1",
     acknowledgedBy: "Anna",
   });
-  expect(alerts.get("alerts/jam/ring/east")).toMatchObject({ value: "queue 1.2 km", id: null });
+  expect(alerts.get("alerts/jam/ring/east")).toMatchObject({ value: "queue 1.2 km", id: 12 });
   expect(alerts.get("alerts/transit/line/9004/delay/t1")).toMatchObject({
     about: "delay · vehicle bus-7",
-    id: null,
+    id: 14,
   });
 });
 

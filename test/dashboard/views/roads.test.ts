@@ -60,13 +60,49 @@ it("tells routes from the choices between them", () => {
 
 it("lists jams at their heads, the newest first, then those that are over", () => {
   const jams = jamsOf([
-    row("alerts/jam/a", { state: "over", isHead: false, start: at(0), end: at(60), queueM: 0 }),
-    row("alerts/jam/b", { state: "jam", isHead: true, start: at(10), end: null, queueM: 300 }),
-    row("alerts/jam/c", { state: "jam", isHead: true, start: at(20), end: null, queueM: 900 }),
-    row("alerts/jam/c2", { state: "jam", isHead: false, start: at(20), end: null, queueM: 500 }),
-    row("alerts/jam/d", { state: "none", isHead: false, start: at(0), end: at(5) }),
+    row("alerts/jam/a", {
+      state: "resolved",
+      outcome: "over",
+      isHead: false,
+      start: at(0),
+      end: at(60),
+      queueM: 0,
+    }),
+    row("alerts/jam/b", {
+      state: "firing",
+      outcome: null,
+      isHead: true,
+      start: at(10),
+      end: null,
+      queueM: 300,
+    }),
+    row("alerts/jam/c", {
+      state: "acknowledged",
+      acknowledgedBy: "Anna",
+      outcome: null,
+      isHead: true,
+      start: at(20),
+      end: null,
+      queueM: 900,
+    }),
+    row("alerts/jam/c2", {
+      state: "firing",
+      outcome: null,
+      isHead: false,
+      start: at(20),
+      end: null,
+      queueM: 500,
+    }),
+    row("alerts/jam/d", { state: "resolved", outcome: "none", isHead: false, start: at(0), end: at(5) }),
     row("alerts/rules/x/y", { state: "firing" }),
   ]);
   expect(jams.map(({ segment }) => segment)).toEqual(["c", "b", "a"]);
-  expect(jams[0]).toEqual({ segment: "c", state: "jam", start: start + 20_000, end: null, queueM: 900 });
+  expect(jams[0]).toEqual({
+    segment: "c",
+    state: "jam",
+    start: start + 20_000,
+    end: null,
+    queueM: 900,
+    acknowledgedBy: "Anna",
+  });
 });

@@ -109,7 +109,7 @@ it("puts notices to their lines, those that are over last", () => {
     }),
     row(
       "alerts/transit/line/9004/bunching/t2",
-      { state: "firing", kind: "bunching", routeId: "9004", since: at(2) },
+      { state: "acknowledged", kind: "bunching", routeId: "9004", since: at(2) },
       2,
       { text: "4: two at once" },
     ),
@@ -119,7 +119,7 @@ it("puts notices to their lines, those that are over last", () => {
       routeId: "9016",
       since: at(5),
     }),
-    row("alerts/jam/a", { state: "jam", isHead: true }),
+    row("alerts/jam/a", { state: "firing", isHead: true }),
   ]);
   expect(notices.map(({ kind, isOver }) => `${kind} ${isOver}`)).toEqual([
     "skipped false",
