@@ -3,8 +3,16 @@ import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import type { Calendar } from "./calendar.ts";
 import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
-import { insertInOrder } from "./timeline.ts";
 import { accountSettings, accountsCalendar, accountsProblem, maxWeeklyAccounts } from "./usage-accounts.ts";
+import {
+  type Habits,
+  medianBefore,
+  mwhAt,
+  newestOf,
+  putHour,
+  timesOf,
+  type WeeklyHours,
+} from "./usage-habits.ts";
 
 const hourMs = 3_600_000;
 
@@ -15,14 +23,6 @@ const settings = z.strictObject({
 });
 
 type Settings = z.infer<typeof settings>;
-
-interface Hour {
-  readonly time: number;
-  importWh: number;
-}
-
-/** The hours of an account by hour of the week (0 is Monday 00:00), each by time. */
-type Habits = Map<number, Hour[]>;
 
 /** By account, in the order of their last reading. */
 type State = Map<string, Habits>;
@@ -43,83 +43,104 @@ export const usageNormal: Insight<Settings, State> = {
     const wrong = accountsProblem(settings);
     return wrong === null && minWeeks > weeks ? `minWeeks: ${minWeeks} is more than weeks (${weeks})` : wrong;
   },
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => new Map(),
   create: (settings, state, { timezone }) =>
     new NormalReducer(settings, state, accountsCalendar(settings, timezone)),
 };
 
+/** An account's day up to one of its hours, milliwatt-hours. */
+interface DaySoFar {
+  /** The newest hour in it, and the end of the day, epoch milliseconds. */
+  readonly through: number;
+  readonly end: number;
+  readonly mwh: number;
+  /** Null if of one of its hours it is not known what is usual. */
+  readonly usualMwh: number | null;
+}
+
 class NormalReducer implements Reducer {
-  readonly #settings: Settings;
+  readonly #weeks: { readonly min: number; readonly max: number };
   readonly #accounts: State;
   readonly #calendar: Calendar;
+  /** Up to the newest hour of an account: nearly always the one behind it comes next. */
+  readonly #soFar = new WeakMap<Habits, DaySoFar>();
 
-  constructor(settings: Settings, accounts: State, calendar: Calendar) {
-    this.#settings = settings;
+  constructor({ weeks, minWeeks }: Settings, accounts: State, calendar: Calendar) {
+    this.#weeks = { min: minWeeks, max: weeks };
     this.#accounts = accounts;
     this.#calendar = calendar;
   }
 
   reduce({ device, time, values }: CommittedReading, emit: Emit): void {
     const { importWh, gapS } = values;
-    const isKnown = typeof importWh === "number" && gapS === 0;
-    const habits = this.#accounts.get(device) ?? new Map<number, Hour[]>();
+    const wh = typeof importWh === "number" && gapS === 0 ? importWh : null;
+    const habits = this.#accounts.get(device) ?? new Map<number, WeeklyHours>();
     putBounded(this.#accounts, device, habits, maxWeeklyAccounts);
     const slot = this.#slotOf(time);
     const hours = habits.get(slot) ?? [];
     habits.set(slot, hours);
-    const known = hours.findIndex((hour) => hour.time === time);
-    if (!isKnown) {
-      if (known < 0) return;
-      hours.splice(known, 1);
-    } else if (known >= 0) {
-      const hour = hours[known] as Hour;
-      if (hour.importWh === importWh) return;
-      hour.importWh = importWh;
-      // One more than is needed, for the one that is compared with them.
-    } else if (insertInOrder(hours, { time, importWh }, this.#settings.weeks + 1) === null) return;
-    for (const changed of this.#changedBy(habits, hours, time)) {
-      emit({
-        domain: "usage",
-        device,
-        channel: "normal",
-        time: changed,
-        values: this.#compare(habits, changed),
-      });
+    // One more than is needed, for the one that is compared with them.
+    if (!putHour(hours, time, wh, this.#weeks.max + 1)) return;
+    const tell = (at: number, compared: Values) =>
+      emit({ domain: "usage", device, channel: "normal", time: at, values: compared });
+    const known = this.#soFar.get(habits);
+    if (known !== undefined && time > known.through) {
+      const day = this.#dayWith(habits, time < known.end ? known : this.#dayOf(time), time);
+      this.#soFar.set(habits, day);
+      return tell(time, this.#compare(habits, day));
     }
+    for (const changed of this.#changedBy(habits, hours, time))
+      tell(changed, this.#compare(habits, this.#dayUpTo(habits, changed)));
+    const newest = newestOf(habits);
+    if (newest !== null) this.#soFar.set(habits, this.#dayUpTo(habits, newest));
   }
 
   /** The hours whose comparison an hour has a part in: itself, the same of later weeks, and what follows on those days. */
-  #changedBy(habits: Habits, hours: readonly Hour[], time: number): number[] {
+  #changedBy(habits: Habits, hours: WeeklyHours, time: number): number[] {
     const changed = new Set<number>();
-    for (const hour of [{ time }, ...hours]) {
-      if (hour.time < time) continue;
-      const { end } = this.#calendar.periodOf("day", hour.time);
-      for (let at = hour.time; at < end; at += hourMs) if (this.#hourAt(habits, at)) changed.add(at);
+    for (const begin of [time, ...timesOf(hours)]) {
+      if (begin < time) continue;
+      const { end } = this.#calendar.periodOf("day", begin);
+      for (let at = begin; at < end; at += hourMs) if (this.#mwhAt(habits, at) !== null) changed.add(at);
     }
     return [...changed].sort((a, b) => a - b);
   }
 
-  #compare(habits: Habits, time: number): Values {
-    const importWh = this.#hourAt(habits, time)?.importWh ?? null;
-    const usualWh = this.#usualAt(habits, time);
-    let [todayWh, usualTodayWh] = [0, 0 as number | null];
-    for (let at = this.#calendar.periodOf("day", time).start; at <= time; at += hourMs) {
-      const hour = this.#hourAt(habits, at);
-      // Only what is known of both is compared.
-      if (!hour) continue;
-      const usual = this.#usualAt(habits, at);
-      todayWh += hour.importWh;
-      usualTodayWh = usual === null || usualTodayWh === null ? null : usualTodayWh + usual;
-    }
+  /** What is told of the last hour of `day`. */
+  #compare(habits: Habits, { through, mwh, usualMwh }: DaySoFar): Values {
+    const hourMwh = this.#mwhAt(habits, through);
+    const usualHourMwh = this.#usualAt(habits, through);
     return {
-      importWh,
-      usualWh,
-      deviationPct: deviationOf(importWh, usualWh),
-      todayWh: toThousandth(todayWh),
-      usualTodayWh: usualTodayWh === null ? null : toThousandth(usualTodayWh),
-      todayDeviationPct: deviationOf(todayWh, usualTodayWh),
+      importWh: toWh(hourMwh),
+      usualWh: toWh(usualHourMwh),
+      deviationPct: deviationOf(hourMwh, usualHourMwh),
+      todayWh: toWh(mwh),
+      usualTodayWh: toWh(usualMwh),
+      todayDeviationPct: deviationOf(mwh, usualMwh),
     };
+  }
+
+  #dayUpTo(habits: Habits, time: number): DaySoFar {
+    let day = this.#dayOf(time);
+    for (let at = day.through; at <= time; at += hourMs) day = this.#dayWith(habits, day, at);
+    return day;
+  }
+
+  /** The day that `time` is in, with nothing of it. */
+  #dayOf(time: number): DaySoFar {
+    const { start, end } = this.#calendar.periodOf("day", time);
+    return { through: start, end, mwh: 0, usualMwh: 0 };
+  }
+
+  /** The day with one hour more. */
+  #dayWith(habits: Habits, day: DaySoFar, time: number): DaySoFar {
+    const mwh = this.#mwhAt(habits, time);
+    // Only what is known of both is compared.
+    if (mwh === null) return day;
+    const usual = this.#usualAt(habits, time);
+    const usualMwh = usual === null || day.usualMwh === null ? null : day.usualMwh + usual;
+    return { through: time, end: day.end, mwh: day.mwh + mwh, usualMwh };
   }
 
   #slotOf(time: number): number {
@@ -127,28 +148,22 @@ class NormalReducer implements Reducer {
     return 24 * weekday + Math.floor(minuteOfDay / 60);
   }
 
-  #hourAt(habits: Habits, time: number): Hour | undefined {
-    return habits.get(this.#slotOf(time))?.find((hour) => hour.time === time);
+  #mwhAt(habits: Habits, time: number): number | null {
+    return mwhAt(habits.get(this.#slotOf(time)), time);
   }
 
   /** The median of the weeks before; null if there are too few. */
   #usualAt(habits: Habits, time: number): number | null {
-    const { weeks, minWeeks } = this.#settings;
-    const before = (habits.get(this.#slotOf(time)) ?? []).filter((hour) => hour.time < time).slice(-weeks);
-    if (before.length < minWeeks) return null;
-    const sorted = before.map(({ importWh }) => importWh).sort((a, b) => a - b);
-    const middle = sorted.length >> 1;
-    const upper = sorted[middle] as number;
-    return toThousandth(sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2);
+    return medianBefore(habits.get(this.#slotOf(time)), time, this.#weeks);
   }
 }
 
 /** Percent more (or less) than usual, to the tenth; null where it is not known, or nothing is usual. */
-function deviationOf(wh: number | null, usualWh: number | null): number | null {
-  if (wh === null || usualWh === null || usualWh <= 0) return null;
-  return Math.round((1_000 * (wh - usualWh)) / usualWh) / 10;
+function deviationOf(mwh: number | null, usualMwh: number | null): number | null {
+  if (mwh === null || usualMwh === null || usualMwh <= 0) return null;
+  return Math.round((1_000 * (mwh - usualMwh)) / usualMwh) / 10;
 }
 
-function toThousandth(wh: number): number {
-  return Math.round(1_000 * wh) / 1_000;
+function toWh(mwh: number | null): number | null {
+  return mwh === null ? null : mwh / 1_000;
 }
