@@ -70,7 +70,9 @@ describe("opening a SQLite log", () => {
     await first.close();
     const db = new Database(join(folder, "log.db"));
     db.exec("DROP INDEX topic_copy; DROP INDEX shape_copy");
-    db.exec("DROP TABLE remembered; DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
+    db.exec(
+      "DROP TABLE remembered; DROP TABLE progress; DROP TABLE progress_state; ALTER TABLE topic DROP COLUMN channel_at",
+    );
     db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch; ALTER TABLE block DROP COLUMN sum");
     for (const name of ["count", "bytes", "position"]) {
       db.exec(`ALTER TABLE meta DROP COLUMN remembered_${name}`);
@@ -97,13 +99,31 @@ describe("opening a SQLite log", () => {
     const db = new Database(join(folder, "log.db"));
     db.exec("DROP TABLE segment; DROP TABLE chunk; DROP TABLE epoch; ALTER TABLE block DROP COLUMN sum");
     db.exec("DROP INDEX topic_copy; DROP INDEX shape_copy");
-    db.exec("DROP TABLE progress; ALTER TABLE topic DROP COLUMN channel_at");
+    db.exec("DROP TABLE progress; DROP TABLE progress_state; ALTER TABLE topic DROP COLUMN channel_at");
     db.pragma("user_version = 2");
     db.close();
     const second = await open(sqliteIn(folder, { maxGatheredBytes: 500 }));
     await append(second, reading("a", { n: 30 }));
     const page = await second.observed({ filter: "gps/a", maxBytes: 100_000 });
     expect(page.records.map(({ values }) => values["n"])).toEqual(Array.from({ length: 31 }, (_, n) => n));
+    await second.close();
+  });
+
+  it("brings a file of schema version 7 to today's, with the states of insights", async () => {
+    const first = await open(sqliteIn(folder));
+    await append(first, reading("a"), reading("a", { n: 2 }));
+    await first.close();
+    const db = new Database(join(folder, "log.db"));
+    db.exec("DROP TABLE progress_state; ALTER TABLE progress ADD COLUMN state_seq INTEGER");
+    db.exec("ALTER TABLE progress ADD COLUMN state_time INTEGER; ALTER TABLE progress ADD COLUMN state BLOB");
+    db.exec("INSERT INTO progress VALUES ('one', 2, 20, 1, 10, x'0708'), ('other', 1, 10, NULL, NULL, NULL)");
+    db.pragma("user_version = 7");
+    db.close();
+    const second = await open(sqliteIn(folder));
+    expect(second.progress()).toEqual([
+      { name: "one", seq: 2, time: 20, state: { seq: 1, time: 10, bytes: Uint8Array.of(7, 8) } },
+      { name: "other", seq: 1, time: 10, state: null },
+    ]);
     await second.close();
   });
 

@@ -43,8 +43,8 @@ export function writeDictionary(sql: Statements, meta: MetaRow, batch: PackedBat
     sql.dropLatest.run(id);
   }
   for (const { name, seq, time, state } of batch.progress) {
-    if (state) sql.putProgress.run(name, seq, time, seq, time, state);
-    else sql.putProgress.run(name, seq, time, null, null, null);
+    sql.putProgress.run(name, seq, time);
+    if (state) sql.putState.run(name, seq, time, state);
   }
   return batch.topics.length > 0;
 }

@@ -211,12 +211,19 @@ class BlockCopy {
   }
 }
 
-/** Nobody can have come further than the readings that are left. */
+/** Nobody can have come further than the readings that are left. Before schema version 8 a state stood beside its progress. */
 function copyProgress(source: SalvageSource, sql: Statements, head: number): void {
+  const known = new Set<string>();
   for (const row of source.read("progress").rows) {
-    const { name, seq, time, state_seq, state_time, state } = row as unknown as ProgressColumns;
+    const { name, seq, time, state_seq = null, state_time, state = null } = row as unknown as ProgressColumns;
     if (seq > head) continue;
-    sql.putProgress.run(name, seq, time, state_seq, state_time, state);
+    sql.putProgress.run(name, seq, time);
+    known.add(name);
+    if (state_seq !== null && state !== null) sql.putState.run(name, state_seq, state_time ?? time, state);
+  }
+  for (const row of source.read("progress_state").rows) {
+    const { name, seq, time, state } = row as unknown as StateColumns;
+    if (known.has(name)) sql.putState.run(name, seq, time, state);
   }
 }
 
@@ -224,7 +231,14 @@ interface ProgressColumns {
   readonly name: string;
   readonly seq: number;
   readonly time: number;
-  readonly state_seq: number | null;
-  readonly state_time: number | null;
-  readonly state: Uint8Array | null;
+  readonly state_seq?: number | null;
+  readonly state_time?: number | null;
+  readonly state?: Uint8Array | null;
+}
+
+interface StateColumns {
+  readonly name: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly state: Uint8Array;
 }

@@ -196,11 +196,13 @@ export function prepareStatements(db: Database.Database) {
       `DELETE FROM quarantine WHERE id = (SELECT min(id) FROM quarantine)
        RETURNING length(payload) AS size`,
     ),
-    progress: prepare<[], ProgressRow>("SELECT * FROM progress"),
-    putProgress: prepare<[string, number, number, number | null, number | null, Uint8Array | null]>(
-      `INSERT INTO progress VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
-       seq = excluded.seq, time = excluded.time, state_seq = ifnull(excluded.state_seq, state_seq),
-       state_time = ifnull(excluded.state_time, state_time), state = ifnull(excluded.state, state)`,
+    progress: prepare<[], ProgressRow>(
+      `SELECT name, progress.seq, progress.time, of.seq AS state_seq, of.time AS state_time, state
+       FROM progress LEFT JOIN progress_state AS of USING (name)`,
+    ),
+    putProgress: prepare<[string, number, number]>("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)"),
+    putState: prepare<[string, number, number, Uint8Array]>(
+      "INSERT OR REPLACE INTO progress_state VALUES (?, ?, ?, ?)",
     ),
     remembered: prepare<[], RememberedRow>(
       "SELECT topic, received_at, client, payload FROM remembered ORDER BY position",
