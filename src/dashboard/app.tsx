@@ -30,7 +30,8 @@ const components: Readonly<Record<View, FunctionComponent<{ page: Page }>>> = {
 export function App({ page }: { page: Page }) {
   useEffect(() => {
     const close = (event: KeyboardEvent) => {
-      if (event.key === "Escape") page.selected.value = null;
+      // A dialog above the card is closed first.
+      if (event.key === "Escape" && !document.querySelector("dialog[open]")) page.selected.value = null;
     };
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { Value } from "../model/reading.ts";
 import { courseOf } from "./hour.ts";
 import { CloseIcon, DomainIcon } from "./icons.tsx";
@@ -6,6 +7,7 @@ import { formatMoney } from "./money.ts";
 import type { Page } from "./page.ts";
 import { isLate } from "./rhythm.ts";
 import type { Thing } from "./thing.ts";
+import { ShareDialog } from "./views/sharedialog.tsx";
 import { ageWords, nameWords, valueWords } from "./words.ts";
 
 /** A value is marked with its own age when it is so much older than the newest. */
@@ -43,6 +45,7 @@ export function Card({ page }: { page: Page }) {
         <code>{thing.topic}</code>
         <span class={isLate(ageMs, thing.rhythmMs) ? "age late" : "age"}>{agoWords(ageMs)}</span>
       </p>
+      {thing.trail && <ShareButton key={thing.key} page={page} thing={thing} />}
       {course && <LastHour topic={course.topic} name={course.name} now={now} />}
       <div class="card-values">
         {[...thing.parts].slice(0, maxCardParts).map(([name, part]) => (
@@ -57,6 +60,18 @@ export function Card({ page }: { page: Page }) {
         ))}
       </div>
     </aside>
+  );
+}
+
+function ShareButton({ page, thing: { topic, name } }: { page: Page; thing: Thing }) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <>
+      <button class="text-button share-button" type="button" onClick={() => setIsOpen(true)}>
+        Share where it is…
+      </button>
+      {isOpen && <ShareDialog page={page} topic={topic} name={name} onClose={() => setIsOpen(false)} />}
+    </>
   );
 }
 

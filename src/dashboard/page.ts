@@ -6,6 +6,7 @@ import { InsightRows } from "./insightrows.ts";
 import type { Theme } from "./palette.ts";
 import { type Place, watchPlace } from "./place.ts";
 import { RateMeter } from "./rate.ts";
+import { SharedLinks } from "./shares.ts";
 import { watchTheme } from "./theme.ts";
 import { Things } from "./things.ts";
 import { TimeLine } from "./timeline.ts";
@@ -25,6 +26,7 @@ export interface Page {
   readonly client: Fieldcast;
   readonly things: Things;
   readonly insights: InsightRows;
+  readonly shares: SharedLinks;
   readonly rate: RateMeter;
   /** The moment that all ages on the page refer to, epoch milliseconds; set by each refresh. */
   readonly now: Signal<number>;
@@ -49,6 +51,7 @@ export function createPage(wall: Clock, client: Fieldcast): Page {
     timeLine: new TimeLine(wall),
     things: new Things(),
     insights: new InsightRows(),
+    shares: new SharedLinks(),
     rate: new RateMeter(),
     now: signal(wall.now()),
     perSecond: signal(0),

@@ -272,9 +272,16 @@ function isAtMost(amountMinor: number, ofMinor: number, points: number): boolean
   return BigInt(amountMinor) * 10_000n <= BigInt(ofMinor) * BigInt(points);
 }
 
-function limitValues({ below, above }: Watch, { lowMinor, highMinor }: WatchState): Values {
+function limitValues({ below, above, drops, rises }: Watch, { lowMinor, highMinor }: WatchState): Values {
   if (below !== null) return { belowMinor: below };
-  return above !== null ? { aboveMinor: above } : { sinceLowMinor: lowMinor, sinceHighMinor: highMinor };
+  if (above !== null) return { aboveMinor: above };
+  const percent = (points: number | null) => (points === null ? null : points / 100);
+  return {
+    dropsPct: percent(drops),
+    risesPct: percent(rises),
+    sinceLowMinor: lowMinor,
+    sinceHighMinor: highMinor,
+  };
 }
 
 /** An amount in whole units or as decimal text, in minor units; null if it has more decimals than the currency. */

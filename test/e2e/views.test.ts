@@ -113,7 +113,7 @@ describe.sequential("the views of a city", () => {
     await untilShown("tr[data-call]", /\d\d:\d\d \d\d:\d\d (in \d+ min|due|at the stop|left)/);
   });
 
-  it("tracking: trips of the device that is chosen, fences with who is inside, and who drives too fast", async () => {
+  it("tracking: trips of the device that is chosen, and fences with who is inside", async () => {
     await open("tracking");
     await untilShown("section[aria-label=Devices] tbody", /city\/van-1 (moving|stopped)/);
     const isTrip = ({ topic }: { topic: string }) => /^trips\/(?!transit).*\/trip$/.test(topic);
@@ -126,6 +126,32 @@ describe.sequential("the views of a city", () => {
     expect(await texts(".card h2")).toEqual([traveller]);
     await page.keyboard.press("Escape");
     await untilShown("[data-fence=west]", /west/);
+  });
+
+  it("tracking: where a device is can be shared by a link, and the link taken back", async () => {
+    const device = "section[aria-label=Devices] a:text-is('city/van-1')";
+    await page.click(device);
+    await page.click(".card button:text-is('Share where it is…')");
+    await page.selectOption("dialog select[name=span]", "8h");
+    await page.keyboard.press("Tab");
+    await page.click("dialog button:text-is('Make the link')");
+    const url = await page.inputValue("dialog .made-link");
+    await page.click("dialog button:text-is('Copy the link')");
+    await untilShown("dialog [role=status]", /Copied|Ctrl\+C/);
+    expect((await fetch(url)).status).toBe(200);
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator("dialog").count(), waiting).toBe(0);
+    expect(await texts(".card h2")).toEqual(["city/van-1"]);
+    await page.keyboard.press("Escape");
+    await untilShown("[data-share='gps/city/van-1']", /city\/van-1 until .*\d\d:\d\d/);
+    await page.click("[aria-label='Take back the link to city/van-1']");
+    await untilShown("section[aria-label='Shared links']", /shows nothing any more/);
+    expect(await page.locator("[data-share]").count()).toBe(0);
+    expect((await fetch(url)).status).toBe(410);
+  });
+
+  it("tracking: who drives too fast", async () => {
+    await open("tracking");
     await untilShown("section[aria-label=Speeding] li", /\d+ km\/h where 60 are allowed/);
   });
 
@@ -146,6 +172,26 @@ describe.sequential("the views of a city", () => {
     await untilShown("li.fare", /HEL → ARN .*€\d+\.\d\d.*(low|typical|high)/);
     await untilShown("[data-watch=stockholm]", /(armed|fired) stockholm waits for below €89\.00/);
     expect(await page.locator(".range-band").count()).toBeGreaterThan(3);
+    await untilShown(
+      "[data-watch=london]",
+      /waits for a drop by 8 %, to €\d+\.\d\d now €\d+\.\d\d; .*the highest/,
+    );
+    expect(await page.locator("[data-watch=london] button").count()).toBe(0);
+  });
+
+  it("fares: a price is watched from the page, with the gateway's reason where it cannot be, and no more", async () => {
+    await page.click("button:text-is('Watch a price')");
+    await page.fill("dialog [name=name]", "weekend");
+    await page.fill("dialog [name=amount]", "119.999");
+    await page.keyboard.press("Enter");
+    await untilShown("dialog [role=alert]", /below: EUR has 2 decimals, 119.999 has more/);
+    await page.fill("dialog [name=amount]", "9999");
+    await page.keyboard.press("Enter");
+    await untilShown("[data-watch=weekend]", /fired weekend waits for below €9,999\.00 now €\d+/);
+    expect(await page.locator("dialog").count()).toBe(0);
+    await page.click("[aria-label='Remove the watch weekend']");
+    await untilShown("section[aria-label=Watches] [role=status]", /weekend is watched no more/);
+    await expect.poll(() => page.locator("[data-watch=weekend]").count(), waiting).toBe(0);
   });
 
   it("alerts: one is acknowledged by a person who is asked once for the name", async () => {
@@ -159,6 +205,13 @@ describe.sequential("the views of a city", () => {
     await page.keyboard.press("Enter");
     await untilShown(`${battery}[data-state=acknowledged]`, /known to Anna/);
     await untilShown(".view-note", /You acknowledge as Anna/);
+  });
+
+  it("alerts: those that other insights make are acknowledged in the same way", async () => {
+    const notice = page.locator(".alert[data-topic^='alerts/transit/'][data-state=firing]").first();
+    const topic = await notice.getAttribute("data-topic", waiting);
+    await notice.locator("button").click();
+    await untilShown(`[data-topic='${topic}']`, /known to Anna/);
   });
 
   it("the time line shows all of it as it was, plays it, and comes back to the present", async () => {
@@ -190,7 +243,7 @@ describe.sequential("the views of a city", () => {
     await page.click("[aria-label=Speed] button:text-is('×100')");
     await page.click("[aria-label='Play from here']");
     await expect.poll(mode, waiting).toBe("live");
-    await expect.poll(() => page.locator(".alert[data-state=acknowledged]").count(), waiting).toBe(1);
+    await expect.poll(() => page.locator(".alert[data-state=acknowledged]").count(), waiting).toBe(2);
   });
 
   it("fits phones and desktops, in colours that can be read", async () => {

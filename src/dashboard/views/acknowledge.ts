@@ -1,3 +1,4 @@
+import { askGateway } from "../ask.ts";
 import type { Alert } from "./alerts.ts";
 
 const storageKey = "fieldcast-person";
@@ -7,11 +8,7 @@ const storageKey = "fieldcast-person";
  * @throws Error with the gateway's reason, or when there is no answer
  */
 export async function acknowledge(alert: Pick<Alert, "id">, by: string): Promise<void> {
-  const query = new URLSearchParams({ by });
-  const response = await fetch(`/api/v1/alerts/${alert.id}/ack?${query}`, { method: "POST" });
-  if (response.ok) return;
-  const answer = (await response.json().catch(() => ({}))) as { error?: string };
-  throw new Error(answer.error ?? `the gateway answers with status ${response.status}`);
+  await askGateway("POST", `/api/v1/alerts/${alert.id}/ack`, { by });
 }
 
 /** Who is at this browser, "" if nobody has said. */

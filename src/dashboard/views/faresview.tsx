@@ -1,17 +1,17 @@
 import { formatChange, formatMoney } from "../money.ts";
 import type { Page } from "../page.ts";
-import { clockWords } from "../words.ts";
-import { type RouteFare, routeFaresOf, shareOf, type Watch, watchesOf } from "./fares.ts";
+import { type RouteFare, routeFaresOf, shareOf } from "./fares.ts";
 import { More, maxListRows, Section } from "./parts.tsx";
 import { isMeant } from "./values.ts";
+import { watchesOf } from "./watches.ts";
+import { WatchList } from "./watchlist.tsx";
 
 /** What flights cost now and what is usual, and the prices that somebody waits for. */
 export function FaresView({ page }: { page: Page }) {
-  const now = page.now.value;
+  void page.now.value;
   const rows = page.insights.of("watches");
-  const fares = routeFaresOf(rows.values()).filter(({ name, flight }) =>
-    isMeant(page.filter.value, name, flight),
-  );
+  const known = routeFaresOf(rows.values());
+  const fares = known.filter(({ name, flight }) => isMeant(page.filter.value, name, flight));
   const watches = watchesOf(rows.values(), navigator.language).filter(({ name }) =>
     isMeant(page.filter.value, name),
   );
@@ -25,7 +25,7 @@ export function FaresView({ page }: { page: Page }) {
         </ul>
         <More total={fares.length} />
       </Section>
-      <Watches watches={watches} now={now} />
+      <WatchList page={page} watches={watches} fares={known} />
     </>
   );
 }
@@ -92,42 +92,6 @@ function PriceRange({ fare }: { fare: RouteFare }) {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)}%`;
-}
-
-function Watches({ watches, now }: { watches: readonly Watch[]; now: number }) {
-  const fired = watches.filter(({ isFired }) => isFired).length;
-  return (
-    <Section
-      title="Watches"
-      summary={`${fired} of ${watches.length} fired`}
-      empty={watches.length === 0 ? "Nobody waits for a price." : null}
-    >
-      <ul class="items">
-        {watches.slice(0, maxListRows).map((watch) => (
-          <li key={watch.name} class="item" data-watch={watch.name} data-fired={watch.isFired}>
-            <span class={watch.isFired ? "mark-word good" : "mark-word"}>
-              {watch.isFired ? "fired" : "armed"}
-            </span>
-            <div class="item-main">
-              <strong>{watch.name}</strong>
-              <span class="item-sub">
-                waits for {watch.waitsFor}
-                {watch.amountMinor !== null && ` · now ${moneyOf(watch, watch.amountMinor)}`}
-              </span>
-            </div>
-            <span class="item-time">{firedWords(watch, now)}</span>
-          </li>
-        ))}
-      </ul>
-    </Section>
-  );
-}
-
-function firedWords(watch: Watch, now: number): string {
-  const { fires, firedAt, firedMinor } = watch;
-  if (firedAt === null) return "has not fired";
-  const at = firedMinor === null ? "" : ` at ${moneyOf(watch, firedMinor)}`;
-  return `${clockWords(firedAt, now)}${at}${fires > 1 ? `, ${fires} times` : ""}`;
 }
 
 function moneyOf(

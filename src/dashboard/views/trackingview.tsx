@@ -3,6 +3,7 @@ import { hashOf } from "../place.ts";
 import { useRecent } from "../recent.ts";
 import { ageWords, clockWords, distanceWords, spanWords } from "../words.ts";
 import { More, maxListRows, Section } from "./parts.tsx";
+import { ShareList } from "./sharelist.tsx";
 import {
   fencesOf,
   type Leg,
@@ -37,6 +38,7 @@ export function TrackingView({ page }: { page: Page }) {
       <Devices page={page} tracked={tracked} chosen={chosen} now={now} />
       <Legs page={page} device={chosen} now={now} />
       <Fences visits={visits} now={now} />
+      <ShareList page={page} />
       <TooFast speeding={speeding} now={now} />
     </>
   );
