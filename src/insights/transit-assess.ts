@@ -2,11 +2,6 @@ import { type Journey, type Seen, scheduledAt, wasAway } from "./transit-journey
 import type { Path } from "./transit-path.ts";
 import type { Run } from "./transit-trips.ts";
 
-/**
- * Delays are told in steps of so many seconds. A fixed grid, not a threshold against what was said before: what is settled
- * must not depend on the way there.
- */
-const delayStepS = 10;
 /** A late vehicle stands at least so long where the timetable gives it more. */
 const minDwellS = 15;
 /** Between observations farther apart than this the passing of a stop has no time. */
@@ -32,12 +27,12 @@ export type JourneyState = "running" | "away" | "ended" | "silent" | "replaced";
 /** What follows from a journey as it is known now. */
 export interface Assessment {
   readonly state: JourneyState;
-  /** Seconds behind the timetable in steps, negative = early; null when it is not known. */
+  /** Whole seconds behind the timetable, negative = early; null when it is not known. */
   readonly delayS: number | null;
-  /** Whether it stands at a stop. */
-  readonly isAtStop: boolean;
-  /** From the first call of which something is known. */
-  readonly calls: readonly Call[];
+  /** Where it is (transit-journey.ts), null when it was not seen yet. In an even zone it stands at a stop. */
+  readonly zone: number | null;
+  /** The calls that lie behind it, from the first of which something is known. */
+  readonly behind: readonly Call[];
   /** The last call that it left at a known time. */
   readonly left: Call | null;
 }
@@ -50,23 +45,38 @@ export interface Circumstances {
   readonly awayMs: number;
 }
 
-/** Reckons what follows from what was observed; nothing else goes into it. */
-export function assess(journey: Journey, run: Run, path: Path, around: Circumstances): Assessment {
+/**
+ * Reckons what follows from what was observed; nothing else goes into it.
+ * @param before what followed last, if the vehicle only went on since (`observe` tells): then what lies behind it is still
+ * true. Null: all is reckoned anew, with the same result. Returned as it is if nothing has changed.
+ */
+export function assess(
+  journey: Journey,
+  run: Run,
+  path: Path,
+  around: Circumstances,
+  before: Assessment | null,
+): Assessment {
   const { newest } = journey;
   const state = stateOf(journey, run, around);
-  if (newest === null) return { state, delayS: null, isAtStop: false, calls: [], left: null };
-  const isRunning = state === "running";
-  const delayS = delayOf(run, path, newest.at, newest.atM, newest.zone);
-  const firstStop = Math.ceil(Math.min(...journey.zones.keys()) / 2);
-  const calls: Call[] = [];
-  let left: Call | null = null;
-  for (let stop = firstStop; 2 * stop < newest.zone; stop++) {
-    const call = behind(journey, run, path, stop);
-    calls.push(call);
-    if (call.state === "departed" && call.departAt !== null) left = call;
-  }
-  calls.push(...ahead(journey, run, isRunning ? delayS : null));
-  return { state, delayS: isRunning ? delayS : null, isAtStop: newest.zone % 2 === 0, calls, left };
+  if (newest === null) return { state, delayS: null, zone: null, behind: [], left: null };
+  const { at, atM, zone } = newest;
+  const delayS = state === "running" ? delayOf(run, path, at, atM, zone) : null;
+  if (before?.zone === zone && before.state === state && before.delayS === delayS) return before;
+  const behind = callsBehind(journey, run, path, before?.behind ?? []);
+  const left = behind.findLast((call) => call.state === "departed" && call.departAt !== null) ?? null;
+  return { state, delayS, zone, behind, left };
+}
+
+/** The calls behind the vehicle, of which the first ones are known already; the same list if these are all. */
+function callsBehind(journey: Journey, run: Run, path: Path, known: readonly Call[]): readonly Call[] {
+  const zone = journey.newest?.zone ?? 0;
+  const last = known.at(-1);
+  const from = last === undefined ? Math.ceil(Math.min(...journey.zones.keys()) / 2) : last.stop + 1;
+  if (2 * from >= zone) return known;
+  const calls = [...known];
+  for (let stop = from; 2 * stop < zone; stop++) calls.push(behind(journey, run, path, stop));
+  return calls;
 }
 
 export function isSameCall(one: Call | undefined, other: Call): boolean {
@@ -78,28 +88,6 @@ export function isSameCall(one: Call | undefined, other: Call): boolean {
   );
 }
 
-/**
- * Whether what was known of a journey last leads to the same words as what is known now. Not asked closely where it is away
- * from its path or went round a stop.
- * @param settledBefore up to when its calls were taken for settled then, and `settledAt` now
- */
-export function saysTheSame(
-  before: Assessment,
-  now: Assessment,
-  settledBefore: number,
-  settledAt: number,
-): boolean {
-  const { state, delayS, isAtStop, calls } = now;
-  if (state === "away" || state !== before.state || delayS !== before.delayS || isAtStop !== before.isAtStop)
-    return false;
-  if (calls.length !== before.calls.length) return false;
-  return calls.every((call, at) => {
-    const isSettledNow =
-      call.departAt !== null && call.departAt > settledBefore && call.departAt <= settledAt;
-    return !isSettledNow && call.state !== "skipped" && isSameCall(before.calls[at], call);
-  });
-}
-
 function stateOf({ newest, zones, awayAt, endedAt }: Journey, run: Run, around: Circumstances): JourneyState {
   const lastZone = 2 * run.stopIds.length - 2;
   if (zones.has(lastZone) || (newest !== null && endedAt >= newest.at)) return "ended";
@@ -108,11 +96,12 @@ function stateOf({ newest, zones, awayAt, endedAt }: Journey, run: Run, around: 
   return newest === null || awayAt - newest.at >= around.awayMs ? "away" : "running";
 }
 
-/** Seconds behind the timetable, in steps; while it stands at a stop between arrival and departure it is on time. */
+/** Seconds behind the timetable; while it stands at a stop between arrival and departure it is on time. */
 function delayOf(run: Run, path: Path, at: number, atM: number, zone: number): number {
-  return inSteps(
-    zone % 2 === 0 ? standingDelayS(run, zone / 2, at) : (at - scheduledAt(run, path, atM)) / 1_000,
-  );
+  const seconds =
+    zone % 2 === 0 ? standingDelayS(run, zone / 2, at) : (at - scheduledAt(run, path, atM)) / 1_000;
+  // Adding 0 makes 0 of -0.
+  return Math.round(seconds) + 0;
 }
 
 function standingDelayS({ pattern, startAt }: Run, stop: number, at: number): number {
@@ -121,11 +110,6 @@ function standingDelayS({ pattern, startAt }: Run, stop: number, at: number): nu
   if (seconds < arriveS) return stop === 0 ? 0 : seconds - arriveS;
   const isLast = stop === pattern.arriveS.length - 1;
   return Math.max(0, seconds - (isLast ? arriveS : (pattern.departS[stop] as number)));
-}
-
-function inSteps(seconds: number): number {
-  // Adding 0 makes 0 of -0.
-  return Math.round(seconds / delayStepS) * delayStepS + 0;
 }
 
 /** A call that lies behind the vehicle: seen there, or between two observations, or gone round. */
@@ -170,33 +154,47 @@ function nearestZone({ zones, newest }: Journey, from: number, step: 1 | -1): Se
   return null;
 }
 
+/** The stop where it stands or comes next; null when nobody can say. */
+export function nextStop({ zone, delayS }: Assessment): number | null {
+  return zone === null || (delayS === null && zone % 2 === 1) ? null : Math.ceil(zone / 2);
+}
+
+/** Whether something should be done with a call. A call is made of it only then: most forecasts are no news. */
+export type IsWanted = (
+  stop: number,
+  state: CallState,
+  arriveAt: number | null,
+  departAt: number | null,
+) => boolean;
+
 /**
  * The calls from where the vehicle is, by the timetable and its delay. A late one makes up for it where the timetable has it
  * stand longer than it must. An early one waits where the timetable has it stand at all: there the times are held to
  * (GTFS, arrival_time: early vehicles wait at timepoints); elsewhere it goes on early.
- * @param delayS null: nobody can say
  */
-function ahead({ newest, zones }: Journey, { pattern, startAt }: Run, delayS: number | null): Call[] {
-  const zone = newest?.zone ?? 0;
+export function callsAhead(
+  { zones }: Journey,
+  { pattern, startAt }: Run,
+  { zone, delayS }: Assessment,
+  isWanted: IsWanted,
+): Call[] {
   const calls: Call[] = [];
   const last = pattern.arriveS.length - 1;
+  const onTheWay = delayS === null ? "unknown" : "expected";
   let lateS = delayS ?? 0;
-  for (let stop = Math.ceil(zone / 2); stop <= last; stop++) {
+  for (let stop = Math.ceil((zone ?? 0) / 2); zone !== null && stop <= last; stop++) {
     const [arriveS, departS] = [pattern.arriveS[stop] as number, pattern.departS[stop] as number];
     const isHere = 2 * stop === zone;
     const arriveLateS = lateS;
     // The delay of a late vehicle that stands here counts from the departure: it has made up for what it can.
     if (!isHere || lateS < 0) lateS = leaveLateS(lateS, departS - arriveS);
-    const expectedAt = (seconds: number) => (delayS === null ? null : startAt + seconds * 1_000);
-    const departAt = stop === last ? null : expectedAt(departS + lateS);
-    if (isHere) {
-      const seen = zones.get(zone) as Seen;
-      const state = stop === last ? "ended" : "arrived";
-      calls.push({ stop, state, arriveAt: stop === 0 ? null : seen.firstAt, departAt });
-    } else {
-      const state = delayS === null ? "unknown" : "expected";
-      calls.push({ stop, state, arriveAt: stop === 0 ? null : expectedAt(arriveS + arriveLateS), departAt });
-    }
+    const here = stop === last ? "ended" : "arrived";
+    const expectedAt = delayS === null ? null : startAt + (arriveS + arriveLateS) * 1_000;
+    const reachedAt = isHere ? (zones.get(zone) as Seen).firstAt : expectedAt;
+    const arriveAt = stop === 0 ? null : reachedAt;
+    const departAt = stop === last || delayS === null ? null : startAt + (departS + lateS) * 1_000;
+    const state = isHere ? here : onTheWay;
+    if (isWanted(stop, state, arriveAt, departAt)) calls.push({ stop, state, arriveAt, departAt });
   }
   return calls;
 }

@@ -1,4 +1,5 @@
 import { putBounded } from "./bounded.ts";
+import type { Followed } from "./transit-news.ts";
 
 /** Most places (a direction of a line at a stop) where who passed is remembered; the one unused longest is forgotten. */
 const maxPlaces = 50_000;
@@ -24,11 +25,54 @@ export interface Headway {
   readonly scheduledHeadwayS: number;
 }
 
-/**
- * Notes when a vehicle left a stop, in place of what was noted of it before.
- * @returns the passings whose headways have changed: those behind it, now and before, and one that is forgotten
- */
-export function notePassing(passings: Passings, place: string, passing: Passing): Passing[] {
+/** Headways, each looked up once: it is asked for with every reading, and changes when vehicles pass. */
+export class Headways {
+  readonly #passings: Passings;
+
+  constructor(passings: Passings) {
+    this.#passings = passings;
+  }
+
+  /** How far a vehicle was behind the one ahead of it when it left a stop; null if that is not known. */
+  at(vehicle: string, { run, places, headways }: Followed, stop: number): Headway | null {
+    const known = headways[stop];
+    if (known !== undefined) return known;
+    const found = headwayAt(this.#passings, places[stop] as string, vehicle, run.key);
+    headways[stop] = found;
+    return found;
+  }
+
+  /**
+   * Notes when a vehicle left a stop, in place of what was noted of it before.
+   * @returns the passings there whose headways have changed: those behind it, now and before, and one that is forgotten
+   */
+  note(vehicle: string, followed: Followed, stop: number, at: number): Passing[] {
+    const { run, places } = followed;
+    const scheduledAt = run.startAt + (run.pattern.departS[stop] as number) * 1_000;
+    const passing = { at, scheduledAt, vehicle, run: run.key };
+    const place = places[stop] as string;
+    const changed = notePassing(this.#passings, place, passing);
+    forget(followed, place);
+    return changed;
+  }
+
+  /** Whether another headway than before is found for a vehicle that passed a place. */
+  isChanged(vehicle: string, followed: Followed, place: string): boolean {
+    const stop = followed.places.indexOf(place);
+    const before = followed.headways[stop];
+    forget(followed, place);
+    if (before === undefined) return true;
+    const now = this.at(vehicle, followed, stop);
+    return now?.headwayS !== before?.headwayS || now?.scheduledHeadwayS !== before?.scheduledHeadwayS;
+  }
+}
+
+function forget({ places, headways }: Followed, place: string): void {
+  for (let stop = places.indexOf(place); stop !== -1; stop = places.indexOf(place, stop + 1))
+    headways[stop] = undefined;
+}
+
+function notePassing(passings: Passings, place: string, passing: Passing): Passing[] {
   const list = passings.get(place) ?? [];
   const known = list.findIndex(({ vehicle, run }) => vehicle === passing.vehicle && run === passing.run);
   if (list[known]?.at === passing.at) return [];
@@ -43,8 +87,7 @@ export function notePassing(passings: Passings, place: string, passing: Passing)
   return changed;
 }
 
-/** How far a vehicle was behind the one ahead of it when it left a stop; null if that is not known. */
-export function headwayAt(passings: Passings, place: string, vehicle: string, run: string): Headway | null {
+function headwayAt(passings: Passings, place: string, vehicle: string, run: string): Headway | null {
   const list = passings.get(place) ?? [];
   const at = list.findIndex((one) => one.vehicle === vehicle && one.run === run);
   const own = list[at];

@@ -36,8 +36,6 @@ export interface Journey {
   /** Minutes since 1970 in which it was seen away from the path, with the first and last time. */
   readonly away: Map<number, { first: number; last: number }>;
   awayAt: number;
-  /** Stops that it says it passed without a halt. */
-  readonly passed: Set<number>;
   /** When it said that the journey is over; 0 if it did not. */
   endedAt: number;
   /** What was said of it last, by topic, and for which time at the latest. */
@@ -52,7 +50,6 @@ export function newJourney(run: string): Journey {
     newest: null,
     away: new Map(),
     awayAt: 0,
-    passed: new Set(),
     endedAt: 0,
     said: new Map(),
     saidAt: 0,
@@ -74,35 +71,36 @@ const atStop: ReadonlySet<unknown> = new Set([
   "pass",
 ]);
 
-/** Takes what a reading says of a journey. */
+/**
+ * Takes what a reading says of a journey.
+ * @returns whether the vehicle went on from where it was, so that nothing is changed of what lies behind it
+ */
 export function observe(
   journey: Journey,
   run: Run,
   path: Path,
   { values, time }: CommittedReading,
   maxAwayM: number,
-): void {
+): boolean {
   const { event, stopId, courseDeg, delayS } = values;
   if (event === "journeyEnd") journey.endedAt = Math.max(journey.endedAt, time);
   const place = positionOf(values);
   const stop =
     typeof stopId === "string" && (atStop.has(event) || place === null) ? stopAt(run, stopId, time) : null;
   if (stop !== null) {
-    if (event === "pass") journey.passed.add(stop);
-    note(journey, { at: time, zone: 2 * stop, atM: path.stopM[stop] as number });
-    return;
+    return note(journey, { at: time, zone: 2 * stop, atM: path.stopM[stop] as number });
   }
   if (place !== null) {
     const sight = { place, courseDeg: typeof courseDeg === "number" ? courseDeg : null, time };
     const atM = path.find(sight, maxAwayM, (metres) => scheduledAt(run, path, metres));
-    if (atM === null) noteAway(journey, time);
-    else note(journey, { at: time, zone: zoneOf(path, atM), atM });
-    return;
+    if (atM !== null) return note(journey, { at: time, zone: zoneOf(path, atM), atM });
+    noteAway(journey, time);
+    return false;
   }
   // Without a place the vehicle's own delay says where on the timetable it is.
-  if (typeof delayS !== "number") return;
+  if (typeof delayS !== "number") return false;
   const atM = scheduledPlaceM(run, path, time - delayS * 1_000);
-  note(journey, { at: time, zone: zoneOf(path, atM), atM });
+  return note(journey, { at: time, zone: zoneOf(path, atM), atM });
 }
 
 /** The zone of a place on the path. */
@@ -112,7 +110,8 @@ export function zoneOf(path: Path, atM: number): number {
   return Math.max(0, Math.min(2 * path.stopsBehind(atM) - 1, 2 * path.stopM.length - 2));
 }
 
-function note(journey: Journey, seen: Newest): void {
+/** Returns whether it is newer than all before, and not farther back. */
+function note(journey: Journey, seen: Newest): boolean {
   const { at, zone, atM } = seen;
   const known = journey.zones.get(zone);
   if (!known) journey.zones.set(zone, { firstAt: at, firstM: atM, lastAt: at, lastM: atM });
@@ -128,6 +127,7 @@ function note(journey: Journey, seen: Newest): void {
   }
   const { newest } = journey;
   if (newest === null || at > newest.at || (at === newest.at && atM > newest.atM)) journey.newest = seen;
+  return newest !== null && at > newest.at && zone >= newest.zone;
 }
 
 function noteAway(journey: Journey, time: number): void {

@@ -31,17 +31,38 @@ export interface Notice {
 export interface Known {
   readonly journey: Journey;
   readonly run: Run;
+  readonly vehicle: string;
   readonly routeId: string;
   readonly routeName: string;
   readonly assessment: Assessment;
   headwayAt(stop: number): Headway | null;
 }
 
+/** A notice that is to be told, whether it is firing or not any more. */
+export type ToldNotice = Omit<Notice, "key">;
+
+/** The notices of which something is to be told; notes that it was. */
+export function noticeNews(known: Known, limits: NoticeLimits): Notice[] {
+  const { said } = known.journey;
+  const found = new Map(noticesOf(known, limits).map((notice) => [`! ${notice.key}`, notice]));
+  // What is no longer found was a detour that is over, or was corrected.
+  for (const [place, text] of said) {
+    if (!place.startsWith("! ") || found.has(place)) continue;
+    found.set(place, { ...(JSON.parse(text) as ToldNotice), key: place.slice(2), isFiring: false });
+  }
+  return [...found].flatMap(([place, notice]) => {
+    const { isFiring, about, values, text } = notice;
+    const told = JSON.stringify({ isFiring, about, values, text } satisfies ToldNotice);
+    if (said.get(place) === told) return [];
+    said.set(place, told);
+    return [notice];
+  });
+}
+
 /** What is to be told about a journey: everything that was noteworthy in it, and whether it still is. */
-export function noticesOf(known: Known, limits: NoticeLimits): Notice[] {
-  const { calls } = known.assessment;
+function noticesOf(known: Known, limits: NoticeLimits): Notice[] {
   const settledAt = heardAt(known.journey) - limits.settleS * 1_000;
-  const left = calls.filter(
+  const left = known.assessment.behind.filter(
     ({ departAt, state }) => state === "departed" && departAt !== null && departAt <= settledAt,
   );
   return [
@@ -94,13 +115,31 @@ function earlyNotices(known: Known, left: readonly Call[], { earlyNoticeS }: Not
 
 function skippedNotices(known: Known, settledAt: number): Notice[] {
   const { assessment, journey } = known;
-  return assessment.calls.flatMap(({ state, stop }) => {
+  return assessment.behind.flatMap(({ state, stop }) => {
     if (state !== "skipped") return [];
-    const beyond = [...journey.zones].filter(([zone]) => zone > 2 * stop).map(([, { firstAt }]) => firstAt);
-    const since = Math.min(...beyond);
+    const since = seenBeyondAt(journey, stop);
     if (since > settledAt) return [];
     return [stopNotice(known, "skipped", stop, { since }, `${known.routeName}: did not stop here`)];
   });
+}
+
+/**
+ * When more will have settled, to be compared with how far it has: the time of the next call behind the vehicle after that.
+ * Infinite if there is none.
+ */
+export function nextSettling(behind: readonly Call[], journey: Journey, settledAt: number): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const { state, stop, departAt } of behind) {
+    const at = state === "skipped" ? seenBeyondAt(journey, stop) : departAt;
+    if (at !== null && at > settledAt && at < next) next = at;
+  }
+  return next;
+}
+
+/** When it was seen first beyond a stop. */
+function seenBeyondAt({ zones }: Journey, stop: number): number {
+  const beyond = [...zones].filter(([zone]) => zone > 2 * stop).map(([, { firstAt }]) => firstAt);
+  return Math.min(...beyond);
 }
 
 function lateS({ pattern, startAt }: Run, { stop, departAt }: Call): number {
@@ -144,7 +183,7 @@ function stopNotice(
   text: string,
 ): Notice {
   const stopId = known.run.stopIds[stop] as string;
-  const told = { ...toldOf(known, kind, values), stopId };
+  const told = { ...toldOf(known, kind, { ...values, stopId }) };
   const isFiring = isUnderWay(known);
   return { key: `${kind} ${stop}`, about: `stop/${stopId}`, isFiring, values: told, text };
 }
@@ -154,7 +193,7 @@ function isUnderWay({ assessment: { state } }: Known): boolean {
 }
 
 function toldOf(
-  { run, routeId }: Known,
+  { run, routeId, vehicle }: Known,
   kind: string,
   { since, ...more }: Values & { since: number },
 ): Values {
@@ -167,13 +206,13 @@ function toldOf(
     operatingDay: writeServiceDay(day),
     startTime: writeServiceTime(startS),
     ...more,
+    vehicle,
   };
 }
 
 /** The reading that tells a notice. */
 export function noticeReading(
-  { key, about, values, text }: Notice,
-  isFiring: boolean,
+  { key, isFiring, about, values, text }: Notice,
   trip: string,
   time: number,
 ): Reading {

@@ -1,7 +1,7 @@
 import { isoTime, type Reading, type Values } from "../model/reading.ts";
 import type { Timetable } from "../model/timetable.ts";
 import { writeServiceDay, writeServiceTime } from "./service-day.ts";
-import type { Assessment, Call } from "./transit-assess.ts";
+import { type Assessment, type Call, nextStop } from "./transit-assess.ts";
 import type { Headway } from "./transit-headways.ts";
 import type { Run } from "./transit-trips.ts";
 
@@ -129,17 +129,17 @@ function noTrip(): Values {
 }
 
 function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): Values {
-  const { state, isAtStop, delayS, calls } = assessment;
-  const next = calls.find(({ state }) => state === "expected" || state === "arrived" || state === "ended");
-  const isHere = isAtStop && next !== undefined && next.state !== "expected";
-  const stopId = next ? (run.stopIds[next.stop] as string) : null;
+  const { state, zone, delayS } = assessment;
+  const next = nextStop(assessment);
+  const isHere = next !== null && zone === 2 * next;
+  const stopId = next === null ? null : (run.stopIds[next] as string);
   return {
     state: state === "running" && isHere ? "atStop" : state,
     ...tripValues(run, timetable),
     delayS,
     stopId: isHere ? stopId : null,
     nextStopId: isHere ? null : stopId,
-    stopSequence: next ? (run.pattern.sequences[next.stop] as number) : null,
+    stopSequence: next === null ? null : (run.pattern.sequences[next] as number),
     headwayS: headway?.headwayS ?? null,
     scheduledHeadwayS: headway?.scheduledHeadwayS ?? null,
   };

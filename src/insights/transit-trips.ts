@@ -39,6 +39,8 @@ export class TripFinder {
   readonly #byStart = new Map<string, number[]>();
   readonly #byRoute = new Map<string, number[]>();
   readonly #idsOf = new Map<number, readonly string[]>();
+  /** By place of the trip, the run that was found last: a vehicle speaks of the same again and again. */
+  readonly #recent = new Map<number, Run>();
 
   /** @throws RangeError if the timetable's zone is none */
   constructor(timetable: Timetable) {
@@ -121,8 +123,10 @@ export class TripFinder {
   }
 
   #run(place: number, startS: number, day: number): Run {
+    const recent = this.#recent.get(place);
+    if (recent?.day === day && recent.startS === startS) return recent;
     const trip = this.timetable.trips[place] as TimetableTrip;
-    return {
+    const run = {
       key: `${writeServiceTime(startS)} ${writeServiceDay(day)} ${trip.id}`,
       trip,
       pattern: this.timetable.patterns[trip.pattern] as TimetablePattern,
@@ -131,6 +135,8 @@ export class TripFinder {
       startAt: this.#startAt(startS, day),
       startS,
     };
+    this.#recent.set(place, run);
+    return run;
   }
 
   #startAt(startS: number, day: number): number {

@@ -1,15 +1,16 @@
-import type { Reading } from "../model/reading.ts";
+import type { Reading, Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, InsightContext, Reducer } from "./insight.ts";
-import { type Assessment, assess, type Call, isSameCall, saysTheSame } from "./transit-assess.ts";
-import { headwayAt, notePassing, type Passing, type Passings } from "./transit-headways.ts";
+import { type Assessment, assess, type Call } from "./transit-assess.ts";
+import { Headways, type Passing, type Passings } from "./transit-headways.ts";
 import { heardAt, type Journey, newJourney, observe } from "./transit-journey.ts";
-import { type Notice, noticeReading, noticesOf } from "./transit-notices.ts";
+import { type Followed, follow, isAsTold, isToldVehicle, newsOf, type ToldVehicle } from "./transit-news.ts";
+import { nextSettling, noticeNews, noticeReading } from "./transit-notices.ts";
 import { Paths } from "./transit-path.ts";
 import { type TransitSettings, transitSettings } from "./transit-settings.ts";
 import { TripSlots } from "./transit-slots.ts";
-import { callReading, tripChannel, vehicleReading } from "./transit-told.ts";
+import { callReading, type KnownVehicle, tripChannel, vehicleReading } from "./transit-told.ts";
 import { type Run, TripFinder } from "./transit-trips.ts";
 
 /** Most vehicles watched; the one silent longest is forgotten. */
@@ -60,13 +61,9 @@ class TransitReducer implements Reducer {
   /** When vehicles become silent; only moved ahead when it has come. */
   readonly #due = new DueTimes();
   readonly #runs = new WeakMap<Journey, Run>();
-  /** What followed of a journey last, and up to when calls were settled: mostly the same follows again. */
-  readonly #assessed = new WeakMap<
-    Journey,
-    { readonly assessment: Assessment; readonly settledAt: number }
-  >();
-  /** By run, its stops as places of headways. */
-  readonly #places = new WeakMap<Run, readonly string[]>();
+  readonly #followed = new WeakMap<Journey, Followed>();
+  readonly #headways: Headways;
+  readonly #told = new WeakMap<Vehicle, ToldVehicle>();
 
   constructor(settings: TransitSettings, state: State, { timetables }: InsightContext) {
     const timetable = timetables?.get(settings.gtfs);
@@ -76,6 +73,7 @@ class TransitReducer implements Reducer {
     this.#finder = new TripFinder(timetable);
     this.#slots = new TripSlots(timetable);
     this.#paths = new Paths(timetable, settings.maxAwayM);
+    this.#headways = new Headways(state.passings);
     for (const [name, vehicle] of state.vehicles) this.#restore(name, vehicle);
   }
 
@@ -89,13 +87,19 @@ class TransitReducer implements Reducer {
     const before = currentOf(vehicle);
     const run = this.#finder.find(values, time);
     const journey = run === null ? null : this.#journey(vehicle, run);
-    if (run === null || journey === null) vehicle.unmatchedAt = Math.max(vehicle.unmatchedAt, time);
-    else observe(journey, run, this.#paths.of(run.trip), reading, this.#settings.maxAwayM);
+    const followed = journey && this.#follow(journey);
+    if (!followed) vehicle.unmatchedAt = Math.max(vehicle.unmatchedAt, time);
+    else if (!observe(journey, followed.run, followed.path, reading, this.#settings.maxAwayM)) {
+      followed.assessment = null;
+    }
     const current = currentOf(vehicle);
-    const touched = new Set([journey, ...(current === before ? [] : [before, current])]);
-    for (const one of touched) if (one) this.#tell(device, vehicle, one, committedAt, emit);
-    if (current === null) this.#say(vehicle, vehicleReading(device, null, vehicle.unmatchedAt), emit);
-    else if (!this.#due.get(device)) this.#await(device, vehicle, committedAt);
+    if (journey) this.#tell(device, vehicle, journey, committedAt, emit);
+    if (before && before !== current && before !== journey)
+      this.#tell(device, vehicle, before, committedAt, emit);
+    if (current && before !== current && current !== journey)
+      this.#tell(device, vehicle, current, committedAt, emit);
+    if (current === null) this.#say(vehicle, vehicleReading(device, null, vehicle.unmatchedAt), null, emit);
+    else if (this.#due.get(device) === undefined) this.#await(device, vehicle, committedAt);
   }
 
   advance(now: number, emit: Emit): void {
@@ -120,6 +124,16 @@ class TransitReducer implements Reducer {
     if (current) this.#due.set(name, this.#silentAt(current));
   }
 
+  /** Undefined for a journey that is not kept any more. */
+  #follow(journey: Journey): Followed | undefined {
+    const known = this.#followed.get(journey);
+    const run = this.#runs.get(journey);
+    if (known || !run) return known;
+    const followed = follow(journey, run, this.#paths.of(run.trip));
+    this.#followed.set(journey, followed);
+    return followed;
+  }
+
   #vehicle(device: string): Vehicle {
     const { vehicles } = this.#state;
     const vehicle = vehicles.get(device) ?? { journeys: new Map(), unmatchedAt: 0, said: "", saidAt: 0 };
@@ -137,7 +151,7 @@ class TransitReducer implements Reducer {
     this.#runs.set(journey, run);
     if (journeys.size <= maxJourneys) return journey;
     const [oldest] = [...journeys.values()].sort(
-      (one, other) => startAtOf(this.#runs, one) - startAtOf(this.#runs, other),
+      (one, other) => this.#startAtOf(one) - this.#startAtOf(other),
     );
     journeys.delete((oldest as Journey).run);
     return oldest === journey ? null : journey;
@@ -154,139 +168,108 @@ class TransitReducer implements Reducer {
     if (silentAt > now) this.#due.set(device, silentAt);
   }
 
+  #startAtOf(journey: Journey): number {
+    return this.#runs.get(journey)?.startAt ?? 0;
+  }
+
   /**
    * Says what has changed about a journey.
    * @param hasOther its headway may be another, because of other vehicles
    */
   #tell(device: string, vehicle: Vehicle, journey: Journey, now: number, emit: Emit, hasOther = false): void {
-    const run = this.#runs.get(journey);
-    if (!run) return;
+    const followed = this.#follow(journey);
+    if (!followed) return;
+    const { run, path, assessment: before } = followed;
+    const heard = heardAt(journey);
     const silentAt = this.#silentAt(journey);
     const isSilent = now >= silentAt;
-    const current = currentOf(vehicle);
-    const isReplaced = current !== journey;
-    const path = this.#paths.of(run.trip);
+    const isReplaced = currentOf(vehicle) !== journey;
     const around = { isSilent, isReplaced, awayMs: this.#settings.awayS * 1_000 };
-    const assessment = assess(journey, run, path, around);
-    const time = Math.max(journey.saidAt, isSilent ? silentAt : heardAt(journey));
-    journey.saidAt = time;
-    const settledAt = heardAt(journey) - this.#settings.settleS * 1_000;
-    const before = this.#assessed.get(journey);
-    this.#assessed.set(journey, { assessment, settledAt });
-    if (before && !hasOther && saysTheSame(before.assessment, assessment, before.settledAt, settledAt))
-      return;
-    const told = before?.assessment.calls ?? [];
-    const behind = this.#tellCalls(device, journey, run, assessment.calls, told, emit);
-    this.#tellNotices(device, journey, run, assessment, emit);
+    const assessment = assess(journey, run, path, around, before);
+    followed.assessment = assessment;
+    journey.saidAt = Math.max(journey.saidAt, isSilent ? silentAt : heard);
+    const news = newsOf(followed, before, journey, heard);
+    const changed = news.flatMap((call) => this.#tellCall(device, journey, followed, call, emit));
+    const settledAt = heard - this.#settings.settleS * 1_000;
+    const isOther = assessment.behind !== before?.behind || assessment.state !== before.state;
+    if (isOther || hasOther || settledAt >= followed.settlesAt) {
+      this.#tellNotices(device, journey, followed, assessment, emit);
+      followed.settlesAt = nextSettling(assessment.behind, journey, settledAt);
+    }
     if (!isReplaced) {
-      const headway = assessment.left && this.#headway(device, run, assessment.left.stop);
+      const { left } = assessment;
+      const headway = left && this.#headways.at(device, followed, left.stop);
       const known = { run, timetable: this.#finder.timetable, assessment, headway };
-      this.#say(vehicle, vehicleReading(device, known, time), emit);
+      const told = this.#told.get(vehicle);
+      if (!told || !isAsTold(told, known))
+        this.#say(vehicle, vehicleReading(device, known, journey.saidAt), known, emit);
     }
-    for (const passing of behind) this.#tellOther(passing, now, emit);
+    for (const { passing, place } of changed) this.#tellOther(passing, place, now, emit);
   }
 
-  /** Returns the vehicles behind it whose headways have changed. */
-  #tellCalls(
-    device: string,
-    journey: Journey,
-    run: Run,
-    calls: readonly Call[],
-    before: readonly Call[],
-    emit: Emit,
-  ): Passing[] {
-    const changed: Passing[] = [];
-    for (const [at, call] of calls.entries()) {
-      if (isSameCall(before[at], call)) continue;
-      const key = String(call.stop);
-      const said = `${call.state} ${call.arriveAt} ${call.departAt}`;
-      if (journey.said.get(key) === said) continue;
-      journey.said.set(key, said);
-      emit(callReading(device, run, this.#finder.timetable, this.#slotOf, call, journey.saidAt));
-      if (call.state === "departed" && call.departAt !== null) {
-        changed.push(...this.#notePassing(device, run, call, call.departAt));
-      }
-    }
-    return changed;
+  /** Returns the vehicles behind it whose headways have changed, and where. */
+  #tellCall(device: string, journey: Journey, followed: Followed, call: Call, emit: Emit) {
+    const { stop, state, departAt } = call;
+    const { timetable } = this.#finder;
+    emit(callReading(device, followed.run, timetable, this.#slotOf, call, journey.saidAt));
+    if (state !== "departed" || departAt === null) return [];
+    const place = followed.places[stop] as string;
+    return this.#headways.note(device, followed, stop, departAt).map((passing) => ({ passing, place }));
   }
 
-  #notePassing(vehicle: string, run: Run, { stop }: Call, at: number): Passing[] {
-    const scheduledAt = run.startAt + (run.pattern.departS[stop] as number) * 1_000;
-    const passing = { at, scheduledAt, vehicle, run: run.key };
-    return notePassing(this.#state.passings, this.#placeOf(run, stop), passing);
-  }
-
-  #headway(vehicle: string, run: Run, stop: number) {
-    return headwayAt(this.#state.passings, this.#placeOf(run, stop), vehicle, run.key);
-  }
-
-  #placeOf(run: Run, stop: number): string {
-    const known = this.#places.get(run) ?? placesOf(run);
-    this.#places.set(run, known);
-    return known[stop] as string;
-  }
-
-  #tellOther({ vehicle: device, run }: Passing, now: number, emit: Emit): void {
+  #tellOther({ vehicle: device, run }: Passing, place: string, now: number, emit: Emit): void {
     const vehicle = this.#state.vehicles.get(device);
     const journey = vehicle?.journeys.get(run);
-    if (vehicle && journey) this.#tell(device, vehicle, journey, now, emit, true);
+    const followed = journey && this.#follow(journey);
+    if (!followed || !this.#headways.isChanged(device, followed, place)) return;
+    this.#tell(device, vehicle as Vehicle, journey, now, emit, true);
   }
 
-  #tellNotices(device: string, journey: Journey, run: Run, assessment: Assessment, emit: Emit): void {
+  #tellNotices(
+    device: string,
+    journey: Journey,
+    followed: Followed,
+    assessment: Assessment,
+    emit: Emit,
+  ): void {
+    const { run } = followed;
     const route = this.#finder.timetable.routes[run.trip.route];
     const known = {
       journey,
       run,
+      vehicle: device,
       routeId: route?.id ?? "",
       routeName: route?.name ?? "",
       assessment,
-      headwayAt: (stop: number) => this.#headway(device, run, stop),
+      headwayAt: (stop: number) => this.#headways.at(device, followed, stop),
     };
-    const notices = new Map(noticesOf(known, this.#settings).map((notice) => [notice.key, notice]));
-    const tell = (notice: Notice, isFiring: boolean) => {
-      const { key, about, values, text } = notice;
-      const said = JSON.stringify({ isFiring, about, values: { ...values, vehicle: device }, text });
-      if (journey.said.get(`! ${key}`) === said) return;
-      journey.said.set(`! ${key}`, said);
-      const told = { ...notice, values: { ...values, vehicle: device } };
-      emit(noticeReading(told, isFiring, tripChannel(run), journey.saidAt));
-    };
-    for (const notice of notices.values()) tell(notice, notice.isFiring);
-    // What is no longer found was a detour that is over, or was corrected.
-    for (const [place, said] of journey.said) {
-      if (!place.startsWith("! ") || notices.has(place.slice(2))) continue;
-      const { about, values, text } = JSON.parse(said) as Notice;
-      tell({ key: place.slice(2), about, values, text, isFiring: false }, false);
-    }
+    for (const notice of noticeNews(known, this.#settings))
+      emit(noticeReading(notice, tripChannel(run), journey.saidAt));
   }
 
-  #say(vehicle: Vehicle, reading: Reading, emit: Emit): void {
-    const said = JSON.stringify(reading.values);
-    const time = Math.max(vehicle.saidAt, reading.time);
-    if (said === vehicle.said) return;
-    vehicle.said = said;
-    vehicle.saidAt = time;
-    emit({ ...reading, time });
+  #say(vehicle: Vehicle, reading: Reading, known: KnownVehicle | null, emit: Emit): void {
+    const told = this.#told.get(vehicle)?.values ?? (JSON.parse(vehicle.said || "{}") as Values);
+    const isTold = isToldVehicle(told, reading.values);
+    const values = isTold ? told : reading.values;
+    this.#told.set(vehicle, { values, known });
+    if (isTold) return;
+    vehicle.said = JSON.stringify(values);
+    vehicle.saidAt = Math.max(vehicle.saidAt, reading.time);
+    emit({ ...reading, time: vehicle.saidAt });
   }
 }
 
 /** The journey that a vehicle is on: the one it was heard of last; null if it is on no trip. */
 function currentOf({ journeys, unmatchedAt }: Vehicle): Journey | null {
   let current: Journey | null = null;
+  let best = 0;
   for (const journey of journeys.values()) {
-    const [at, best] = [heardAt(journey), current === null ? 0 : heardAt(current)];
-    if (current === null || at > best || (at === best && journey.run > current.run)) current = journey;
+    const at = heardAt(journey);
+    if (current !== null && (at < best || (at === best && journey.run < current.run))) continue;
+    current = journey;
+    best = at;
   }
-  return current === null || unmatchedAt > heardAt(current) ? null : current;
-}
-
-function startAtOf(runs: WeakMap<Journey, Run>, journey: Journey): number {
-  return runs.get(journey)?.startAt ?? 0;
-}
-
-/** A direction of a line at each of its stops. */
-function placesOf({ trip: { route, direction }, stopIds }: Run): string[] {
-  return stopIds.map((stopId) => `${route} ${direction} ${stopId}`);
+  return current === null || unmatchedAt > best ? null : current;
 }
 
 /** Whether what was seen fits the run's stops. */

@@ -1,8 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { assess } from "../../src/insights/transit-assess.ts";
+import type { CommittedReading } from "../../src/insights/insight.ts";
+import { type Assessment, assess, callsAhead } from "../../src/insights/transit-assess.ts";
 import { type Journey, newJourney, observe } from "../../src/insights/transit-journey.ts";
 import { Path } from "../../src/insights/transit-path.ts";
 import type { Run } from "../../src/insights/transit-trips.ts";
+import type { Values } from "../../src/model/reading.ts";
 
 const startAt = Date.UTC(2026, 10, 20, 10);
 const around = { isSilent: false, isReplaced: false, awayMs: 60_000 };
@@ -35,21 +38,20 @@ function runWith(dwellS: readonly number[]): Run {
 
 /** Delay, and the expected arrivals and departures at B, C and D in seconds after the start. */
 function foretold(run: Run, journey: Journey) {
-  const { delayS, calls } = assess(journey, run, path, around);
+  const assessment = assess(journey, run, path, around, null);
+  const { delayS } = assessment;
   const seconds = (at: number | null) => (at === null ? null : (at - startAt) / 1_000);
   return {
     delayS,
-    calls: calls
+    calls: callsAhead(journey, run, assessment, () => true)
       .filter(({ stop }) => stop > 0)
       .map(({ arriveAt, departAt }) => [seconds(arriveAt), seconds(departAt)]),
   };
 }
 
-function standingAt(run: Run, stopId: string, seconds: number): Journey {
-  const journey = newJourney(run.key);
-  const values = { event: "arrive", stopId };
+function readingAt(seconds: number, values: Values): CommittedReading {
   const time = startAt + seconds * 1_000;
-  const reading = {
+  return {
     seq: 1,
     committedAt: time,
     topic: "transit/v",
@@ -60,8 +62,12 @@ function standingAt(run: Run, stopId: string, seconds: number): Journey {
     time,
     values,
     attrs: null,
-  } as const;
-  observe(journey, run, path, reading, 100);
+  };
+}
+
+function standingAt(run: Run, stopId: string, seconds: number): Journey {
+  const journey = newJourney(run.key);
+  observe(journey, run, path, readingAt(seconds, { event: "arrive", stopId }), 100);
   return journey;
 }
 
@@ -92,7 +98,8 @@ describe("a vehicle that stands at a stop early", () => {
   it("waits at its first stop in any case", () => {
     const run = runWith([0, 0, 0, 0]);
     const journey = standingAt(run, "A", -90);
-    expect(assess(journey, run, path, around).calls[0]?.departAt).toBe(startAt);
+    const assessment = assess(journey, run, path, around, null);
+    expect(callsAhead(journey, run, assessment, () => true)[0]?.departAt).toBe(startAt);
     expect(foretold(run, journey)).toEqual({
       delayS: 0,
       calls: [
@@ -115,4 +122,22 @@ it("a late vehicle's delay at a stop is not taken off twice", () => {
       [420, null],
     ],
   });
+});
+
+it("reckons the same from what followed last as from everything, in whatever order the vehicle is seen", () => {
+  const run = runWith([0, 30, 0, 0]);
+  const place = fc.record({ awayM: fc.constantFrom(0, 0, 0, 500), share: fc.integer({ min: 0, max: 60 }) });
+  const sights = fc.array(fc.tuple(fc.integer({ min: 0, max: 600 }), place), { maxLength: 40 });
+  fc.assert(
+    fc.property(sights, (sights) => {
+      const journey = newJourney(run.key);
+      let before: Assessment | null = null;
+      for (const [seconds, { awayM, share }] of sights) {
+        const values = { event: "position", lat: 60.2 + awayM / 111_195, lon: 24.9 + share / 1_000 };
+        const isOnward = observe(journey, run, path, readingAt(seconds, values), 100);
+        before = assess(journey, run, path, around, isOnward ? before : null);
+        expect(before).toEqual(assess(journey, run, path, around, null));
+      }
+    }),
+  );
 });
