@@ -2,7 +2,10 @@ import type { Values } from "../model/reading.ts";
 import { type Calendar, type Level, levels } from "./calendar.ts";
 import {
   addPoint,
+  cutTrack,
+  firstCut,
   forgetPeriods,
+  moveFloor,
   newTrack,
   type Pending,
   type Slot,
@@ -26,6 +29,10 @@ export interface Meter {
   readonly channel: string | undefined;
   /** Counters of import and of export, or those of two tariffs in their place, and power for meters that have none. */
   readonly tracks: Partial<Record<Name, Track>>;
+  /** Until when a track counts: then a better one of the same energy begins. */
+  readonly ends: Partial<Record<Name, number>>;
+  /** Up to when its power has ever counted. */
+  powerTo: number;
   /** When it was first and last observed. */
   first: number;
   newest: number;
@@ -76,6 +83,8 @@ export function newMeter(device: string, channel: string | undefined): Meter {
     device,
     channel,
     tracks: {},
+    ends: {},
+    powerTo: Number.NEGATIVE_INFINITY,
     first: Number.POSITIVE_INFINITY,
     newest: Number.NEGATIVE_INFINITY,
     pending: newPending(),
@@ -94,65 +103,78 @@ export function observe(
   reading: { readonly time: number; readonly values: Values; readonly committedAt: number },
   rules: MeterRules,
 ): boolean {
+  // Also of a value that was never observed before: a clock that is wrong would make years of gaps.
+  if (reading.time <= meter.newest - rules.power.keepMs) return false;
   let hasChanged = false;
   for (const direction of directions) {
-    hasChanged = observeCounters(meter, direction, reading, rules[direction]) || hasChanged;
+    hasChanged = observeCounters(meter, direction, reading, rules) || hasChanged;
   }
-  if (hasCounter(meter)) return hasChanged;
   const { powerW } = reading.values;
-  return typeof powerW === "number" && take(meter, "power", powerW, reading, rules.power);
+  if (typeof powerW !== "number") return hasChanged;
+  return take(meter, "power", powerW, reading, rules.power) || hasChanged;
 }
 
 /**
  * Takes the counters of a direction. Those of tariffs often come in messages of their own, so each is followed by itself, and
- * the energy is what they add up to. A counter of all tariffs takes their place.
+ * the energy is what they add up to.
  */
 function observeCounters(
   meter: Meter,
   direction: Direction,
   reading: { readonly time: number; readonly values: Values; readonly committedAt: number },
-  rules: TrackRules,
+  rules: MeterRules,
 ): boolean {
-  const { values } = reading;
+  const { time, values } = reading;
   const { total, tariffs } = counters[direction];
-  const whole = values[total];
-  if (typeof whole === "number") {
-    for (const [tariff] of tariffs) forgetTariff(meter, tariff, rules.calendar);
-    return take(meter, direction, whole, reading, rules);
-  }
-  if (meter.tracks[direction]) return false;
+  const tracks = tariffs.map(([track]) => track);
   let hasChanged = false;
-  for (const [tariff, name] of tariffs) {
-    const value = values[name];
-    if (typeof value === "number") hasChanged = take(meter, tariff, value, reading, rules) || hasChanged;
-  }
+  const count = (name: Name, value: Values[string] | undefined, lesser: readonly Name[]) => {
+    if (typeof value !== "number") return;
+    // Both are asked: a total takes over from tariffs, and all that counts from power.
+    const isTaken = takeOver(meter, lesser, time, rules[direction]);
+    if (!takeOver(meter, ["power"], time, rules.power) || !isTaken) return;
+    hasChanged = take(meter, name, value, reading, rules[direction]) || hasChanged;
+  };
+  count(direction, values[total], tracks);
+  for (const [track, name] of tariffs) count(track, values[name], []);
   return hasChanged;
 }
 
-/** What a meter knows of a period; null if nothing. */
+/**
+ * A better source counts from its first observation on, and until then the lesser ones do, whichever came first. What of them
+ * is joined or settled stays, and the better one begins behind it.
+ * @returns false if the observation is from before that
+ */
+function takeOver(meter: Meter, lesser: readonly Name[], time: number, rules: TrackRules): boolean {
+  const [first] = lesser;
+  const end = first && meter.ends[first];
+  if (first === undefined || (end !== undefined && time >= end)) return true;
+  const tracks = lesser.flatMap((name) => meter.tracks[name] ?? []);
+  const from = Math.max(time, ...tracks.map(firstCut));
+  for (const track of tracks) cutTrack(track, from, rules, meter);
+  for (const name of lesser) meter.ends[name] = from;
+  return time >= from;
+}
+
+/** What a meter knows of a period; null if nothing. What counts until another source takes over is added to what that counts. */
 export function energyOf({ tracks }: Meter, level: Level, start: number): Energy | null {
-  const { power } = tracks;
-  if (power) {
-    const slot = power.slots[level].get(start);
-    if (!slot || slot[2] === 0) return null;
-    const [importMicroWh, exportMicroWh, knownMs, estimatedMs] = slot;
-    return { importMicroWh, exportMicroWh, knownMs, estimatedMs };
-  }
-  const imported = countedOf(tracks, "import", level, start);
-  const exported = countedOf(tracks, "export", level, start);
-  const [importMs, exportMs] = [imported?.[2] ?? 0, exported?.[2] ?? 0];
+  const power = slotOf(tracks.power, level, start);
+  const imported = plus(power, countedOf(tracks, "import", level, start));
+  const exported = plus(power, countedOf(tracks, "export", level, start));
+  const [importMs, exportMs] = [imported[2], exported[2]];
   if (importMs === 0 && exportMs === 0) return null;
+  const countsBoth = counts(tracks, "import") && counts(tracks, "export");
   return {
-    importMicroWh: imported && importMs > 0 ? imported[0] : null,
-    exportMicroWh: exported && exportMs > 0 ? exported[1] : null,
-    knownMs: imported && exported ? Math.min(importMs, exportMs) : Math.max(importMs, exportMs),
-    estimatedMs: Math.max(imported?.[3] ?? 0, exported?.[3] ?? 0),
+    importMicroWh: importMs > 0 ? imported[0] : null,
+    exportMicroWh: exportMs > 0 ? exported[1] : null,
+    knownMs: countsBoth ? Math.min(importMs, exportMs) : Math.max(importMs, exportMs),
+    estimatedMs: Math.max(imported[3], exported[3]),
   };
 }
 
-/** Whether a meter counts a direction, or could tell it from its power. */
-export function measures({ tracks }: Meter, direction: Direction): boolean {
-  return tracks.power !== undefined || counts(tracks, direction);
+/** Whether a meter counts a direction, or its power told, or may have told, of it in the period that begins at `start`. */
+export function measures({ tracks, ends, powerTo }: Meter, direction: Direction, start: number): boolean {
+  return counts(tracks, direction) || ends.power === undefined || start < powerTo;
 }
 
 function counts(tracks: Meter["tracks"], direction: Direction): boolean {
@@ -162,31 +184,36 @@ function counts(tracks: Meter["tracks"], direction: Direction): boolean {
 
 const unknownSlot: Slot = [0, 0, 0, 0];
 
-/** What the counters of a direction know of a period; undefined if there are none. Two tariffs know what both of them know. */
-function countedOf(
-  tracks: Meter["tracks"],
-  direction: Direction,
-  level: Level,
-  start: number,
-): Slot | undefined {
+/** What the counters of a direction know of a period. Two tariffs know what both of them know. */
+function countedOf(tracks: Meter["tracks"], direction: Direction, level: Level, start: number): Slot {
   const [[first], [second]] = counters[direction].tariffs;
-  const track = tracks[direction] ?? tracks[first] ?? tracks[second];
-  if (track === undefined) return undefined;
-  const slot = track.slots[level].get(start) ?? unknownSlot;
-  const other = tracks[second];
-  if (other === undefined || other === track) return slot;
-  const more = other.slots[level].get(start) ?? unknownSlot;
-  const known = Math.min(slot[2], more[2]);
-  return [slot[0] + more[0], slot[1] + more[1], known, Math.max(slot[3], more[3])];
+  const whole = slotOf(tracks[direction], level, start);
+  const [one, other] = [tracks[first] ?? tracks[second], tracks[second]];
+  if (one === undefined) return whole;
+  const slot = slotOf(one, level, start);
+  if (other === undefined || other === one) return plus(whole, slot);
+  const more = slotOf(other, level, start);
+  const both = plus(slot, more);
+  return plus(whole, [both[0], both[1], Math.min(slot[2], more[2]), Math.max(slot[3], more[3])]);
 }
 
-/** Forgets the periods for which nothing is taken any more. */
-export function forgetOld({ tracks }: Meter): void {
-  for (const track of Object.values(tracks)) forgetPeriods(track);
+function slotOf(track: Track | undefined, level: Level, start: number): Slot {
+  return track?.slots[level].get(start) ?? unknownSlot;
 }
 
-function hasCounter({ tracks }: Meter): boolean {
-  return counts(tracks, "import") || counts(tracks, "export");
+function plus(one: Slot, other: Slot): Slot {
+  return [one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]];
+}
+
+/** Forgets the periods for which nothing is taken any more, and what counts no longer when none is left of it. */
+export function forgetOld(meter: Meter, keepMs: number): void {
+  for (const [name, track] of Object.entries(meter.tracks) as [Name, Track][]) {
+    const end = meter.ends[name];
+    if (end !== undefined) moveFloor(track, meter.newest - keepMs);
+    forgetPeriods(track);
+    const isEmpty = levels.every((level) => track.slots[level].size === 0);
+    if (end !== undefined && end <= track.floor && isEmpty) delete meter.tracks[name];
+  }
 }
 
 function take(
@@ -196,8 +223,8 @@ function take(
   { time, committedAt }: { readonly time: number; readonly committedAt: number },
   rules: TrackRules,
 ): boolean {
-  // A meter that counts is not integrated: what its power gave until the first count came is taken back.
-  if (name !== "power" && meter.tracks.power) forgetPower(meter);
+  const end = meter.ends[name];
+  if (end !== undefined && time > end) return false;
   let track = meter.tracks[name];
   if (!track) {
     track = newTrack();
@@ -209,31 +236,15 @@ function take(
   const isNew = addPoint(track, { time, value, arrivedAt: committedAt }, rules, meter);
   if (!isNew) return false;
   meter.isMoved = true;
+  if (name === "power" && track.points.length > 1) {
+    meter.powerTo = Math.max(meter.powerTo, track.points.at(-1)?.time ?? time);
+  }
   if (time > newest && Number.isFinite(newest)) markOver(meter, newest, time, track.floor, rules.calendar);
   if (time < meter.first) {
     markOver(meter, time, Math.min(meter.first, meter.newest), track.floor, rules.calendar);
     meter.first = time;
   }
   return true;
-}
-
-/** What it gave is told anew, without it. */
-function forgetTariff(meter: Meter, name: Name, calendar: Calendar): void {
-  const track = meter.tracks[name];
-  if (!track) return;
-  delete meter.tracks[name];
-  for (const level of levels) {
-    for (const start of track.slots[level].keys()) {
-      if (calendar.periodOf(level, start).end <= meter.newest) meter.pending[level].add(start);
-    }
-  }
-}
-
-function forgetPower(meter: Meter): void {
-  delete meter.tracks.power;
-  meter.first = Number.POSITIVE_INFINITY;
-  meter.newest = Number.NEGATIVE_INFINITY;
-  for (const level of levels) meter.pending[level].clear();
 }
 
 /** Marks the periods between two times that are over, those of which nothing is known (gaps) too, back to `floor`. */

@@ -124,6 +124,22 @@ function exchange(track: Track, at: number, point: Point, rules: TrackRules, tel
   if (next) contribute(track, point, next, 1, rules, teller);
 }
 
+/** From when on observations can still be taken out: what is before is joined, or settled. */
+export function firstCut({ points, floor }: Track): number {
+  const joined = points.findLast((_, index) => points[index - 1]?.isSealed);
+  return Math.max(floor, joined?.time ?? floor);
+}
+
+/** Takes out the observations after `end`, which is not before `firstCut`. */
+export function cutTrack(track: Track, end: number, rules: TrackRules, teller: Teller): void {
+  const { points } = track;
+  while ((points.at(-1)?.time ?? end) > end) {
+    const last = points.pop() as Point;
+    const before = points.at(-1);
+    if (before) contribute(track, before, last, -1, rules, teller);
+  }
+}
+
 /** Adds (`sign` 1) or takes out (-1) the energy between two neighbours, period by period. */
 function contribute(
   track: Track,
@@ -171,7 +187,7 @@ function slotOf(slots: Map<number, Slot>, start: number): Slot {
 }
 
 /** Moves the floor up, and forgets all observations at or before it but the last. */
-function moveFloor(track: Track, floor: number): void {
+export function moveFloor(track: Track, floor: number): void {
   const { points } = track;
   while ((points[1]?.time ?? Number.POSITIVE_INFINITY) <= floor) points.shift();
   track.floor = Math.max(track.floor, floor);

@@ -36,11 +36,12 @@ export function peakValues(peak: readonly [demandW: number, at: number] | null):
 /** `importWh` and `exportWh`, each only if the meter has it at all. */
 export function meterValues(
   meter: Meter,
+  start: number,
   energy: Energy | null,
 ): { importWh?: number | null; exportWh?: number | null } {
   return {
-    ...(measures(meter, "import") && { importWh: whOf(energy?.importMicroWh ?? null) }),
-    ...(measures(meter, "export") && { exportWh: whOf(energy?.exportMicroWh ?? null) }),
+    ...(measures(meter, "import", start) && { importWh: whOf(energy?.importMicroWh ?? null) }),
+    ...(measures(meter, "export", start) && { exportWh: whOf(energy?.exportMicroWh ?? null) }),
   };
 }
 
@@ -78,7 +79,7 @@ export function runningOf(meter: Meter, device: string, calendar: Calendar): Rea
   for (const level of levels) {
     const { start } = calendar.periodOf(level, meter.newest);
     const energy = energyOf(meter, level, start) ?? (start === meter.newest ? justBegun : null);
-    const { importWh, exportWh } = meterValues(meter, energy);
+    const { importWh, exportWh } = meterValues(meter, start, energy);
     if (importWh !== undefined) values[runningName(level, "Import")] = importWh;
     if (exportWh !== undefined) values[runningName(level, "Export")] = exportWh;
   }

@@ -65,7 +65,7 @@ export const usage: Insight<UsageSettings, State> = {
   writes: ["usage"],
   reads: ({ filters }) => filters,
   problem: usageProblem,
-  stateVersion: 2,
+  stateVersion: 3,
   start: () => ({ meters: new Map(), accounts: new Map() }),
   create: (settings, state, context) => new UsageReducer(settings, state, context),
 };
@@ -171,13 +171,13 @@ class UsageReducer implements Reducer {
     return due === null ? next : Math.min(due, next);
   }
 
-  #tellMeter({ meter, calendar, accounts }: Entry, now: number, emit: Emit): void {
+  #tellMeter({ meter, calendar, rules, accounts }: Entry, now: number, emit: Emit): void {
     meter.due = null;
     const device = meter.channel === undefined ? meter.device : `${meter.device}/${meter.channel}`;
-    forgetOld(meter);
+    forgetOld(meter, rules.power.keepMs);
     for (const [level, period] of takePending(meter, calendar)) {
       const energy = energyOf(meter, level, period.start);
-      const values = { ...meterValues(meter, energy), ...knowledgeOf(period, energy) };
+      const values = { ...meterValues(meter, period.start, energy), ...knowledgeOf(period, energy) };
       this.#tell(level, { domain: "usage", device, channel: level, time: period.start, values }, emit);
       for (const { state } of accounts) state.pending[level].add(period.start);
     }

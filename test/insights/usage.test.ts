@@ -26,9 +26,11 @@ function run(arrivals: readonly Arrival[], settings = settingsOf()): Reading[] {
   return play(usage, settings, context, { arrivals, until });
 }
 
-/** What is told of periods, without what runs. */
+/** What is told of periods, without what runs. A direction that is not known is null where power could have told it. */
 function periodsOf(readings: readonly Reading[]): Reading[] {
-  return readings.filter(({ channel }) => channel !== "now");
+  return readings
+    .filter(({ channel }) => channel !== "now")
+    .map((reading) => ({ ...reading, values: { importWh: null, exportWh: null, ...reading.values } }));
 }
 
 function valuesOf(readings: readonly Reading[], topic: string, time: number): Values | undefined {
@@ -83,11 +85,16 @@ describe("powerMeasure", () => {
   });
 });
 
-const kinds = ["power", "counter", "tariffs"] as const;
+const kinds = ["power", "counter", "tariffs", "power, then counter", "power, then all"] as const;
 
 function valuesOfKind(kind: (typeof kinds)[number], wh: number, counter: number, index: number): Values {
   if (kind === "power") return { powerW: 20 * (wh - 150) };
   if (kind === "counter") return { energyImportWh: counter };
+  if (kind === "power, then counter") {
+    return index < 9 ? { powerW: 20 * (wh - 150) } : { powerW: 900, energyImportWh: counter };
+  }
+  if (kind === "power, then all" && index % 3 === 0) return { powerW: 900 };
+  if (kind === "power, then all" && index > 30) return { energyImportWh: counter };
   return index % 2 === 0 ? { energyImportT1Wh: counter } : { energyImportT2Wh: 2 * counter };
 }
 
@@ -114,16 +121,22 @@ describe("usage", () => {
             const values = valuesOfKind(kind, wh, counter, index);
             return { order, reading: meterReading("m", time, values) };
           });
+          // Whoever is silent has told nothing of when the last period was over.
+          time += minuteMs;
+          const end = valuesOfKind(kind, 0, counter, inOrder.length - (inOrder.length % 3) + 1);
+          inOrder.push({ order: 0, reading: meterReading("m", time, end) });
           const last = time + minuteMs;
           const settings = settingsOf({ lateS: 3_600, keepH: 744 });
           // What is observed in a period of hours comes within the last half-hour of it, in any order.
           const arrive = (list: typeof inOrder) =>
             list.map(({ reading }, index) => ({ at: last + index * 1_000, reading }));
           const shuffled = inOrder.toSorted((one, other) => one.order - other.order);
-          const [straight, mixed] = [inOrder, shuffled].map((list) =>
-            settled(periodsOf(run(arrive(list), settings)), "history"),
+          const live = inOrder.map(({ reading }) => ({ at: reading.time, reading }));
+          const [straight, mixed, atOnce] = [arrive(inOrder), arrive(shuffled), live].map((arrivals) =>
+            settled(periodsOf(run(arrivals, settings)), "history"),
           );
           expect(mixed).toEqual(straight);
+          expect(atOnce).toEqual(straight);
         },
       ),
     );
@@ -191,6 +204,33 @@ describe("usage", () => {
       const told = run(inOrder, settings);
       expect(valuesOf(told, "usage/m/quarterHour", noon + 15 * minuteMs)).toMatchObject({ importWh: 225 });
     }
+  });
+
+  it("counts what power gave until the first count, and from then on the counter, however they are read", () => {
+    const all = Array.from({ length: 27 }, (_, n) => {
+      const values = { powerW: 1_200, ...(n > 12 && { energyImportWh: 100_000 + 50 * n }) };
+      return meterReading("m", noon + 5 * n * minuteMs, values);
+    });
+    const live = all.map((reading) => ({ at: reading.time, reading }));
+    const buffer = all.toReversed().map((reading, n) => ({ at: noon + 10_000_000 + n, reading }));
+    for (const arrivals of [live, buffer]) {
+      const told = run(arrivals);
+      const hour = (n: number) => valuesOf(told, "usage/m/hour", noon + n * 60 * minuteMs);
+      expect(hour(0)).toEqual({ importWh: 1_200, exportWh: 0, lengthS: 3_600, gapS: 0, estimatedS: 3_600 });
+      // Five minutes of 1,200 W and eleven times 50 Wh.
+      expect(hour(1)).toEqual({ importWh: 650, exportWh: 0, lengthS: 3_600, gapS: 0, estimatedS: 300 });
+      expect(valuesOf(told, "usage/m/quarterHour", noon + 75 * minuteMs)).not.toHaveProperty("exportWh");
+      expect(valuesOf(told, "usage/m/now", noon + 130 * minuteMs)).toMatchObject({ todayImportWh: 1_950 });
+    }
+  });
+
+  it("makes no decades of gaps of a counter whose first word has a clock that was never set", () => {
+    const arrivals = [
+      meterReading("m", noon, { powerW: 100 }),
+      meterReading("m", 0, { energyImportWh: 5 }),
+      meterReading("m", noon + 20 * minuteMs, { energyImportWh: 9 }),
+    ].map((reading, n) => ({ at: noon + n * 20 * minuteMs, reading }));
+    expect(periodsOf(run(arrivals)).length).toBeLessThan(5);
   });
 
   it("keeps what a day knows when its buffer comes hours later, and corrects the quarter-hours", () => {
