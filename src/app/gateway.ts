@@ -11,6 +11,7 @@ import type { Commands } from "../ingest/commands.ts";
 import { defaultMqttLimits } from "../ingest/limits.ts";
 import type { Log } from "../log/contract.ts";
 import type { Clock } from "../model/clock.ts";
+import type { MapPlace } from "../model/map-place.ts";
 import type { Reply } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
@@ -28,7 +29,7 @@ import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
 import { type DeviceConnections, followDeviceConnections } from "./device-connections.ts";
 import { gatewayFigures } from "./figures.ts";
-import { configuredInsights } from "./insight-config.ts";
+import { configuredInsights, mapPlaces } from "./insight-config.ts";
 import { mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
@@ -63,7 +64,8 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const notices = createNotices(log, clock);
     const running: { broker: MqttBroker | null } = { broker: null };
     await renewWatches(log).catch((err) => logger.warn({ err }, "watches could not be renewed"));
-    const insights = startInsights(await configuredInsights(config, logger), log, logger);
+    const configured = await configuredInsights(config, logger);
+    const insights = startInsights(configured, log, logger);
     undo.push(() => insights.close());
     const webhooks = startWebhooks(config.webhooks, { log, clock, logger, random: Math.random });
     undo.push(() => webhooks.close());
@@ -97,7 +99,8 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     undo.push(() => broker.close(0));
     const sources = startSources(config.sources, { onPacket: pipeline.ingest, clock, logger });
     undo.push(() => sources.close(0));
-    const parts = { log, pipeline, notices, insights, webhooks, broker, commands, sources };
+    const places = mapPlaces(configured);
+    const parts = { log, pipeline, notices, insights, webhooks, broker, commands, sources, places };
     const stream = await serve(config, { ...parts, clock, logger });
     logger.info(
       {
@@ -144,6 +147,7 @@ interface Parts {
   readonly broker: MqttBroker;
   readonly commands: Commands;
   readonly sources: Sources;
+  readonly places: readonly MapPlace[];
 }
 
 async function serve(config: Config, parts: Parts & GatewayDependencies): Promise<StreamServer> {
@@ -168,6 +172,7 @@ async function serve(config: Config, parts: Parts & GatewayDependencies): Promis
     warnings: () => [...parts.sources.warnings(), ...parts.insights.warnings(), ...parts.webhooks.warnings()],
     retryQuarantine: createRetry(log, () => createRouter(routerSettings(config))),
     backupFolder: backupFolder(config),
+    places: parts.places,
     shares,
     watches: watchRules(config),
     metrics,

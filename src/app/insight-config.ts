@@ -4,6 +4,7 @@ import { loadTimetable } from "../gtfs/load-timetable.ts";
 import type { Insight } from "../insights/insight.ts";
 import { allInsights } from "../insights/registry.ts";
 import { filterProblem } from "../model/filter.ts";
+import type { MapPlace } from "../model/map-place.ts";
 import type { Timetable } from "../model/timetable.ts";
 import type { Logger } from "../observe/log.ts";
 import type { ConfiguredInsight } from "../pipeline/insight-runner.ts";
@@ -66,6 +67,11 @@ export async function configuredInsights(
     configured.push({ insight, settings, context: { timezone: config.timezone ?? null, files, timetables } });
   }
   return configured;
+}
+
+/** What stands on the map because of the insights that run. */
+export function mapPlaces(configured: readonly ConfiguredInsight[]): MapPlace[] {
+  return configured.flatMap(({ insight, settings, context }) => insight.places?.(settings, context) ?? []);
 }
 
 async function readTimetable(insight: string, path: string, logger: Logger): Promise<Timetable> {

@@ -3,6 +3,7 @@ import type { Fieldcast } from "../client/client.ts";
 import type { Clock } from "../model/clock.ts";
 import type { Connection } from "./connection.ts";
 import { InsightRows } from "./insightrows.ts";
+import type { ShownPlace } from "./map/places.ts";
 import type { Theme } from "./palette.ts";
 import { type Place, watchPlace } from "./place.ts";
 import { RateMeter } from "./rate.ts";
@@ -34,6 +35,8 @@ export interface Page {
   readonly connection: Signal<Connection>;
   /** Which view is open, as the address says. */
   readonly place: Signal<Place>;
+  /** What stands on the map. */
+  readonly places: Signal<readonly ShownPlace[]>;
   readonly filter: Signal<string>;
   /** Key of the thing whose card is open. */
   readonly selected: Signal<string | null>;
@@ -57,6 +60,7 @@ export function createPage(wall: Clock, client: Fieldcast): Page {
     perSecond: signal(0),
     connection: signal<Connection>({ kind: "reconnecting", lostAt: null, wasLive: false }),
     place: watchPlace(),
+    places: signal<readonly ShownPlace[]>([]),
     filter: signal(""),
     selected: signal(null),
     flights: signal(0),

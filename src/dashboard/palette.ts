@@ -1,4 +1,5 @@
 import type { Domain } from "../model/reading.ts";
+import type { CongestionLevel } from "./words.ts";
 
 export type Theme = "light" | "dark";
 
@@ -15,7 +16,11 @@ export interface Palette {
   readonly text: string;
   readonly silent: string;
   readonly domain: Readonly<Record<Domain, string>>;
+  /** Congestion levels, as in the style sheets. */
+  readonly level: Readonly<Record<CongestionLevel, string>>;
 }
+
+const levels = { free: "#3fae5a", heavy: "#e3b505", slow: "#f08c00", queuing: "#e03131" };
 
 export const palettes: Readonly<Record<Theme, Palette>> = {
   light: {
@@ -29,6 +34,7 @@ export const palettes: Readonly<Record<Theme, Palette>> = {
     text: "#1b2530",
     silent: "#8a96a1",
     domain: { gps: "#1f5fe0", energy: "#15803d", road: "#0e7490", transit: "#c2186b", fare: "#6d28d9" },
+    level: { ...levels, stationary: "#7d1128", unknown: "#8a96a1" },
   },
   dark: {
     water: "#0b1016",
@@ -41,5 +47,6 @@ export const palettes: Readonly<Record<Theme, Palette>> = {
     text: "#e6ebf0",
     silent: "#66727e",
     domain: { gps: "#6ea8ff", energy: "#4ade80", road: "#38cfe8", transit: "#ff79b4", fare: "#b79bff" },
+    level: { ...levels, stationary: "#d6456a", unknown: "#66727e" },
   },
 };

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { type Log, LogUnavailable } from "../log/contract.ts";
 import type { HttpHandler, HttpReply, HttpRequest } from "../model/http.ts";
+import type { MapPlace } from "../model/map-place.ts";
 import { acknowledgeEndpoint } from "./alerts.ts";
 import { badRequest } from "./answer-descriptions.ts";
 import { backupEndpoint } from "./backup.ts";
@@ -12,6 +13,7 @@ import { json } from "./json.ts";
 import { latestEndpoint } from "./latest.ts";
 import { describeApi } from "./openapi.ts";
 import { BadParameter, readParameters } from "./parameters.ts";
+import { placesEndpoint } from "./places.ts";
 import { quarantineEndpoints, type RetryQuarantine } from "./quarantine.ts";
 import type { ShareBook } from "./share-book.ts";
 import { linkEndpoints } from "./share-link.ts";
@@ -27,6 +29,8 @@ export interface HttpDependencies extends HealthDependencies {
   readonly readFeed: ReadFeed;
   /** Where backups of the log go. */
   readonly backupFolder: string;
+  /** What stands on the map. */
+  readonly places: readonly MapPlace[];
   readonly shares: ShareBook;
   /** Null: nobody watches fares. */
   readonly watches: WatchRules | null;
@@ -44,6 +48,7 @@ export function createHttpHandler(dependencies: HttpDependencies): HttpHandler {
     latestEndpoint(log, turns),
     historyEndpoint(log, turns),
     topicsEndpoint(log, turns),
+    placesEndpoint(dependencies.places),
     ...quarantineEndpoints(log, dependencies.retryQuarantine),
     ...feedEndpoints(dependencies.readFeed),
     backupEndpoint(log, dependencies.backupFolder),

@@ -5,6 +5,7 @@ import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter,
 import { boxAround, distanceM, widen } from "./geo.ts";
 import { GridIndex } from "./grid-index.ts";
 import type { Insight } from "./insight.ts";
+import { pointShape } from "./map-shapes.ts";
 import type { Course, Tell } from "./rework.ts";
 
 const place = z.strictObject({
@@ -98,6 +99,13 @@ export const eta: Insight<Settings, Devices<Fold>> = {
     const twice = names.findIndex((name, index) => names.indexOf(name) < index);
     return twice < 0 ? null : `places.${twice}.name: there is another place ${JSON.stringify(names[twice])}`;
   },
+  places: ({ places }) =>
+    places.map(({ name, radiusM, ...position }) => ({
+      kind: "place",
+      name,
+      geometry: { type: "Point", coordinates: pointShape(position) },
+      radiusM,
+    })),
   stateVersion: 1,
   start: () => new Map(),
   create: (settings, devices) =>

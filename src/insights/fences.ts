@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { MapPlace } from "../model/map-place.ts";
+import { topicOf } from "../model/topic.ts";
 import {
   type Box,
   boxAround,
@@ -10,6 +12,7 @@ import {
   widen,
 } from "./geo.ts";
 import { GridIndex } from "./grid-index.ts";
+import { pointShape, ringShape } from "./map-shapes.ts";
 import { outlineProblem } from "./outline.ts";
 
 const maxFences = 20_000;
@@ -73,6 +76,18 @@ export function fencesProblem(fences: readonly FenceSettings[]): string | null {
     if (wrong !== null) return `${path}.area: ${wrong}`;
   }
   return null;
+}
+
+/** Where a fence is on the map. */
+export function fencePlace({ name, circle, area }: FenceSettings): MapPlace[] {
+  const filter = `${topicOf({ domain: "geofence", device: name })}/#`;
+  if (circle) {
+    const { radiusM, ...centre } = circle;
+    const geometry = { type: "Point", coordinates: pointShape(centre) } as const;
+    return [{ kind: "fence", name, filter, geometry, radiusM }];
+  }
+  const geometry = { type: "Polygon", coordinates: [ringShape((area ?? []).map(positionOfCorner))] } as const;
+  return [{ kind: "fence", name, filter, geometry }];
 }
 
 /** A fence that can be asked. */

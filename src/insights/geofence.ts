@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isoTime } from "../model/reading.ts";
 import { DeviceCourses, type Devices } from "./device-courses.ts";
-import { Fences, fencesProblem, fencesSettings } from "./fences.ts";
+import { Fences, fencePlace, fencesProblem, fencesSettings } from "./fences.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter } from "./fixes.ts";
 import type { Insight } from "./insight.ts";
 import type { Course, Tell } from "./rework.ts";
@@ -38,6 +38,7 @@ export const geofence: Insight<Settings, Devices<Fold>> = {
   writes: ["geofence"],
   reads: ({ filters }) => filters,
   problem: ({ fences }) => fencesProblem(fences),
+  places: ({ fences }) => fences.flatMap(fencePlace),
   stateVersion: 1,
   start: () => new Map(),
   create: (settings, devices) =>

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { MapPlace } from "../model/map-place.ts";
 import type { DerivedDomain, Domain, Reading, Values } from "../model/reading.ts";
 import type { Timetable } from "../model/timetable.ts";
 
@@ -79,6 +80,8 @@ export interface Insight<Settings = unknown, State = unknown> {
   files?(settings: Settings): readonly string[];
   /** Names of GTFS archives that it needs. Like `files`, but read as a stream, since they are large. */
   timetables?(settings: Settings): readonly string[];
+  /** What stands on the map because of its settings: the most important first, since a map has limits. */
+  places?(settings: Settings, context: InsightContext): readonly MapPlace[];
   /** Raised when the form of `State` changes. A saved state of another version is dropped, and made anew from the ring. */
   readonly stateVersion: number;
   /** The state before the first reading. */

@@ -1,5 +1,8 @@
 import { z } from "zod";
+import type { MapPlace } from "../model/map-place.ts";
+import { topicOf } from "../model/topic.ts";
 import { distanceM, type Position } from "./geo.ts";
+import { lineShape } from "./map-shapes.ts";
 
 const maxSegments = 5_000;
 const maxRoutes = 1_000;
@@ -196,6 +199,14 @@ export function lineLengthM(line: NonNullable<SegmentSettings["line"]>): number 
 
 export function placeOfCorner([lat, lon]: readonly [number, number]): Position {
   return { lat, lon };
+}
+
+/** Where a segment is on the map; nothing if it has no line. */
+export function segmentPlace({ name, line, oneWay }: SegmentSettings): MapPlace[] {
+  if (line === undefined) return [];
+  const geometry = { type: "LineString", coordinates: lineShape(line.map(placeOfCorner)) } as const;
+  const filter = topicOf({ domain: "congestion", device: name });
+  return [{ kind: "segment", name, filter, geometry, oneWay }];
 }
 
 /** How far it is from the end of one segment to the beginning of the next; 0 if that is not known. */

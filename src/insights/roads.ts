@@ -5,7 +5,7 @@ import { checkJam, type Jam, jamValues, neighbours, noJam } from "./road-jams.ts
 import { RoadNetwork, type Segment, sensedSpeed, tellsEmptyRoad } from "./road-network.ts";
 import { Probes, type Vehicles } from "./road-probes.ts";
 import { type Choice, choicesBySegment, routeWords } from "./road-routes.ts";
-import { type RoadSettings, roadProblem, roadSettings } from "./road-settings.ts";
+import { type RoadSettings, roadProblem, roadSettings, segmentPlace } from "./road-settings.ts";
 import {
   addObservation,
   type Estimate,
@@ -57,6 +57,7 @@ export const roads: Insight<RoadSettings, State> = {
   reads: ({ segments, probes }) =>
     segments.some(({ sensors }) => sensors.length > 0) ? [...probes, "road/#"] : probes,
   problem: roadProblem,
+  places: ({ segments }) => segments.flatMap(segmentPlace),
   stateVersion: 1,
   start: () => ({ segments: new Map(), vehicles: new Map(), routes: new Map() }),
   create: (settings, state) => new RoadsReducer(settings, state),

@@ -8,6 +8,7 @@ import { heardAt, type Journey, newJourney, observe } from "./transit-journey.ts
 import { type Followed, follow, isAsTold, isToldVehicle, newsOf, type ToldVehicle } from "./transit-news.ts";
 import { nextSettling, noticeNews, noticeReading } from "./transit-notices.ts";
 import { Paths } from "./transit-path.ts";
+import { transitPlaces } from "./transit-places.ts";
 import { type TransitSettings, transitSettings } from "./transit-settings.ts";
 import { TripSlots } from "./transit-slots.ts";
 import { callReading, type KnownVehicle, tripChannel, vehicleReading } from "./transit-told.ts";
@@ -47,6 +48,10 @@ export const transit: Insight<TransitSettings, State> = {
   writes: ["trips", "arrivals", "alerts"],
   reads: ({ filters }) => filters,
   timetables: ({ gtfs }) => [gtfs],
+  places: ({ gtfs }, { timetables }) => {
+    const timetable = timetables?.get(gtfs);
+    return timetable === undefined ? [] : transitPlaces(timetable);
+  },
   stateVersion: 1,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),

@@ -214,6 +214,37 @@ describe.sequential("the views of a city", () => {
     await untilShown(`[data-topic='${topic}']`, /known to Anna/);
   });
 
+  it("the map has the roads in the colours of their levels, fences, lines and stops, each in the views about them", async () => {
+    const levels = ["#3fae5a", "#e3b505", "#f08c00", "#e03131", "#7d1128", "#8a96a1"];
+    /** Pixels of the layer of places: of a congestion level, and any. */
+    const drawn = () =>
+      page.evaluate((levels) => {
+        const canvas = document.querySelector<HTMLCanvasElement>(".map canvas.overlay");
+        const { width = 1, height = 1 } = canvas ?? {};
+        const pixels = canvas?.getContext("2d")?.getImageData(0, 0, width, height).data ?? [];
+        const counts = { ofLevel: 0, any: 0 };
+        for (let at = 0; at < pixels.length; at += 4) {
+          if (pixels[at + 3] === 0) continue;
+          counts.any++;
+          const hex = [0, 1, 2]
+            .map((part) => (pixels[at + part] ?? 0).toString(16).padStart(2, "0"))
+            .join("");
+          if (levels.includes(`#${hex}`)) counts.ofLevel++;
+        }
+        return counts;
+      }, levels);
+    await open("roads");
+    await page.click("[aria-label='Show all devices']");
+    await expect.poll(async () => (await drawn()).ofLevel, waiting).toBeGreaterThan(500);
+    for (const view of ["tracking", "transit"]) {
+      await open(view);
+      await expect.poll(async () => (await drawn()).ofLevel, waiting).toBe(0);
+      await expect.poll(async () => (await drawn()).any, waiting).toBeGreaterThan(500);
+    }
+    await open("fares");
+    await expect.poll(async () => (await drawn()).any, waiting).toBe(0);
+  });
+
   it("the time line shows all of it as it was, plays it, and comes back to the present", async () => {
     await open("devices");
     const shownTime = () => page.getAttribute(".timebar-now", "data-time").then(Number);

@@ -3,6 +3,7 @@ import { createHttpHandler } from "../../src/http/routes.ts";
 import { ShareBook } from "../../src/http/share-book.ts";
 import type { Log } from "../../src/log/contract.ts";
 import type { HttpReply } from "../../src/model/http.ts";
+import type { MapPlace } from "../../src/model/map-place.ts";
 
 export interface Answer {
   readonly status: number;
@@ -17,7 +18,7 @@ export interface Api {
 }
 
 /** The handler over a log, without a transport. */
-export function openApi(log: Log): Api {
+export function openApi(log: Log, places: readonly MapPlace[] = []): Api {
   const handler = createHttpHandler({
     log,
     readFeed: async () => new Uint8Array(),
@@ -26,6 +27,7 @@ export function openApi(log: Log): Api {
     warnings: () => [],
     retryQuarantine: async () => [],
     backupFolder: "/nowhere",
+    places,
     shares: new ShareBook(log, randomBytes),
     watches: null,
     metrics: { write: async () => "", contentType: "text/plain; charset=utf-8" },

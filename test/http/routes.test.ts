@@ -41,6 +41,7 @@ beforeEach(async () => {
     },
     backupFolder: join(folder, "backups"),
     shares: new ShareBook(log, randomBytes),
+    places: [],
     watches: null,
     metrics,
   });

@@ -5,10 +5,13 @@ import { palettes } from "../palette.ts";
 import { matchesName } from "../rows.ts";
 import type { Thing } from "../thing.ts";
 import type { Trail } from "../trail.ts";
+import { congestionLevel } from "../words.ts";
 import type { BaseMap } from "./basemap.ts";
 import { createBaseMap } from "./choosebase.ts";
 import type { Marker } from "./marker.ts";
 import { Overlay } from "./overlay.ts";
+import { PlaceLayer } from "./placelayer.ts";
+import { loadPlaces } from "./places.ts";
 import { listenToPointer } from "./pointer.ts";
 
 const fitPaddingPx = 70;
@@ -65,13 +68,17 @@ export class LiveMap {
     const canvas = document.createElement("canvas");
     canvas.className = "overlay";
     canvas.setAttribute("aria-hidden", "true");
-    this.container.replaceChildren(ground, canvas);
+    const placeCanvas = document.createElement("canvas");
+    placeCanvas.className = "overlay";
+    placeCanvas.setAttribute("aria-hidden", "true");
+    this.container.replaceChildren(ground, placeCanvas, canvas);
     const palette = palettes[this.page.theme.value];
     const force = new URLSearchParams(location.search).get("map");
     const base = await createBaseMap(ground, { palette, calm: this.calm }, force);
     if (this.stopped) return base.destroy();
     this.base = base;
     this.container.dataset["map"] = base.kind;
+    this.joinPlaces(base, placeCanvas);
     this.join(base, this.makeOverlay(canvas, base));
   }
 
@@ -85,6 +92,35 @@ export class LiveMap {
       view: () => base.view(),
     };
     return new Overlay(canvas, state, palettes[page.theme.value], this.calm);
+  }
+
+  private joinPlaces(base: BaseMap, canvas: HTMLCanvasElement): void {
+    const { page } = this;
+    const layer = new PlaceLayer(canvas, {
+      places: () => page.places.value,
+      pageView: () => page.place.value.view,
+      levelOf: (topic) => congestionLevel(page.insights.of("congestion").get(topic)?.values["level"]),
+      view: () => base.view(),
+    });
+    const draw = () => layer.draw(palettes[page.theme.value]);
+    base.onMove(draw);
+    const resizing = new ResizeObserver(draw);
+    resizing.observe(this.container);
+    const drawing = effect(() => {
+      void page.now.value;
+      draw();
+    });
+    const loading = effect(() => {
+      // A gateway that was started again may have other roads.
+      if (page.connection.value.kind !== "live") return;
+      loadPlaces().then(
+        (places) => {
+          page.places.value = places;
+        },
+        (error) => console.warn("the map shows no roads, fences and lines", error),
+      );
+    });
+    this.cleanups.push(() => resizing.disconnect(), drawing, loading);
   }
 
   private join(base: BaseMap, overlay: Overlay): void {
