@@ -24,7 +24,7 @@ export function joinCommands(
     readJsonObject,
     quarantine: pipeline.quarantine,
   });
-  const onPacket: OnPacket = (packet, canWait) =>
-    isCommandTopic(packet.topic) ? commands.take(packet) : pipeline.ingest(packet, canWait);
+  const onPacket: OnPacket = (packet) =>
+    isCommandTopic(packet.topic) ? commands.take(packet) : pipeline.ingest(packet);
   return { commands, onPacket };
 }

@@ -30,7 +30,7 @@ import { routerSettings } from "./context-config.ts";
 import { type DeviceConnections, followDeviceConnections } from "./device-connections.ts";
 import { gatewayFigures } from "./figures.ts";
 import { configuredInsights, mapPlaces } from "./insight-config.ts";
-import { mqttEndpoint, readingSource } from "./mqtt.ts";
+import { gatherTimes, mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
 import { listenAs, openAs, StartError } from "./start-error.ts";
@@ -88,6 +88,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
         ...listenAt,
         limits,
         coalesceMs: config.stream.batchMs > 0 ? config.mqtt.coalesceMs : 0,
+        gather: gatherTimes(config),
         clock,
         logger,
         onPacket,

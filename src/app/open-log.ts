@@ -49,21 +49,21 @@ function domainLimits({ ring }: Config): Record<string, DomainLimits> {
   return Object.fromEntries(limits);
 }
 
-/** What nobody waits for would only wait for the dashboards' window after its commit; but a crash must not lose much of it. */
-const maxLingerMs = 100;
-
 /** Who wants readings at once pays with more commits, but not with one for each reading. */
 const maxGatherMsUnbatched = 1;
 
-function logOptions({ ring, stream, mqtt }: Config) {
-  const gatherMs = stream.batchMs > 0 ? ring.gatherMs : Math.min(ring.gatherMs, maxGatherMsUnbatched);
+/** How far apart commits begin under load, milliseconds. */
+export function commitGatherMs({ ring, stream }: Config): number {
+  return stream.batchMs > 0 ? ring.gatherMs : Math.min(ring.gatherMs, maxGatherMsUnbatched);
+}
+
+function logOptions(config: Config) {
+  const { ring } = config;
   return {
     ...defaultLogOptions,
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
-    gatherMs,
-    // A packet waits to be read, and its commit for an answer to be read: the window counts from when it came.
-    lingerMs: Math.max(gatherMs, Math.min(stream.batchMs, maxLingerMs) - 2 * mqtt.coalesceMs),
+    gatherMs: commitGatherMs(config),
     maxRecentReadings: ring.recentReadings,
   };
 }

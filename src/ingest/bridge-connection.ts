@@ -187,7 +187,7 @@ export class BridgeConnection {
         receivedAt: clock.now(),
         client: `source:${source.name}`,
       };
-      return onPacket(packet, false);
+      return onPacket(packet);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -10,7 +10,7 @@ import { CommandDeliveries } from "./command-deliveries.ts";
 import { isCommandTopic } from "./commands.ts";
 import { Connection, Connections } from "./connection.ts";
 import { Exchanges } from "./exchanges.ts";
-import { Intake, type OnPacket } from "./intake.ts";
+import { type GatherTimes, Intake, type OnPacket } from "./intake.ts";
 import type { MqttLimits } from "./limits.ts";
 import { NormalizedTopics, type ReadingSource } from "./normalized.ts";
 import { Sessions, type SubscriptionStore } from "./sessions.ts";
@@ -35,6 +35,8 @@ export interface BrokerOptions {
   readonly limits: MqttLimits;
   /** See coalescing.ts; absent: 0. */
   readonly coalesceMs?: number;
+  /** Absent: packets are taken one by one. */
+  readonly gather?: GatherTimes;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onPacket: OnPacket;
@@ -127,6 +129,7 @@ class Broker implements MqttBroker {
       connections,
       exchanges,
       subscribers,
+      gather: options.gather ?? { qos0Ms: 0, qos1Ms: 0 },
       isReserved,
     });
     this.#aedes = new Aedes({
@@ -247,12 +250,14 @@ class Broker implements MqttBroker {
     };
     const guard = new WireGuard(stream, limits, clock, {
       onRefused: refuse,
-      onPublish: (topic, payload, messageId) =>
-        this.#intake.takeDirect(connection, topic, payload, messageId),
+      onPublish: (topic, chunk, start, end, messageId) =>
+        this.#intake.takeDirect(connection, topic, chunk, start, end, messageId),
     });
     const connection = new Connection(guard, this.#aedes.handle(guard), peer);
     this.#connections.add(connection);
     guard.once("close", () => {
+      // What it sent comes ahead of the news that it is gone.
+      this.#intake.flush();
       this.#normalized?.leave(connection);
       const last = this.#connections.remove(connection);
       if (connection.client.id) this.#sessions?.leave(connection.client, last);

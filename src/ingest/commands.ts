@@ -16,7 +16,7 @@ const commandTopics = new RegExp(`^(?:${commandRoot}|${answerRoot})(?:${domains.
 
 /** True for the topics of commands and their answers (COMMANDS.md): what is published there is the gateway's own business. */
 export function isCommandTopic(topic: string): boolean {
-  return commandTopics.test(topic);
+  return (topic.startsWith(commandRoot) || topic.startsWith(answerRoot)) && commandTopics.test(topic);
 }
 
 /**

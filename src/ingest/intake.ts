@@ -2,16 +2,26 @@ import type { Client, PublishPacket } from "aedes";
 import type { Clock } from "../model/clock.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
+import { isCommandTopic } from "./commands.ts";
 import type { Connection, Connections } from "./connection.ts";
 import type { Exchanges } from "./exchanges.ts";
+import { type GatheredPacket, Gathering } from "./gathering.ts";
 import type { MqttStats } from "./stats.ts";
 import type { Subscribers } from "./subscribers.ts";
 
 /**
  * The pipeline behind the broker: resolves after the commit, null if there is nothing to wait for. The payload may be
- * a view of a larger buffer; who keeps it must copy it. `canWait` is true if nobody waits for the commit.
+ * a view of a larger buffer; who keeps it must copy it.
  */
-export type OnPacket = (packet: Packet, canWait: boolean) => Promise<void> | null;
+export type OnPacket = (packet: Packet) => Promise<void> | null;
+
+/** How long packets may gather before they are decoded, milliseconds; 0 not at all. */
+export interface GatherTimes {
+  /** Those of QoS 0, which nobody waits for. */
+  readonly qos0Ms: number;
+  /** Those of QoS 1. */
+  readonly qos1Ms: number;
+}
 
 /** One warning at most in this time while the log takes nothing. */
 const warningIntervalMs = 10_000;
@@ -27,6 +37,7 @@ export interface IntakeParts {
   readonly connections: Connections;
   readonly exchanges: Exchanges;
   readonly subscribers: Subscribers;
+  readonly gather: GatherTimes;
   /** Topics that clients may publish to, but that other clients get from the gateway alone. */
   readonly isReserved: (topic: string) => boolean;
 }
@@ -39,25 +50,35 @@ type Done = (error?: Error | null) => void;
  */
 export class Intake {
   readonly #parts: IntakeParts;
+  readonly #gathering: Gathering;
   #warnedAt = Number.NEGATIVE_INFINITY;
   #closing = false;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
+    this.#gathering = new Gathering(parts.clock, (packets) => this.#takeAll(packets));
+  }
+
+  /** Takes what gathers now. */
+  flush(): void {
+    this.#gathering.flush();
   }
 
   /** From now on last wills are ignored: their clients did not fail, the broker is going. */
   close(): void {
     this.#closing = true;
+    this.flush();
   }
 
   /** Aedes' `authorizePublish`: `done` lets the acknowledgement go, with an error it closes the connection. */
   readonly accept = (client: Client | null, packet: PublishPacket, done: Done): void => {
+    // No packet overtakes another.
+    this.flush();
     // Nothing but its will comes from a client that has closed.
     if (client === null || client.closed) return this.#acceptWill(packet, done);
     const connection = this.#parts.connections.of(client);
     if (connection === undefined) return done(new Error("the connection has ended"));
-    const answer = packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet, false);
+    const answer = packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet);
     connection.answers.push(answer, (failure) => {
       if (failure === undefined) {
         if (packet.qos > 0) this.#parts.stats.acks++;
@@ -69,41 +90,93 @@ export class Intake {
   };
 
   /**
-   * Takes a packet of QoS 0 or 1 that Aedes has nothing to do with; false if it has, because a client subscribes to it. What
-   * Aedes would do for it besides costs more than all the rest.
+   * Takes a packet of QoS 0 or 1 that Aedes has nothing to do with, from `chunk`; false if it has, because a client subscribes to
+   * it. What Aedes would do for it besides costs more than all the rest.
    */
-  takeDirect(connection: Connection, topic: string, payload: Buffer, messageId: number | null): boolean {
+  takeDirect(
+    connection: Connection,
+    topic: string,
+    chunk: Buffer,
+    start: number,
+    end: number,
+    messageId: number | null,
+  ): boolean {
     const { isReserved, subscribers, stats } = this.#parts;
     const isKept = isReserved(topic);
     if (topic.startsWith("$") || (!isKept && subscribers.want(topic))) return false;
     if (isKept) stats.unrouted++;
+    this.#gathering.add(
+      connection,
+      topic,
+      chunk,
+      start,
+      end,
+      messageId,
+      this.#gatherMs(connection, topic, messageId),
+    );
+    return true;
+  }
+
+  #gatherMs({ guard }: Connection, topic: string, messageId: number | null): number {
+    const { qos0Ms, qos1Ms } = this.#parts.gather;
+    // Somebody waits for a device's answer.
+    if (isCommandTopic(topic)) return 0;
+    return messageId === null && guard.hasRoom ? qos0Ms : qos1Ms;
+  }
+
+  #takeAll(packets: readonly GatheredPacket[]): void {
+    let answer: Promise<void> | null = null;
+    let waiting: GatheredPacket[] = [];
+    for (const packet of packets) {
+      const own = this.#take(packet.connection.client.id, packet, packet.receivedAt);
+      if (packet.messageId !== null) this.#acknowledge(packet, packet.messageId, own);
+      else if (own === null) packet.connection.guard.answered(false);
+      else if (own === answer) waiting.push(packet);
+      else {
+        answer = own;
+        waiting = [packet];
+        this.#settle(waiting, own);
+      }
+    }
+  }
+
+  #acknowledge({ connection, topic }: GatheredPacket, messageId: number, answer: Promise<void> | null): void {
     const { client, guard, answers } = connection;
-    const canWait = messageId === null && guard.hasRoom;
-    const answer = this.#take(client.id, { topic, payload }, canWait);
     answers.push(answer, (failure) => {
       if (failure !== undefined) {
-        this.#report(client, { topic, qos: messageId === null ? 0 : 1 }, failure);
-        if (messageId !== null) guard.destroy();
-      } else if (messageId !== null) {
-        stats.acks++;
+        this.#report(client, { topic, qos: 1 }, failure);
+        guard.destroy();
+      } else {
+        this.#parts.stats.acks++;
         guard.acknowledge(messageId);
       }
       guard.answered(false);
     });
-    return true;
+  }
+
+  /** Packets of QoS 0 that share a commit. */
+  #settle(packets: readonly GatheredPacket[], answer: Promise<void>): void {
+    const answered = () => {
+      for (const { connection } of packets) connection.guard.answered(false);
+    };
+    answer.then(answered, (failure: unknown) => {
+      for (const { connection, topic } of packets)
+        this.#report(connection.client, { topic, qos: 0 }, failure);
+      answered();
+    });
   }
 
   #take(
     clientId: string | null,
     packet: Pick<PublishPacket, "topic" | "payload">,
-    canWait: boolean,
+    receivedAt = this.#parts.clock.now(),
   ): Promise<void> | null {
-    const { clock, onPacket, stats } = this.#parts;
+    const { onPacket, stats } = this.#parts;
     const payload = packet.payload as Buffer;
     stats.packets++;
     stats.bytes += payload.length;
     try {
-      return onPacket({ topic: packet.topic, payload, receivedAt: clock.now(), client: clientId }, canWait);
+      return onPacket({ topic: packet.topic, payload, receivedAt, client: clientId });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -122,14 +195,14 @@ export class Intake {
       stats.unreleasedRefused++;
       return Promise.reject(new TooManyUnreleased("too many QoS 2 messages wait for their PUBREL"));
     }
-    const answer = this.#take(client.id, packet, false);
+    const answer = this.#take(client.id, packet);
     exchanges.open(client, messageId, answer);
     return answer;
   }
 
   #acceptWill(packet: PublishPacket, done: Done): void {
     if (this.#closing) return done(new Error("the broker is closing"));
-    const answer = this.#take(null, packet, false);
+    const answer = this.#take(null, packet);
     const route = () => {
       this.#keepFromOthers(packet);
       done(null);

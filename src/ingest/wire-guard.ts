@@ -18,6 +18,8 @@ const incomplete = 0;
 const wait = -1;
 const refused = -2;
 
+const noBytes = Buffer.alloc(0);
+
 /** A client that says nothing for one and a half times its keepalive is gone (MQTT-3.1.2-24). */
 const keepaliveFactorMs = 1_500;
 
@@ -26,10 +28,17 @@ export interface GuardEvents {
   /** Called once, before the close, when the client broke a rule. */
   readonly onRefused: (reason: RefusalReason) => void;
   /**
-   * Offers a whole PUBLISH of QoS 0 or 1 that is not to be retained; `messageId` is null for QoS 0. True if it was taken: Aedes
-   * does not see it then, and `answered` is called for it as for any other.
+   * Offers a whole PUBLISH of QoS 0 or 1 that is not to be retained; `messageId` is null for QoS 0. Its payload lies in `chunk`,
+   * which is good during the call only, from `start` to `end`. True if it was taken: Aedes does not see it then, and `answered`
+   * is called for it as for any other.
    */
-  readonly onPublish: (topic: string, payload: Buffer, messageId: number | null) => boolean;
+  readonly onPublish: (
+    topic: string,
+    chunk: Buffer,
+    start: number,
+    end: number,
+    messageId: number | null,
+  ) => boolean;
 }
 
 /**
@@ -66,6 +75,9 @@ export class WireGuard extends Duplex {
   #heardAt = 0;
   /** PUBLISH and SUBSCRIBE packets with Aedes that it has not answered: what comes behind them must not overtake them. */
   #atAedes = 0;
+  /** The last topic, as bytes and as text. */
+  #topicBytes: Buffer = noBytes;
+  #topic = "";
   /** The packet that was examined last has been taken and is not for Aedes. */
   #taken = false;
   #abrupt = false;
@@ -248,13 +260,27 @@ export class WireGuard extends Duplex {
     if (qos < 2 && !isRetained && this.#atAedes === 0 && at + total <= chunk.length) {
       const id = hasId ? chunk.readUInt16BE(topicEnd) : null;
       this.#taken = this.#events.onPublish(
-        chunk.toString("utf8", topic, topicEnd),
-        Buffer.from(chunk.subarray(headEnd, at + total)),
+        this.#topicText(chunk, topic, topicEnd),
+        chunk,
+        headEnd,
+        at + total,
         id,
       );
     }
     if (!this.#taken) this.#atAedes++;
     return total;
+  }
+
+  /** Most devices publish to one topic: its text is made once, and maps know its hash. */
+  #topicText(chunk: Buffer, start: number, end: number): string {
+    const last = this.#topicBytes;
+    let isSame = last.length === end - start;
+    for (let i = 0; isSame && i < last.length; i++) isSame = last[i] === chunk[start + i];
+    if (!isSame) {
+      this.#topicBytes = Buffer.from(chunk.subarray(start, end));
+      this.#topic = chunk.toString("utf8", start, end);
+    }
+    return this.#topic;
   }
 
   #examineControl(chunk: Buffer, at: number, body: number, length: number, type: number): number {

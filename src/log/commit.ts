@@ -7,6 +7,7 @@ import type { StoredRecord } from "./record.ts";
 const appendOverheadBytes = 256;
 
 interface Waiter {
+  readonly promise: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
   readonly leans: boolean;
@@ -18,14 +19,12 @@ export class Commit {
   readonly remembered: Packet[] = [];
   readonly released: number[] = [];
   readonly progress: Progress[] = [];
-  /** When it began to gather, epoch milliseconds. */
-  readonly startedAt: number;
+  /** When the oldest of it came, epoch milliseconds. */
+  startedAt: number;
   /** When its transaction began, epoch milliseconds. */
   committedAt = 0;
   records: StoredRecord[] = [];
   bytes = 0;
-  /** True while nobody waits for anything in it. */
-  canWait = true;
   #waiters: Waiter[] = [];
   /** Records that mean nothing unless they are stored with the progress they came with. */
   readonly #tied = new Set<StoredRecord>();
@@ -49,7 +48,7 @@ export class Commit {
       for (const record of part.records) this.#tied.add(record);
     }
     this.bytes += part.bytes;
-    this.canWait &&= part.canWait;
+    if (part.cameAt !== null && part.cameAt < this.startedAt) this.startedAt = part.cameAt;
   }
 
   /**
@@ -57,7 +56,12 @@ export class Commit {
    * @param leans whether an earlier append must be stored too, since the readings are the same
    */
   settled(leans: boolean): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject, leans }));
+    const last = this.#waiters.at(-1);
+    // Most of a commit waits for nothing else: it shares one promise.
+    if (last?.leans === leans) return last.promise;
+    const waiter = createWaiter(leans);
+    this.#waiters.push(waiter);
+    return waiter.promise;
   }
 
   /** Gives the records other seqs. */
@@ -105,6 +109,14 @@ export class Commit {
   }
 }
 
+function createWaiter(leans: boolean): Waiter {
+  let settle = {} as Pick<Waiter, "resolve" | "reject">;
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { ...settle, promise, leans };
+}
+
 /** What one append adds to a commit. */
 export interface CommitPart {
   readonly records: readonly StoredRecord[];
@@ -113,12 +125,13 @@ export interface CommitPart {
   readonly released: readonly number[];
   readonly progress: Progress | null;
   readonly bytes: number;
-  readonly canWait: boolean;
+  /** See `Append.cameAt`; null: now. */
+  readonly cameAt: number | null;
 }
 
 export function commitPart(
   records: readonly StoredRecord[],
-  { quarantine = [], remember = [], release = [], progress = null, canWait = false }: PartOfAppend,
+  { quarantine = [], remember = [], release = [], progress = null, cameAt }: PartOfAppend,
 ): CommitPart {
   let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
   for (const record of records) bytes += record.body.length;
@@ -126,7 +139,7 @@ export function commitPart(
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
   // A payload may be a view of a socket's buffer, which is not ours to keep.
   const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
-  return { records, quarantine, remembered, released: release, progress, bytes, canWait };
+  return { records, quarantine, remembered, released: release, progress, bytes, cameAt: cameAt ?? null };
 }
 
 type PartOfAppend = Omit<Append, "readings" | "progress"> & { readonly progress?: Progress | null };

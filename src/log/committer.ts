@@ -46,8 +46,6 @@ export class Committer {
   #pumped: Promise<void> = Promise.resolve();
   #lastCommitAt: number;
   #lastBeganAt = Number.NEGATIVE_INFINITY;
-  /** Ends the wait for more, while a commit lingers. */
-  #endLinger: (() => void) | null = null;
   #problem: string | null = null;
   /** Why no append is taken any more, null while they are. */
   #stopped: string | null = null;
@@ -98,7 +96,6 @@ export class Committer {
   add(part: CommitPart, leans: boolean): Promise<void> {
     const commit = this.#gathering();
     commit.add(part);
-    if (this.#endLinger !== null && !this.#canLinger()) this.#endLinger();
     this.#pendingBytes += part.bytes;
     this.#nextSeq += part.records.length;
     return commit.settled(leans);
@@ -121,7 +118,6 @@ export class Committer {
   async close(): Promise<void> {
     this.#stopped ??= "the log is closed";
     this.#isClosing = true;
-    this.#endLinger?.();
     clearInterval(this.#timer);
     await this.#pumped;
     const { shown, logger } = this.#parts;
@@ -191,32 +187,17 @@ export class Committer {
   async #gatherMore(): Promise<void> {
     const { clock, options } = this.#parts;
     const gatherMs = this.#problem === null ? options.gatherMs : Math.max(options.gatherMs, retryMs);
-    if (this.#canLinger()) await this.#pauseUntil(Math.max(gatherMs, options.lingerMs), true);
     const isFull = this.#queue.length > 1;
-    if (!isFull || this.#problem !== null) await this.#pauseUntil(gatherMs, false);
+    if (!isFull || this.#problem !== null) await this.#pauseUntil(gatherMs);
     this.#lastBeganAt = clock.now();
   }
 
-  /** True while nobody waits for what is next to be committed, and there is room for more. */
-  #canLinger(): boolean {
-    return this.#queue.length === 1 && this.#queue[0]?.canWait === true;
-  }
-
   /** Waits until so long after the begin of the last commit. */
-  #pauseUntil(sinceLastMs: number, isLinger: boolean): Promise<void> | null {
+  #pauseUntil(sinceLastMs: number): Promise<void> | null {
     const goneMs = this.#parts.clock.now() - this.#lastBeganAt;
     // A clock that was set back must not hold anything up.
     if (this.#isClosing || goneMs < 0 || goneMs >= sinceLastMs) return null;
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, sinceLastMs - goneMs);
-      const committer = this;
-      function done(): void {
-        clearTimeout(timer);
-        committer.#endLinger = null;
-        resolve();
-      }
-      if (isLinger) this.#endLinger = done;
-    });
+    return new Promise((resolve) => setTimeout(resolve, sinceLastMs - goneMs));
   }
 
   /** Stores what was shown and is not stored yet. Returns what is wrong, null if nothing. Never rejects. */

@@ -150,8 +150,8 @@ export interface Append {
   readonly release?: readonly number[];
   /** Committed with the same promise. */
   readonly progress?: Progress;
-  /** True if nobody waits for the promise: under load the commit may gather more (`LogOptions.lingerMs`). */
-  readonly canWait?: boolean;
+  /** When the oldest of it came to the gateway, epoch milliseconds; absent: now. Listeners are told how long it has waited. */
+  readonly cameAt?: number;
 }
 
 /** Which quarantined packets to return, and in which order. */

@@ -11,8 +11,6 @@ export interface LogOptions {
   readonly maxPendingBytes: number;
   /** Under load a commit begins no sooner than this after the one before, so that more gathers in it. Milliseconds. */
   readonly gatherMs: number;
-  /** The same for a commit of nothing but what can wait (`Append.canWait`). Milliseconds, at least `gatherMs`. */
-  readonly lingerMs: number;
   /** Size at which a commit takes no further append; larger ones would hold up everything behind them. */
   readonly maxCommitBytes: number;
   /** Likewise in readings: what follows from a commit (latest, the push, acknowledgements) is done in one turn of the main loop. */
@@ -48,7 +46,6 @@ export const defaultLogOptions: LogOptions = {
   tailRecords: 500_000,
   maxPendingBytes: 32 * mebibyte,
   gatherMs: 5,
-  lingerMs: 5,
   maxCommitBytes: 2 * mebibyte,
   maxCommitReadings: 256,
   maxTopics: 100_000,

@@ -28,10 +28,9 @@ export interface Pipeline {
   /**
    * Takes a packet through the whole path. The promise resolves when everything it had to say is committed, in the order
    * of the calls; null means there is nothing to wait for.
-   * @param canWait true if nobody waits for the promise, so that more may gather for the commit
    * @throws LogUnavailable (as rejection) when the log did not take it: it must not be acknowledged
    */
-  ingest(packet: Packet, canWait?: boolean): Promise<void> | null;
+  ingest(packet: Packet): Promise<void> | null;
   /**
    * The same for a sender who wants to know what came of it: resolves to the reason why the packet (or a part of it) went
    * to quarantine, null if nothing was wrong.
@@ -95,12 +94,13 @@ class PacketPipeline implements Pipeline {
     this.#reply = reply;
   }
 
-  readonly ingest = (packet: Packet, canWait = false): Promise<void> | null => {
+  readonly ingest = (packet: Packet): Promise<void> | null => {
     this.counts.packets++;
     const format = this.#route(packet.topic);
-    if (!format) return this.#store([], quarantined(packet, null, "no format reads this topic"), nothing);
+    if (!format)
+      return this.#store(packet, nothing, quarantined(packet, null, "no format reads this topic"), nothing);
     const decoded = format.decode(packet);
-    const committed = this.#commit(packet, format.name, decoded, canWait);
+    const committed = this.#commit(packet, format.name, decoded);
     const { replies } = decoded;
     if (replies !== undefined && replies.length > 0) this.#answer(replies, committed);
     return committed;
@@ -116,7 +116,7 @@ class PacketPipeline implements Pipeline {
 
   readonly quarantine = (packet: Packet, reason: string): Promise<void> | null => {
     this.counts.packets++;
-    return this.#store([], quarantined(packet, null, reason), nothing);
+    return this.#store(packet, nothing, quarantined(packet, null, reason), nothing);
   };
 
   recall(): number {
@@ -125,7 +125,7 @@ class PacketPipeline implements Pipeline {
     return packets.length;
   }
 
-  #commit(packet: Packet, format: string, decoded: Decoded, canWait: boolean): Promise<void> | null {
+  #commit(packet: Packet, format: string, decoded: Decoded): Promise<void> | null {
     const { good, problem } = checkReadings(decoded.readings);
     const reason = decoded.rejected ?? problem;
     const remember = decoded.remember ? [packet] : nothing;
@@ -133,10 +133,10 @@ class PacketPipeline implements Pipeline {
     if (good.length > 0) this.#onReadings(packet, good);
     try {
       return this.#store(
+        packet,
         good,
         reason === null ? null : quarantined(packet, format, reason),
         remember,
-        canWait,
       );
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -145,15 +145,15 @@ class PacketPipeline implements Pipeline {
   }
 
   #store(
+    { receivedAt }: Packet,
     readings: readonly Reading[],
     quarantine: QuarantinedPacket | null,
     remember: readonly Packet[],
-    canWait = false,
   ): Promise<void> | null {
     const committed = this.#log.append(
       quarantine === null
-        ? { readings, remember, canWait }
-        : { readings, remember, canWait, quarantine: [quarantine] },
+        ? { readings, remember, cameAt: receivedAt }
+        : { readings, remember, cameAt: receivedAt, quarantine: [quarantine] },
     );
     this.counts.readings += readings.length;
     this.counts.remembered += remember.length;
@@ -177,14 +177,15 @@ class PacketPipeline implements Pipeline {
     const commits: (Promise<void> | null)[] = [];
     for (const reading of readings) {
       try {
-        commits.push(this.#store([reading], null, nothing));
+        commits.push(this.#store(packet, [reading], null, nothing));
       } catch (error) {
         if (!isRefusal(error)) throw error;
         problem ??= error.message;
       }
     }
     const quarantine = problem === null ? null : quarantined(packet, format, problem);
-    if (quarantine !== null || remember.length > 0) commits.push(this.#store([], quarantine, remember));
+    if (quarantine !== null || remember.length > 0)
+      commits.push(this.#store(packet, nothing, quarantine, remember));
     return Promise.all(commits).then(() => {});
   }
 
@@ -200,7 +201,7 @@ class PacketPipeline implements Pipeline {
   }
 }
 
-const nothing: readonly Packet[] = [];
+const nothing: readonly never[] = [];
 
 function isRefusal(error: unknown): error is TooManyTopics | UnstorableReading {
   return error instanceof TooManyTopics || error instanceof UnstorableReading;

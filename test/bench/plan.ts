@@ -7,13 +7,14 @@ import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
 const apart = ["formats", "storage", "storage-blocking", "storage-start", "insights"] as const;
 
 const usage = `npm run bench -- [--quick] [--only <scenario>] [--with <contestant>] [--repetitions <n>] [--svg <file>]
-                 [--set <key>=<value>] [--cpu-prof <folder>]
+                 [--warm-up <seconds>] [--set <key>=<value>] [--cpu-prof <folder>]
 
   --quick        shorter windows, one run each, fewer scenarios and contestants: about two minutes in all
   --only         only this scenario; may be repeated. One of:
                  ${[...scenarios.map(({ name }) => name), ...apart].join(", ")}
   --with         only this contestant; may be repeated
   --repetitions  runs of each contestant in each scenario (3)
+  --warm-up      seconds of load before the measurement (10; with --quick 2)
   --svg          draw the main scenarios into this file
   --set          a setting of Fieldcast, as \`fieldcast serve\` takes it; may be repeated
   --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
@@ -53,6 +54,7 @@ const options = {
   with: { type: "string", multiple: true, default: [] as string[] },
   set: { type: "string", multiple: true, default: [] as string[] },
   repetitions: { type: "string" },
+  "warm-up": { type: "string" },
   svg: { type: "string" },
   "cpu-prof": { type: "string" },
 } as const;
@@ -68,6 +70,9 @@ export function readPlan(args: readonly string[]): Plan | string {
     const repetitions = Number(values.repetitions ?? (quick ? 1 : 3));
     if (!(Number.isInteger(repetitions) && repetitions > 0))
       return `--repetitions must be a whole number from 1\n\n${usage}`;
+    const warmUpMs = Number(values["warm-up"] ?? (quick ? 2 : 10)) * 1_000;
+    // Sooner than that, not every device has been heard.
+    if (!(warmUpMs >= 2_000)) return `--warm-up must be 2 seconds or more\n\n${usage}`;
     const names = new Set<string>(scenarios.flatMap(({ contestants }) => contestants));
     const stranger = values.with.find((name) => !names.has(name));
     if (stranger !== undefined)
@@ -85,8 +90,8 @@ export function readPlan(args: readonly string[]): Plan | string {
       start: !only.includes("storage-start") ? null : quick ? "quick" : "whole",
       repetitions,
       windows: quick
-        ? { warmUpMs: 2_000, measuredMs: 1_000, settleMs: 500 }
-        : { warmUpMs: 3_000, measuredMs: 2_500, settleMs: 2_000 },
+        ? { warmUpMs, measuredMs: 1_000, settleMs: 500 }
+        : { warmUpMs, measuredMs: 5_000, settleMs: 2_000 },
       settings: values.set,
       profileDir,
       svgFile: values.svg ?? null,

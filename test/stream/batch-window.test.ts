@@ -1,30 +1,40 @@
 import { expect, it, vi } from "vitest";
+import type { Append } from "../../src/log/contract.ts";
 import { gpsReading, openTestLog } from "../support/log.ts";
 import { fakeTimers, HubClient, openHub } from "./hub-support.ts";
 
 const windowMs = 50;
 const stepMs = 5;
+/** How long packets gather before they come to the log, milliseconds. */
+const gatherMs = 44;
 
-/** How long after it was appended each reading left, in milliseconds, and in how many frames they left. */
+/** How long after it came each reading left, in milliseconds, and in how many frames they left. */
 async function delays(isAwaited: (n: number) => boolean): Promise<{ delays: number[]; frames: number }> {
   fakeTimers();
-  const log = await openTestLog({ gatherMs: 10, lingerMs: windowMs });
+  const log = await openTestLog({ gatherMs: 10 });
   const { hub } = await openHub({ batchMs: windowMs }, log);
   const { socket, messages } = new HubClient(hub, "fieldcast.v1.json");
   socket.request({ type: "subscribe", id: 1, filter: "#", from: "now" });
-  const appendedAt: number[] = [];
+  const cameAt: number[] = [];
   const found: number[] = [];
   let frames = 0;
   let seen = 0;
+  let gathered: Append[] = [];
+  let handedOnAt = 0;
   for (let n = 0; n < 400; n++) {
-    appendedAt.push(Date.now());
-    void log.append({ readings: [gpsReading("van", { n })], canWait: !isAwaited(n) });
+    cameAt.push(Date.now());
+    gathered.push({ readings: [gpsReading("van", { n })], cameAt: Date.now() });
+    if (isAwaited(n) || Date.now() - handedOnAt >= gatherMs) {
+      for (const append of gathered) void log.append(append);
+      gathered = [];
+      handedOnAt = Date.now();
+    }
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     for (const message of messages.slice(seen)) {
       if (message.type !== "readings") continue;
       frames++;
       for (const { values } of message.readings) {
-        found.push(Date.now() - (appendedAt[values["n"] as number] as number));
+        found.push(Date.now() - (cameAt[values["n"] as number] as number));
       }
     }
     seen = messages.length;
