@@ -25,6 +25,8 @@ const place = z.strictObject({
     .describe("Who is within that has arrived, in metres"),
 });
 
+/** Who has come nearer by less than that, or than the accuracy, has perhaps not moved at all, metres. */
+const noiseM = 50;
 /** After a halt that was longer, milliseconds, the speed before it says nothing of the way that begins. */
 const longHaltMs = 180_000;
 
@@ -55,6 +57,12 @@ const settings = z.strictObject({
     .max(86_400)
     .default(60)
     .describe("A time of arrival that differs less from the one told is not told, in seconds"),
+  changePct: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(10)
+    .describe("Nor is one that differs by less than so much of the time that is left, in percent"),
   silentAfterS: seconds
     .default(300)
     .describe("After so long without a position nothing is known, in seconds"),
@@ -68,6 +76,8 @@ interface Approach {
   state: "coming" | "away" | "standing" | "arrived" | "unknown";
   /** When it was reckoned last, how far away the device was, metres. */
   distanceM: number;
+  /** The same when it was found to have come nearer or gone farther last. */
+  fromM: number;
   /** What was told, epoch milliseconds. */
   arrivesAt: number | null;
 }
@@ -106,7 +116,7 @@ export const eta: Insight<Settings, Devices<Fold>> = {
       geometry: { type: "Point", coordinates: pointShape(position) },
       radiusM,
     })),
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => new Map(),
   create: (settings, devices) =>
     new DeviceCourses({
@@ -180,7 +190,7 @@ class EtaCourse implements Course<Fix, Fold> {
       if (metres > place.radiusM || approaches.get(place.name)?.state === "arrived") continue;
       this.#say(
         place.name,
-        { state: "arrived", distanceM: metres, arrivesAt: fix.time },
+        { state: "arrived", distanceM: metres, fromM: metres, arrivesAt: fix.time },
         approaches,
         fix.time,
         tell,
@@ -196,19 +206,25 @@ class EtaCourse implements Course<Fix, Fold> {
     if (last === null || due <= fold.seen) return;
     const { approaches } = fold;
     const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
-    for (const place of this.#inReach.at(last)) this.#reckon(place, last, averageKmh, approaches, due, tell);
+    let inReach = 0;
+    for (const place of this.#inReach.at(last)) {
+      const metres = distanceM(place, last);
+      if (metres > this.#settings.maxDistanceM) continue;
+      inReach++;
+      this.#reckon(place, last, metres, averageKmh, approaches, due, tell);
+    }
+    if (inReach < approaches.size) this.#leave(approaches, last, due, tell);
+  }
+
+  /** Places that are out of reach now. */
+  #leave(approaches: Map<string, Approach>, last: Fix, due: number, tell: Tell): void {
     for (const [name, approach] of approaches) {
       const place = this.#byName.get(name);
       const metres = place ? distanceM(place, last) : Number.POSITIVE_INFINITY;
       if (metres <= this.#settings.maxDistanceM) continue;
-      if (place)
-        this.#say(
-          name,
-          { ...approach, state: "away", distanceM: metres, arrivesAt: null },
-          approaches,
-          due,
-          tell,
-        );
+      const isNews = place !== undefined && approach.state !== "away";
+      const gone: Approach = { ...approach, state: "away", distanceM: metres, arrivesAt: null };
+      if (isNews) this.#say(name, gone, approaches, due, tell);
       approaches.delete(name);
     }
   }
@@ -216,30 +232,39 @@ class EtaCourse implements Course<Fix, Fold> {
   #reckon(
     place: Place,
     last: Fix,
+    metres: number,
     averageKmh: number | null,
     approaches: Map<string, Approach>,
     due: number,
     tell: Tell,
   ): void {
-    const metres = distanceM(place, last);
-    const { maxDistanceM, minSpeedKmh, detour, changeS } = this.#settings;
-    if (metres > maxDistanceM) return;
+    const { minSpeedKmh, detour } = this.#settings;
     const known = approaches.get(place.name);
     // As with fences: noise at the edge is no coming and going.
-    const isThere = known?.state === "arrived" && metres <= place.radiusM + Math.max(50, accuracyOf(last));
-    if (isThere) return;
+    const noise = Math.max(noiseM, accuracyOf(last));
+    if (known?.state === "arrived" && metres <= place.radiusM + noise) return;
     if (known === undefined) {
-      approaches.set(place.name, { state: "unknown", distanceM: metres, arrivesAt: null });
+      approaches.set(place.name, { state: "unknown", distanceM: metres, fromM: metres, arrivesAt: null });
       return;
     }
-    const isStanding = averageKmh === null || averageKmh < minSpeedKmh;
-    const state = isStanding ? "standing" : metres < known.distanceM ? "coming" : "away";
+    known.distanceM = metres;
+    let { state } = known;
+    if (averageKmh === null || averageKmh < minSpeedKmh) state = "standing";
+    else if (Math.abs(metres - known.fromM) >= noise) {
+      state = metres < known.fromM ? "coming" : "away";
+      known.fromM = metres;
+    }
     const secondsToGo = state === "coming" ? (metres * detour * 3.6) / (averageKmh as number) : null;
     const arrivesAt = secondsToGo === null ? null : last.time + Math.round(secondsToGo) * 1_000;
-    known.distanceM = metres;
-    const shiftMs = Math.abs((arrivesAt ?? 0) - (known.arrivesAt ?? 0));
-    if (state === known.state && shiftMs < 1_000 * changeS) return;
-    this.#say(place.name, { state, distanceM: metres, arrivesAt }, approaches, due, tell);
+    if (state === known.state && !this.#isNews(known.arrivesAt, arrivesAt, due)) return;
+    this.#say(place.name, { ...known, state, arrivesAt }, approaches, due, tell);
+  }
+
+  /** Whether a time of arrival is worth telling after the one that was told. The nearer, the less it may be off. */
+  #isNews(told: number | null, arrivesAt: number | null, now: number): boolean {
+    if (told === null || arrivesAt === null) return false;
+    const { changeS, changePct } = this.#settings;
+    return Math.abs(arrivesAt - told) >= Math.max(1_000 * changeS, (changePct / 100) * (arrivesAt - now));
   }
 
   #say(name: string, approach: Approach, approaches: Map<string, Approach>, time: number, tell: Tell): void {
