@@ -6,6 +6,7 @@ import type { RoadSettings } from "./road-settings.ts";
 const maxObservations = 500;
 /** Nobody knows when a standing queue moves on: travel times are reckoned with this speed at least, km/h. */
 const crawlKmh = 2;
+const roundingError = 1e-9;
 
 /** The flow and the mean speed of the same minutes may have times so far apart where each comes in a message of its own. */
 const maxApartMs = 300_000;
@@ -112,7 +113,8 @@ export function estimateAt(
   settings: RoadSettings,
 ): Reckoning {
   const { staleS, probeStaleS, probeTrust, minVehicles } = settings;
-  const halfLifeMs = 1_000 * settings.halfLifeS;
+  // Half as much for every `halfLifeS`; an exponential takes a third of the time of a power.
+  const decay = Math.LN2 / (1_000 * settings.halfLifeS);
   const sensors: Observation[] = [];
   const vehicles = new Set<string>();
   let next = Number.POSITIVE_INFINITY;
@@ -127,7 +129,7 @@ export function estimateAt(
     else if (one.trust !== null) noteSensor(sensors, one, list, time, settings);
     else if (time - one.time < 1_000 * probeStaleS) {
       vehicles.add(one.source);
-      const weight = probeTrust * 0.5 ** ((time - one.time) / halfLifeMs);
+      const weight = probeTrust * Math.exp((one.time - time) * decay);
       weights += weight;
       sum += weight * one.speedKmh;
       until = one.time + 1_000 * probeStaleS;
@@ -136,7 +138,7 @@ export function estimateAt(
   for (const one of sensors) until = Math.min(until, one.time + 1_000 * staleS);
   if (sensors.length === 0 && vehicles.size < minVehicles) return { estimate: unknownEstimate, next, until };
   for (const one of sensors) {
-    const weight = (one.trust as number) * 0.5 ** ((time - one.time) / halfLifeMs);
+    const weight = (one.trust as number) * Math.exp((one.time - time) * decay);
     weights += weight;
     sum += weight * one.speedKmh;
   }
@@ -152,7 +154,8 @@ function noteSensor(
   { staleS }: RoadSettings,
 ): void {
   if (time - one.time >= 1_000 * staleS || one.rank === emptyRoad.rank) return;
-  const at = sensors.findIndex(({ source }) => source === one.source);
+  let at = sensors.length - 1;
+  while (at >= 0 && (sensors[at] as Observation).source !== one.source) at--;
   if (at >= 0 && one.rank >= (sensors[at] as Observation).rank) return;
   if (one.speedKmh === 0 && isEmptyAbout(list, one, time)) return;
   if (at >= 0) sensors[at] = one;
@@ -175,12 +178,12 @@ function isEmptyAbout(
 }
 
 function estimateOf(speedKmh: number, segment: Segment, sensors: number, vehicles: number): Estimate {
-  // Rounded down, so that it is in the same band as the exact one; a whole hundredth must not fall by a rounding error.
-  const speedRatio = Math.floor((speedKmh / segment.freeFlowKmh) * 100 + 1e-9) / 100;
+  // Rounded down, so that it is in the same band as the exact one; a whole hundredth, or a half, must not fall by a rounding error.
+  const speedRatio = Math.floor((speedKmh / segment.freeFlowKmh) * 100 + roundingError) / 100;
   const travelTimeS = (segment.lengthM / Math.max(speedKmh, crawlKmh)) * 3.6;
   return {
     level: congestionLevelOf(speedRatio),
-    speedKmh: Math.round(speedKmh),
+    speedKmh: Math.round(speedKmh + roundingError),
     speedRatio,
     travelTimeS: tenths(travelTimeS),
     delayS: tenths(Math.max(0, travelTimeS - segment.freeFlowS)),
