@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { matchesFilter } from "../model/filter.ts";
+import { isoTime } from "../model/reading.ts";
 import { type AlertFold, alertCourse, type Observed } from "./alert-course.ts";
 import { type Rule, rulesProblem, rulesSettings, valueFor } from "./alert-rules.ts";
 import { putBounded } from "./bounded.ts";
@@ -158,7 +159,9 @@ function deviceOf({ name }: Rule, { domain, device, channel }: CommittedReading)
 }
 
 function tellOf(device: string, { severity, field, text }: Rule, emit: Emit): Tell {
-  return (_name, time, values) => {
+  return (_name, time, told) => {
+    // Taken back, with nothing before it: whoever was told needs a word that says so.
+    const values = told["state"] === null ? { ...told, state: "resolved", resolvedAt: isoTime(time) } : told;
     const reading = { domain: "alerts", device, time, values: { severity, field, ...values } } as const;
     emit(text === undefined ? reading : { ...reading, attrs: { text } });
   };

@@ -15,7 +15,7 @@ insights:
 `;
 
 async function receiver() {
-  const bodies: { topic: string; values: { state: string } }[] = [];
+  const bodies: { topic: string; time: string; values: { state: string } }[] = [];
   const server = createServer(async (request, response) => {
     bodies.push(JSON.parse(Buffer.concat((await request.toArray()) as Buffer[]).toString()));
     response.writeHead(204).end();
@@ -33,7 +33,8 @@ async function start(dataDir: string, url: string) {
   const env = { DUTY_SECRET: "a secret that is long enough" };
   const live = { dataDir, config: settings(url), follow: ["alerts/#"], from: { last: 100 }, env };
   const { gateway, publish, seen, stop } = await startLive(live);
-  const measure = (powerW: number) => publish("telemetry/energy/pump", { powerW });
+  const measure = (powerW: number, time = Date.now()) =>
+    publish("telemetry/energy/pump", { powerW, time: new Date(time).toISOString() });
   const alert = () => seen.findLast((one) => one.topic === "alerts/rules/load/energy/pump");
   const shows = (state: string) =>
     expect.poll(() => alert()?.values["state"], { timeout: 15_000 }).toBe(state);
@@ -80,4 +81,20 @@ it("alerts, from MQTT to the SDK: pending, firing by the clock, acknowledged ove
   await expect
     .poll(() => bodies.map(({ values }) => values.state), { timeout: 15_000 })
     .toEqual(["firing", "acknowledged", "resolved"]);
+});
+
+it("an alert that never was, as a reading shows that comes late, is taken back where it was told", async () => {
+  const { url, bodies } = await receiver();
+  const { measure, shows, seen } = await start(dataFolder(), url);
+  const began = Date.now();
+  await measure(6_000, began);
+  const told = () => bodies.map(({ time, values }) => [Date.parse(time) - began, values.state]);
+  await expect.poll(told, { timeout: 15_000 }).toEqual([[1_000, "firing"]]);
+  await measure(100, began + 500);
+  await shows("resolved");
+  expect(seen.findLast(({ topic }) => topic.startsWith("alerts/rules"))?.values["firedAt"]).toBeNull();
+  await expect.poll(told, { timeout: 15_000 }).toEqual([
+    [1_000, "firing"],
+    [1_000, "resolved"],
+  ]);
 });

@@ -1,5 +1,9 @@
+import { rm } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
+import { open } from "../log/harness.ts";
+import { sqliteIn, temporaryFolder } from "../log/place.ts";
 import { append, gpsReading, openTestLog } from "../support/log.ts";
 import { type Api, getJson, openApi } from "./api.ts";
 
@@ -43,6 +47,51 @@ describe("latest", () => {
     });
     expect(now).not.toHaveProperty("oldest");
   });
+
+  it.each(["memory", "sqlite"])(
+    "has every topic that shows something, while a past is uploaded (%s)",
+    async (engine) => {
+      const folder = await temporaryFolder();
+      const busy = engine === "memory" ? log : await open(sqliteIn(folder), { latestCheckpointBytes: 2_000 });
+      const busyApi = openApi(busy);
+      const shown = new Map<string, string>();
+      let readers = 4;
+      const upload = async () => {
+        for (let n = 0; readers > 0; n++) {
+          // Ever older readings of devices that are there, and of new ones.
+          const readings = Array.from({ length: 40 }, (_, m) =>
+            gpsReading(`v-${(n * 7 + m) % (20 + 3 * n)}`, { batteryPct: m }, start - n * 60_000),
+          );
+          await busy.append({ readings });
+          for (const { topic, time } of busy.latest("#")) shown.set(topic.name, iso(time));
+          await nextTurn();
+        }
+      };
+      const reader = async (query: string, isWanted: (topic: string) => boolean) => {
+        for (let answers = 0; answers < 20; ) {
+          const before = [...shown].filter(([topic]) => isWanted(topic));
+          const times = new Map<string, string>();
+          for (let cursor: string | null = ""; cursor !== null; ) {
+            const page: LatestPage = await getJson(busyApi, `/api/v1/latest?${query}${cursor}`);
+            for (const { topic, time } of page.readings) times.set(topic, time);
+            cursor = page.next ? `&cursor=${page.next}` : null;
+          }
+          for (const [topic, time] of before) expect(times.get(topic) ?? "missing").toBe(time);
+          if (before.length > 0) answers++;
+        }
+        readers--;
+      };
+      await Promise.all([
+        upload(),
+        reader("filter=%23", () => true),
+        reader("filter=gps/%2B&limit=17", () => true),
+        reader("filter=gps/v-1", (topic) => topic === "gps/v-1"),
+        reader(`at=${start + 1}`, () => true),
+      ]);
+      if (busy !== log) await busy.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  );
 
   it("gives only what is wanted: fields, and what lies in a box", async () => {
     await append(log, gpsReading("a", { batteryPct: 80 }), gpsReading("east", { lon: 179.5 }));

@@ -75,6 +75,21 @@ describe("alerts", () => {
     );
   });
 
+  it("that never were, as late readings show, are told as resolved, so that nobody is left with one that fires", () => {
+    const arrivals = [
+      { at: noon, reading: power(0, 60) },
+      { at: noon + 20_000, reading: power(0, 7) },
+      { at: noon + 40_000, reading: power(30, 20) },
+    ];
+    const emitted = run(arrivals, { rules: [{ ...rule, forS: 0 }] });
+    expect(emitted.map(({ time, values }) => [time - noon, values["state"], values["firedAt"]])).toEqual([
+      [0, "firing", "2026-11-22T12:00:00.000Z"],
+      [0, "resolved", null],
+    ]);
+    for (const { values } of emitted)
+      expect(values["resolvedAt"]).toBe(values["state"] === "resolved" ? "2026-11-22T12:00:00.000Z" : null);
+  });
+
   it("of a rule that is no more are resolved, once", () => {
     const reading = power(0, 60);
     const state = alerts.start();
