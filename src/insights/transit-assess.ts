@@ -79,15 +79,6 @@ function callsBehind(journey: Journey, run: Run, path: Path, known: readonly Cal
   return calls;
 }
 
-export function isSameCall(one: Call | undefined, other: Call): boolean {
-  return (
-    one?.stop === other.stop &&
-    one.state === other.state &&
-    one.arriveAt === other.arriveAt &&
-    one.departAt === other.departAt
-  );
-}
-
 function stateOf({ newest, zones, awayAt, endedAt }: Journey, run: Run, around: Circumstances): JourneyState {
   const lastZone = 2 * run.stopIds.length - 2;
   if (zones.has(lastZone) || (newest !== null && endedAt >= newest.at)) return "ended";

@@ -38,7 +38,9 @@ export interface Journey {
   awayAt: number;
   /** When it said that the journey is over; 0 if it did not. */
   endedAt: number;
-  /** What was said of it last, by topic, and for which time at the latest. */
+  /** What was told of its calls last, numbers as transit-news.ts has them. */
+  readonly told: number[];
+  /** What was said of its notices last, by their keys, and for which time at the latest. */
   readonly said: Map<string, string>;
   saidAt: number;
 }
@@ -51,6 +53,7 @@ export function newJourney(run: string): Journey {
     away: new Map(),
     awayAt: 0,
     endedAt: 0,
+    told: [],
     said: new Map(),
     saidAt: 0,
   };

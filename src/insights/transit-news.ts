@@ -1,12 +1,5 @@
 import type { Value, Values } from "../model/reading.ts";
-import {
-  type Assessment,
-  type Call,
-  type CallState,
-  callsAhead,
-  type IsWanted,
-  isSameCall,
-} from "./transit-assess.ts";
+import { type Assessment, type Call, type CallState, callsAhead, type IsWanted } from "./transit-assess.ts";
 import type { Headway } from "./transit-headways.ts";
 import type { Journey } from "./transit-journey.ts";
 import type { Path } from "./transit-path.ts";
@@ -14,19 +7,23 @@ import type { KnownVehicle } from "./transit-told.ts";
 import type { Run } from "./transit-trips.ts";
 
 /**
- * A forecast is told again when it has moved by this share of the time that is left: far away a minute is nothing, near by it is
- * the bus. What is settled does not depend on it: in the end nothing is foretold of a call any more, and all else is told exactly.
+ * A forecast is told again when it has moved by one part in so many of the time that is left: far away a minute is nothing, near
+ * by it is the bus. What is settled does not depend on it: in the end nothing is foretold of a call any more, and all else is
+ * told exactly.
  */
-const movedShare = 1 / 20;
-/** Smaller moves of a forecast, and of a vehicle's delay, are not told by themselves: people do not see them. */
-const minMoveMs = 10_000;
+const partsOfTimeLeft = 15;
+/** Smaller moves of a forecast, and of a vehicle's delay, are not told by themselves: boards show minutes. */
+const minMoveMs = 20_000;
+
+/** What is told of a call, in the order of their numbers in a journey's `told`. */
+const callStates: readonly CallState[] = ["expected", "arrived", "departed", "ended", "skipped", "unknown"];
+/** Numbers of a call in a journey's `told`: state, arrival, departure; NaN for a time that is not known. */
+const numbersOfCall = 3;
 
 /** What goes with a journey beside its state, and is made again from that after a restart. */
 export interface Followed {
   readonly run: Run;
   readonly path: Path;
-  /** By stop, the calls as they were told last. */
-  readonly told: (Call | undefined)[];
   /** What followed last; null when all is to be reckoned anew. */
   assessment: Assessment | null;
   /** When more of what lies behind it will have settled. Epoch milliseconds. */
@@ -37,12 +34,11 @@ export interface Followed {
   readonly headways: (Headway | null | undefined)[];
 }
 
-export function follow(journey: Journey, run: Run, path: Path): Followed {
+export function follow(run: Run, path: Path): Followed {
   const { stopIds, trip } = run;
   return {
     run,
     path,
-    told: stopIds.map((_, stop) => readCall(stop, journey.said.get(String(stop)))),
     assessment: null,
     settlesAt: Number.NEGATIVE_INFINITY,
     places: stopIds.map((stopId) => `${trip.route} ${trip.direction} ${stopId}`),
@@ -56,43 +52,70 @@ export function follow(journey: Journey, run: Run, path: Path): Followed {
  * @param now when the vehicle was heard of last
  */
 export function newsOf(
-  { run, told, assessment }: Followed,
+  { run, assessment }: Followed,
   before: Assessment | null,
   journey: Journey,
   now: number,
 ): Call[] {
   if (assessment === null) return [];
+  const { told } = journey;
+  while (told.length < numbersOfCall * run.stopIds.length) told.push(Number.NaN);
   const { behind } = assessment;
-  const news = behind === before?.behind ? [] : behind.filter((call) => !isSameCall(told[call.stop], call));
-  const isAheadNews: IsWanted = (stop, state, arriveAt, departAt) =>
-    isNews(told[stop], state, arriveAt, departAt, now);
-  news.push(...callsAhead(journey, run, assessment, isAheadNews));
-  for (const call of news) {
-    told[call.stop] = call;
-    journey.said.set(String(call.stop), `${call.state} ${call.arriveAt} ${call.departAt}`);
+  const isNew = ({ stop, state, arriveAt, departAt }: Call) => !isTold(told, stop, state, arriveAt, departAt);
+  const news = behind === before?.behind ? [] : behind.filter(isNew);
+  const isWanted: IsWanted = (stop, state, arriveAt, departAt) =>
+    !isTold(told, stop, state, arriveAt, departAt) &&
+    (isOther(told, stop, state, arriveAt) || hasMoved(told, stop, arriveAt, departAt, now));
+  news.push(...callsAhead(journey, run, assessment, isWanted));
+  for (const { stop, state, arriveAt, departAt } of news) {
+    const at = numbersOfCall * stop;
+    told[at] = callStates.indexOf(state);
+    told[at + 1] = arriveAt ?? Number.NaN;
+    told[at + 2] = departAt ?? Number.NaN;
   }
   return news;
 }
 
-/** Whether a call that lies ahead is told again. */
-function isNews(
-  told: Call | undefined,
+/** Whether a call was told just so. */
+function isTold(
+  told: readonly number[],
+  stop: number,
   state: CallState,
+  arriveAt: number | null,
+  departAt: number | null,
+): boolean {
+  const at = numbersOfCall * stop;
+  return (
+    callStates[told[at] as number] === state &&
+    Object.is(told[at + 1], arriveAt ?? Number.NaN) &&
+    Object.is(told[at + 2], departAt ?? Number.NaN)
+  );
+}
+
+/** Whether more than a forecast has changed. */
+function isOther(told: readonly number[], stop: number, state: CallState, arriveAt: number | null): boolean {
+  const at = numbersOfCall * stop;
+  if (callStates[told[at] as number] !== state) return true;
+  return state === "arrived" ? !Object.is(told[at + 1], arriveAt ?? Number.NaN) : state !== "expected";
+}
+
+/** Whether a forecast has moved by so much that it is told. A time that is known now and was not, or the other way, has. */
+function hasMoved(
+  told: readonly number[],
+  stop: number,
   arriveAt: number | null,
   departAt: number | null,
   now: number,
 ): boolean {
-  if (told?.state !== state) return true;
-  const isForetold = state === "expected" || (state === "arrived" && told.arriveAt === arriveAt);
-  if (!isForetold) return told.arriveAt !== arriveAt || told.departAt !== departAt;
-  const movedMs = Math.max(movedBetween(told.arriveAt, arriveAt), movedBetween(told.departAt, departAt));
+  const at = numbersOfCall * stop;
   const leftMs = (arriveAt ?? departAt ?? now) - now;
-  return movedMs >= Math.max(minMoveMs, movedShare * leftMs);
-}
-
-function movedBetween(one: number | null, other: number | null): number {
-  if (one === null || other === null) return one === other ? 0 : Number.POSITIVE_INFINITY;
-  return Math.abs(one - other);
+  const isFar = (was: number | undefined, is: number | null) => {
+    const isKnown = is !== null && was !== undefined && !Number.isNaN(was);
+    if (!isKnown) return is !== null || !Number.isNaN(was);
+    const movedMs = Math.abs(is - was);
+    return movedMs >= minMoveMs && partsOfTimeLeft * movedMs >= leftMs;
+  };
+  return isFar(told[at + 1], arriveAt) || isFar(told[at + 2], departAt);
 }
 
 /** What was told of a vehicle last; `values` without the rest after a restart. */
@@ -122,14 +145,4 @@ export function isToldVehicle(told: Values, values: Values): boolean {
 function isHardlyMoved(toldS: Value | undefined, delayS: Value | undefined): boolean {
   if (typeof toldS !== "number" || typeof delayS !== "number") return toldS === delayS;
   return 1_000 * Math.abs(toldS - delayS) < minMoveMs;
-}
-
-function readCall(stop: number, said: string | undefined): Call | undefined {
-  if (said === undefined) return undefined;
-  const [state, arriveAt, departAt] = said.split(" ");
-  return { stop, state: state as CallState, arriveAt: readTime(arriveAt), departAt: readTime(departAt) };
-}
-
-function readTime(text: string | undefined): number | null {
-  return text === undefined || text === "null" ? null : Number(text);
 }

@@ -38,24 +38,22 @@ export interface Known {
   headwayAt(stop: number): Headway | null;
 }
 
-/** A notice that is to be told, whether it is firing or not any more. */
-export type ToldNotice = Omit<Notice, "key">;
+/** A notice as it was told. */
+type ToldNotice = Omit<Notice, "key">;
 
 /** The notices of which something is to be told; notes that it was. */
 export function noticeNews(known: Known, limits: NoticeLimits): Notice[] {
   const { said } = known.journey;
-  const found = new Map(noticesOf(known, limits).map((notice) => [`! ${notice.key}`, notice]));
+  const found = new Map(noticesOf(known, limits).map((notice) => [notice.key, notice]));
   // What is no longer found was a detour that is over, or was corrected.
-  for (const [place, text] of said) {
-    if (!place.startsWith("! ") || found.has(place)) continue;
-    found.set(place, { ...(JSON.parse(text) as ToldNotice), key: place.slice(2), isFiring: false });
+  for (const [key, text] of said) {
+    if (!found.has(key)) found.set(key, { ...(JSON.parse(text) as ToldNotice), key, isFiring: false });
   }
-  return [...found].flatMap(([place, notice]) => {
-    const { isFiring, about, values, text } = notice;
+  return [...found.values()].filter(({ key, isFiring, about, values, text }) => {
     const told = JSON.stringify({ isFiring, about, values, text } satisfies ToldNotice);
-    if (said.get(place) === told) return [];
-    said.set(place, told);
-    return [notice];
+    const isNews = said.get(key) !== told;
+    if (isNews) said.set(key, told);
+    return isNews;
   });
 }
 

@@ -12,7 +12,7 @@ import {
 } from "./geo.ts";
 
 /** Lines of a path that share a box, so that one look tells that a place is not near any of them. */
-const linesPerBlock = 16;
+const linesPerBlock = 8;
 /** Within so much of a stop a vehicle counts as standing at it, unless the next stop is nearer than twice that. */
 const stopRadiusM = 30;
 

@@ -52,7 +52,7 @@ export const transit: Insight<TransitSettings, State> = {
     const timetable = timetables?.get(gtfs);
     return timetable === undefined ? [] : transitPlaces(timetable);
   },
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),
 };
@@ -134,7 +134,7 @@ class TransitReducer implements Reducer {
     const known = this.#followed.get(journey);
     const run = this.#runs.get(journey);
     if (known || !run) return known;
-    const followed = follow(journey, run, this.#paths.of(run.trip));
+    const followed = follow(run, this.#paths.of(run.trip));
     this.#followed.set(journey, followed);
     return followed;
   }
