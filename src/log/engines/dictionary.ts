@@ -1,5 +1,6 @@
 import type { SavedProgress, Topic } from "../contract.ts";
 import type { EngineState } from "../engine.ts";
+import { unpackBodies } from "./blocks.ts";
 import type { PackedBatch } from "./sqlite-protocol.ts";
 import type { MetaRow, ProgressRow, Statements } from "./sqlite-statements.ts";
 
@@ -37,7 +38,10 @@ export function writeDictionary(sql: Statements, meta: MetaRow, batch: PackedBat
   for (const { id, names, decimals } of batch.shapes) {
     sql.putShape.run(id, JSON.stringify(names), JSON.stringify(decimals));
   }
-  for (const row of batch.latest) sql.putLatest.run(row.topicId, row.lastSeq, row.body);
+  const { topicIds, lastSeqs, bytes } = batch.latest;
+  for (const [index, body] of unpackBodies(bytes).entries()) {
+    sql.putLatest.run(topicIds[index] as number, lastSeqs[index] as number, body);
+  }
   for (const id of batch.forgottenTopics) {
     sql.dropTopic.run(id);
     sql.dropLatest.run(id);

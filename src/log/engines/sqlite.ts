@@ -6,14 +6,16 @@ import type {
   EngineBatch,
   EnginePage,
   EngineState,
+  LatestRow,
   LogEngine,
   ObservedAsk,
   ObservedBodies,
 } from "../engine.ts";
 import { randomEpoch } from "../epoch.ts";
 import { defaultSqliteOptions, type SqliteOptions } from "../options.ts";
-import { packBlocks, unpackBodies } from "./blocks.ts";
+import { packBlocks, packBodies, unpackBodies } from "./blocks.ts";
 import type {
+  PackedRows,
   Resumption,
   StoreCall,
   StoreCalls,
@@ -93,16 +95,17 @@ export class SqliteEngine implements LogEngine {
     }
   }
 
-  async commit({ records, ...batch }: EngineBatch): Promise<{ readonly oldest: number }> {
+  async commit({ records, latest: rows, ...batch }: EngineBatch): Promise<{ readonly oldest: number }> {
     const blocks = packBlocks(records, batch.committedAt);
-    const buffers = blocks.map((block) => block.bytes.buffer);
+    const latest = packRows(rows);
+    const buffers = [...blocks, latest].map(({ bytes }) => bytes.buffer);
     // It can take seconds, in which live streaming goes on.
     if (this.#replacing !== null) throw new Error(this.#replacing);
     const replacements = this.#replacements;
     while (this.#restarted !== null && this.#ended === null) await this.#restarted;
     // What comes ahead of this batch may be missing now.
     if (replacements !== this.#replacements) throw new Error(`${this.#options.path} was begun anew`);
-    const committed = await this.#call("commit", { ...batch, blocks }, buffers);
+    const committed = await this.#call("commit", { ...batch, blocks, latest }, buffers);
     const head = records.at(-1)?.seq;
     if (this.#resumption && head !== undefined) this.#resumption = { ...this.#resumption, head };
     this.#deaths = 0;
@@ -265,6 +268,12 @@ export class SqliteEngine implements LogEngine {
     for (const waiter of this.#waiters.values()) waiter.reject(new Error(reason));
     this.#waiters.clear();
   }
+}
+
+function packRows(rows: readonly LatestRow[]): PackedRows {
+  const topicIds = rows.map(({ topicId }) => topicId);
+  const lastSeqs = rows.map(({ lastSeq }) => lastSeq);
+  return { topicIds, lastSeqs, bytes: packBodies(rows.map(({ body }) => body)) };
 }
 
 /** Node 20 cannot run TypeScript in a worker: from the sources, the compiled twin in `dist` runs (`npm run build:server`). */
