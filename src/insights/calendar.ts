@@ -60,7 +60,11 @@ export class Calendar {
   readonly #days = new Map<number, Period>();
   readonly #last: Partial<Record<Level, Period>> = {};
 
+  /** Its IANA zone. */
+  readonly timezone: string;
+
   constructor(timezone: string) {
+    this.timezone = timezone;
     this.#format = new Intl.DateTimeFormat("en", { timeZone: timezone, timeZoneName: "longOffset" });
   }
 

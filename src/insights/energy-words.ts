@@ -10,7 +10,9 @@ function whOf(microWh: number | null): number | null {
 
 /** What is said of a period besides energy, in seconds. */
 export function knowledgeOf(
+  level: Level,
   { start, end }: Period,
+  { timezone }: Calendar,
   energy: Pick<Energy, "knownMs" | "estimatedMs"> | null,
 ): Values {
   const lengthMs = end - start;
@@ -18,6 +20,8 @@ export function knowledgeOf(
     lengthS: lengthMs / 1_000,
     gapS: (lengthMs - (energy?.knownMs ?? 0)) / 1_000,
     estimatedS: (energy?.estimatedMs ?? 0) / 1_000,
+    // A quarter-hour is the same in every zone.
+    ...(level !== "quarterHour" && { timezone }),
   };
 }
 

@@ -177,7 +177,10 @@ class UsageReducer implements Reducer {
     forgetOld(meter, rules.power.keepMs);
     for (const [level, period] of takePending(meter, calendar)) {
       const energy = energyOf(meter, level, period.start);
-      const values = { ...meterValues(meter, period.start, energy), ...knowledgeOf(period, energy) };
+      const values = {
+        ...meterValues(meter, period.start, energy),
+        ...knowledgeOf(level, period, calendar, energy),
+      };
       this.#tell(level, { domain: "usage", device, channel: level, time: period.start, values }, emit);
       for (const { state } of accounts) state.pending[level].add(period.start);
     }
@@ -206,7 +209,7 @@ class UsageReducer implements Reducer {
     state.due = null;
     for (const [level, period] of takePending(state, calendar)) {
       const sum = sumOf(account, level, period);
-      const values = { ...sumValues(account, sum), ...knowledgeOf(period, sum) };
+      const values = { ...sumValues(account, sum), ...knowledgeOf(level, period, calendar, sum) };
       if (level === "quarterHour") noteQuarter(state.demand, period.start, completeImport(sum, period));
       if (level === "day" || level === "month") {
         Object.assign(values, peakValues(peakOf(state.demand, level, period.start, period.end)));

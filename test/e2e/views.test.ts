@@ -50,6 +50,8 @@ beforeAll(async () => {
   gateway.env = {
     FIELDCAST_CONFIG: demoConfig,
     FIELDCAST_INSIGHTS_TRANSIT_GTFS: writeTimetable(folder),
+    // Some bus is always late by that.
+    FIELDCAST_INSIGHTS_TRANSIT_DELAY_NOTICE_S: "1",
   };
   await gateway.start();
   await publish(cityMessages());
@@ -159,7 +161,7 @@ describe.sequential("the views of a city", () => {
     await open("energy");
     await page.selectOption("select[aria-label='Whose use']", "sites/house");
     await untilShown(".figures", /Cost today €\d/);
-    await untilShown(".figures", /Today \(UTC/);
+    await untilShown("section[aria-label=Use]", /Hours and days are those of Europe\/Helsinki \(GMT\+[23]\)/);
     const gaps = () => page.locator(".chart g[data-gap=true], .chart > svg > .chart-gap").count();
     await expect.poll(() => page.locator(".chart-import").count(), waiting).toBeGreaterThan(15);
     expect(await gaps()).toBeGreaterThan(0);

@@ -216,9 +216,15 @@ describe("usage", () => {
     for (const arrivals of [live, buffer]) {
       const told = run(arrivals);
       const hour = (n: number) => valuesOf(told, "usage/m/hour", noon + n * 60 * minuteMs);
-      expect(hour(0)).toEqual({ importWh: 1_200, exportWh: 0, lengthS: 3_600, gapS: 0, estimatedS: 3_600 });
+      expect(hour(0)).toMatchObject({
+        importWh: 1_200,
+        exportWh: 0,
+        lengthS: 3_600,
+        gapS: 0,
+        estimatedS: 3_600,
+      });
       // Five minutes of 1,200 W and eleven times 50 Wh.
-      expect(hour(1)).toEqual({ importWh: 650, exportWh: 0, lengthS: 3_600, gapS: 0, estimatedS: 300 });
+      expect(hour(1)).toMatchObject({ importWh: 650, exportWh: 0, lengthS: 3_600, gapS: 0, estimatedS: 300 });
       expect(valuesOf(told, "usage/m/quarterHour", noon + 75 * minuteMs)).not.toHaveProperty("exportWh");
       expect(valuesOf(told, "usage/m/now", noon + 130 * minuteMs)).toMatchObject({ todayImportWh: 1_950 });
     }

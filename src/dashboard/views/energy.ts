@@ -60,8 +60,8 @@ export interface Figures {
   /** Of the last day and the last month that were over. Meters alone have none. */
   readonly dayPeak: Peak | null;
   readonly monthPeak: Peak | null;
-  /** How far the clock of the account's days was ahead of UTC when its last day was over, milliseconds. */
-  readonly zoneOffsetMs: number | null;
+  /** IANA zone of its hours and days; null until an hour is over. */
+  readonly timezone: string | null;
 }
 
 /** The accounts: sites before their groups before meters, by name. */
@@ -101,7 +101,7 @@ export function figuresOf(
     standbyPct: numberIn(standby, "sharePct"),
     dayPeak: peakIn(valuesOf("day")),
     monthPeak: peakIn(valuesOf("month")),
-    zoneOffsetMs: zoneOffsetOf(usage.get(`usage/${account}/day`)),
+    timezone: textIn(valuesOf("hour"), "timezone") ?? textIn(valuesOf("day"), "timezone"),
   };
 }
 
@@ -147,41 +147,6 @@ export function energyWords(wh: number | null): string {
   if (Math.abs(wh) < 1000) return `${Math.round(wh)} Wh`;
   const kWh = wh / 1000;
   return kWh < 1000 ? `${kWh.toFixed(kWh < 100 ? 2 : 0)} kWh` : `${(kWh / 1000).toFixed(2)} MWh`;
-}
-
-const dayMs = 86_400_000;
-/** The zone that is farthest behind UTC and has many people: Hawaii. Kiribati's, 24 hours ahead of it, cannot be told from it. */
-const farthestBehindMs = 10 * 3_600_000;
-
-/** How far the clock that shows midnight at this instant is ahead of UTC, milliseconds. */
-export function offsetAtMidnight(midnight: number): number {
-  const behindMs = ((midnight % dayMs) + dayMs) % dayMs;
-  return behindMs <= farthestBehindMs ? 0 - behindMs : dayMs - behindMs;
-}
-
-/** The instant at which the browser's clock shows what a clock so far ahead of UTC shows at `time`. */
-export function shownAt(time: number, zoneOffsetMs: number | null): number {
-  if (zoneOffsetMs === null) return time;
-  const wall = new Date(time + zoneOffsetMs);
-  return new Date(wall.getUTCFullYear(), wall.getUTCMonth(), wall.getUTCDate()).setHours(
-    wall.getUTCHours(),
-    wall.getUTCMinutes(),
-    wall.getUTCSeconds(),
-  );
-}
-
-/** `UTC+2`, `UTC−3:30`. */
-export function offsetWords(zoneOffsetMs: number): string {
-  const minutes = Math.round(Math.abs(zoneOffsetMs) / 60_000);
-  if (minutes === 0) return "UTC";
-  const rest = minutes % 60 === 0 ? "" : `:${String(minutes % 60).padStart(2, "0")}`;
-  return `UTC${zoneOffsetMs < 0 ? "−" : "+"}${Math.floor(minutes / 60)}${rest}`;
-}
-
-// A day of the account ends at its midnight.
-function zoneOffsetOf(day: InsightRow | undefined): number | null {
-  const lengthS = day ? numberIn(day.values, "lengthS") : null;
-  return day && lengthS !== null ? offsetAtMidnight(day.time + lengthS * 1000) : null;
 }
 
 function peakIn(values: Values): Peak | null {

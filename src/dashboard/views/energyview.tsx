@@ -3,6 +3,7 @@ import type { Page } from "../page.ts";
 import { hashOf } from "../place.ts";
 import { useRecent } from "../recent.ts";
 import { clockWords, powerQuantity } from "../words.ts";
+import { shownAt, zoneWords } from "../zone.ts";
 import {
   type Account,
   accountsOf,
@@ -11,10 +12,8 @@ import {
   energyWords,
   type Figures,
   figuresOf,
-  offsetWords,
   type Peak,
   type Period,
-  shownAt,
 } from "./energy.ts";
 import { Choices, Section } from "./parts.tsx";
 import { UsageChart } from "./usagechart.tsx";
@@ -39,7 +38,10 @@ export function EnergyView({ page }: { page: Page }) {
     <>
       <Section title="Use" summary={<AccountChoice accounts={accounts} account={account} />}>
         <FigureList figures={figures} />
-        <UsageHistory page={page} account={account} zoneOffsetMs={figures.zoneOffsetMs} />
+        {figures.timezone !== null && (
+          <p class="nothing">Hours and days are those of {zoneWords(figures.timezone, page.now.value)}.</p>
+        )}
+        <UsageHistory page={page} account={account} timezone={figures.timezone} />
       </Section>
       <Habits figures={figures} now={page.now.value} />
     </>
@@ -66,11 +68,10 @@ function AccountChoice({ accounts, account }: { accounts: readonly Account[]; ac
 }
 
 function FigureList({ figures }: { figures: Figures }) {
-  const { zoneOffsetMs } = figures;
   const shown = [
     ["This quarter-hour", energyWords(figures.quarterHourWh)],
     ["This hour", energyWords(figures.hourWh)],
-    [zoneOffsetMs === null ? "Today" : `Today (${offsetWords(zoneOffsetMs)})`, energyWords(figures.todayWh)],
+    ["Today", energyWords(figures.todayWh)],
     ["This month", energyWords(figures.monthWh)],
     ["Cost today", figures.todayCost ?? "–"],
     ["Cost this month", figures.monthCost ?? "–"],
@@ -92,10 +93,10 @@ function FigureList({ figures }: { figures: Figures }) {
 interface UsageHistoryProps {
   readonly page: Page;
   readonly account: string;
-  readonly zoneOffsetMs: number | null;
+  readonly timezone: string | null;
 }
 
-function UsageHistory({ page, account, zoneOffsetMs }: UsageHistoryProps) {
+function UsageHistory({ page, account, timezone }: UsageHistoryProps) {
   const [period, setPeriod] = useState<Period>("hour");
   const max = chartPeriods[period];
   const told = useRecent(page, `usage/${account}/${period}`, max * spareReadings);
@@ -109,14 +110,14 @@ function UsageHistory({ page, account, zoneOffsetMs }: UsageHistoryProps) {
         bars={barsOf(told.values(), usual, now, max)}
         period={period}
         now={now}
-        zoneOffsetMs={zoneOffsetMs}
+        timezone={timezone}
       />
     </div>
   );
 }
 
 function Habits({ figures, now }: { figures: Figures; now: number }) {
-  const { todayDeviationPct, usualTodayWh, standbyW, standbyPct, dayPeak, monthPeak, zoneOffsetMs } = figures;
+  const { todayDeviationPct, usualTodayWh, standbyW, standbyPct, dayPeak, monthPeak, timezone } = figures;
   return (
     <Section title="Habits">
       <ul class="items">
@@ -142,8 +143,8 @@ function Habits({ figures, now }: { figures: Figures; now: number }) {
           </div>
           <span class="figure">{standbyW === null ? "–" : powerWords(standbyW)}</span>
         </li>
-        <PeakItem title="Peak of the last day" peak={dayPeak} now={now} zoneOffsetMs={zoneOffsetMs} />
-        <PeakItem title="Peak of the last month" peak={monthPeak} now={now} zoneOffsetMs={zoneOffsetMs} />
+        <PeakItem title="Peak of the last day" peak={dayPeak} now={now} timezone={timezone} />
+        <PeakItem title="Peak of the last month" peak={monthPeak} now={now} timezone={timezone} />
       </ul>
     </Section>
   );
@@ -153,12 +154,12 @@ interface PeakItemProps {
   readonly title: string;
   readonly peak: Peak | null;
   readonly now: number;
-  readonly zoneOffsetMs: number | null;
+  readonly timezone: string | null;
 }
 
-function PeakItem({ title, peak, now, zoneOffsetMs }: PeakItemProps) {
+function PeakItem({ title, peak, now, timezone }: PeakItemProps) {
   if (peak === null) return null;
-  const time = clockWords(shownAt(peak.at, zoneOffsetMs), shownAt(now, zoneOffsetMs));
+  const time = clockWords(shownAt(peak.at, timezone), shownAt(now, timezone));
   return (
     <li class="item">
       <div class="item-main">

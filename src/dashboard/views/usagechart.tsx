@@ -1,5 +1,6 @@
 import { clockWords } from "../words.ts";
-import { type Bar, energyWords, gapsOf, offsetAtMidnight, type Period, shownAt } from "./energy.ts";
+import { shownAt } from "../zone.ts";
+import { type Bar, energyWords, gapsOf, type Period } from "./energy.ts";
 
 const width = 600;
 const height = 150;
@@ -10,12 +11,12 @@ interface UsageChartProps {
   readonly bars: readonly Bar[];
   readonly period: Period;
   readonly now: number;
-  /** How far the clock to show is ahead of UTC; null: the browser's own. */
-  readonly zoneOffsetMs: number | null;
+  /** IANA zone whose clock is shown; null: the browser's own. */
+  readonly timezone: string | null;
 }
 
 /** Bars of use with what is usual behind them. What is not known is hatched, never drawn as nothing used. */
-export function UsageChart({ bars, period, now, zoneOffsetMs }: UsageChartProps) {
+export function UsageChart({ bars, period, now, timezone }: UsageChartProps) {
   const first = bars[0];
   const last = bars.at(-1);
   if (!first || !last) return <p class="nothing chart-space">The first bar comes when a period is over.</p>;
@@ -24,7 +25,7 @@ export function UsageChart({ bars, period, now, zoneOffsetMs }: UsageChartProps)
   const zeroY = leastWh > 0 ? height * (1 - exportShare) : height;
   const x = (time: number) => ((time - first.start) / (last.end - first.start)) * width;
   const scale = { x, up: zeroY / most, down: leastWh > 0 ? (height * exportShare) / leastWh : 0, zeroY };
-  const timeWords = (time: number) => startWords(time, { period, now, zoneOffsetMs });
+  const timeWords = (time: number) => startWords(time, { period, now, timezone });
   const gapCount = gapsOf(bars).length + bars.filter(({ gapShare }) => gapShare > 0).length;
   return (
     <figure class="chart">
@@ -112,10 +113,9 @@ function barWords({ importWh, exportWh, usualWh, gapShare }: Bar, timeWords: str
     .join(", ");
 }
 
-function startWords(time: number, { period, now, zoneOffsetMs }: Omit<UsageChartProps, "bars">): string {
-  if (period !== "day") return clockWords(shownAt(time, zoneOffsetMs), shownAt(now, zoneOffsetMs));
-  // Each day has the offset of its own midnight: between the first and the last the clocks may have been changed.
-  return new Date(shownAt(time, offsetAtMidnight(time))).toLocaleDateString(undefined, {
+function startWords(time: number, { period, now, timezone }: Omit<UsageChartProps, "bars">): string {
+  if (period !== "day") return clockWords(shownAt(time, timezone), shownAt(now, timezone));
+  return new Date(shownAt(time, timezone)).toLocaleDateString(undefined, {
     weekday: "short",
     day: "numeric",
     month: "short",
