@@ -33,11 +33,6 @@ const mqtt = z
       .describe(
         "Publishes of one device that wait for the commit; then its socket is not read until some are done",
       ),
-    coalesceMs: whole(0, 10)
-      .default(3)
-      .describe(
-        "Under load the sockets of devices are looked at once in this time, when several have something to read, which saves CPU; 0 looks at once, and so does `stream.batchMs` 0. Milliseconds",
-      ),
     maxPublishesPerSecond: whole(0, 1_000_000)
       .default(0)
       .describe("A device that sends faster is slowed down, never dropped; 0 = no limit"),

@@ -87,7 +87,6 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
       startBroker({
         ...listenAt,
         limits,
-        coalesceMs: config.stream.batchMs > 0 ? config.mqtt.coalesceMs : 0,
         gather: gatherTimes(config),
         clock,
         logger,

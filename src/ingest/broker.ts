@@ -5,7 +5,6 @@ import { Aedes, type AuthenticateError, type Client, type Subscription } from "a
 import type { Clock } from "../model/clock.ts";
 import { isReadingTopic } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
-import { Coalescing } from "./coalescing.ts";
 import { CommandDeliveries } from "./command-deliveries.ts";
 import { isCommandTopic } from "./commands.ts";
 import { Connection, Connections } from "./connection.ts";
@@ -33,8 +32,6 @@ export interface BrokerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly limits: MqttLimits;
-  /** See coalescing.ts; absent: 0. */
-  readonly coalesceMs?: number;
   /** Absent: packets are taken one by one. */
   readonly gather?: GatherTimes;
   readonly clock: Clock;
@@ -147,10 +144,9 @@ class Broker implements MqttBroker {
       authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
       authorizeForward: (client, packet) => this.#deliveries.forward(client, packet),
     });
-    const coalescing = new Coalescing(options.coalesceMs ?? 0);
     // Half-open, so that what a client sent before its FIN is still taken.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (accepted: Socket) => {
-      const socket = readShared(accepted, () => coalescing.note());
+      const socket = readShared(accepted);
       this.handle(socket, socket.remoteAddress ?? "unknown");
     });
   }

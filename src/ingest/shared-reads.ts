@@ -16,9 +16,8 @@ type Options = SocketConstructorOpts & { readonly handle: Handle; readonly onrea
  * `onread` is an option of new sockets only (https://nodejs.org/api/net.html#new-netsocketoptions), so a new socket takes
  * over the handle of the accepted one. That is not documented: where there is no such handle, the accepted socket is returned
  * as it is.
- * @param onRead told of each chunk
  */
-export function readShared(accepted: Socket, onRead: () => void = () => {}): Socket {
+export function readShared(accepted: Socket): Socket {
   const before = accepted as SocketWithHandle;
   const handle = before._handle;
   if (!handle) return accepted;
@@ -29,7 +28,6 @@ export function readShared(accepted: Socket, onRead: () => void = () => {}): Soc
     onread: {
       buffer: shared,
       callback: (bytes) => {
-        onRead();
         socket.emit("data", shared.subarray(0, bytes));
         return true;
       },
