@@ -177,6 +177,27 @@ describe("a watch", () => {
     );
   });
 
+  it("of a change by 10 % either way fires once for each, and is armed by what is more than noise, as a plain count finds it", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 80, max: 130 }), { minLength: 1, maxLength: 60 }), (prices) => {
+        const amounts = prices.map((price) => price * 10);
+        const told = amounts.map((amountMinor, minute) => ({ minute, amountMinor }));
+        const readings = of(run(told, { watches: [{ name: "w", ...route, changesPct: 10 }] }), "watches/w");
+        let [low, high, fires, firedAt] = [amounts[0] ?? 0, amounts[0] ?? 0, 0, 0];
+        let isArmed = true;
+        for (const amount of amounts) {
+          [low, high] = [Math.min(low, amount), Math.max(high, amount)];
+          // Whole tenths: a hundredth of what it fired at is noise.
+          if (Math.abs(amount - firedAt) * 100 >= firedAt && amount !== firedAt) isArmed = true;
+          if (!isArmed || (amount * 10 > high * 9 && amount * 10 < low * 11)) continue;
+          [low, high, firedAt, isArmed] = [amount, amount, amount, false];
+          fires++;
+        }
+        expect(readings.at(-1)?.values).toMatchObject({ fires, state: isArmed ? "armed" : "fired" });
+      }),
+    );
+  });
+
   it("compares amounts exactly that no floating-point product can tell apart", () => {
     const watches = [{ name: "w", ...route, dropsPct: 10 }];
     const settings = { watches };

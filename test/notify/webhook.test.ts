@@ -42,8 +42,22 @@ async function receiver(statuses: readonly number[] = []) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, received };
 }
 
-async function openLog(): Promise<Log> {
-  const log = await openTestLog();
+/** A receiver that takes what comes and never says a word. */
+async function silentReceiver() {
+  const server = createServer((request) => void request.resume());
+  let asked = 0;
+  server.on("request", () => asked++);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked: () => asked };
+}
+
+async function openLog(...options: Parameters<typeof openTestLog>): Promise<Log> {
+  const log = await openTestLog(...options);
   onTestFinished(() => log.close());
   return log;
 }
@@ -203,4 +217,63 @@ it("gives a reading that is sent again after a crash the same delivery, and anot
   const deliveries = received.map(({ delivery }) => delivery);
   expect(new Set(deliveries).size).toBe(3);
   expect(deliveries.slice(3)).toEqual(deliveries.slice(0, 3));
+});
+
+it("holds up nobody while its receiver is silent, asks again after its time is over, and ends at once", async () => {
+  const log = await openLog();
+  const silent = await silentReceiver();
+  const { url, received } = await receiver();
+  const waiting = start(log, silent.url, { name: "waiting", timeoutS: 0.2 });
+  const other = start(log, url);
+  await log.append({ readings: [alert(1)] });
+  await expect.poll(() => silent.asked()).toBeGreaterThan(0);
+  for (let n = 2; n <= 50; n++) await log.append({ readings: [alert(n)] });
+  await expect.poll(() => other.figures().delivered).toBe(50);
+  expect(numbersOf(received)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
+  await expect.poll(() => silent.asked()).toBeGreaterThan(2);
+  expect(waiting.figures()).toMatchObject({ delivered: 0, dropped: 0 });
+  const patient = start(log, silent.url, { name: "patient", timeoutS: 600 });
+  await log.append({ readings: [alert(51)] });
+  const askedBefore = silent.asked();
+  await expect.poll(() => silent.asked()).toBeGreaterThan(askedBefore);
+  await patient.close();
+  expect(patient.figures()).toMatchObject({ delivered: 0, failed: 0 });
+});
+
+it("goes on with what the ring still has when its receiver was away for too long", async () => {
+  const log = await openLog(
+    { tailBytes: 1_000, tailRecords: 5, latestCheckpointBytes: 1 },
+    { maxBytes: 2_000 },
+  );
+  const { url, received } = await receiver(Array.from({ length: 60 }, () => 503));
+  const webhook = start(log, url);
+  await log.append({ readings: [alert(1)] });
+  await expect.poll(() => webhook.figures().failed).toBeGreaterThan(0);
+  for (let n = 1; n < 400; n += 21) {
+    await log.append({ readings: Array.from({ length: 21 }, (_, index) => alert(n + 1 + index)) });
+  }
+  expect(webhook.figures().delivered).toBe(0);
+  await expect.poll(() => webhook.figures().lag, { timeout: 10_000 }).toBe(0);
+  expect(webhook.figures().problem).toBeNull();
+  const numbers = numbersOf(received);
+  expect(numbers.at(-1)).toBe(400);
+  expect(new Set(numbers).size).toBeLessThan(200);
+  expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
+});
+
+it("remembers a bounded number of alerts that stand", async () => {
+  const log = await openLog();
+  const { url } = await receiver();
+  const webhook = start(log, url);
+  const firing = (n: number) => {
+    const { values, ...rest } = course("firing", 60, 60);
+    return { ...rest, device: `rules/r/m-${n}`, values };
+  };
+  await log.append({ readings: Array.from({ length: 1_200 }, (_, n) => firing(n)) });
+  await expect.poll(() => webhook.figures().delivered, { timeout: 20_000 }).toBe(1_200);
+  const back = (n: number) => ({ ...firing(n), values: { state: "resolved", firedAt: null } });
+  await log.append({ readings: [back(0), back(199), back(200), back(1_199)] });
+  await expect.poll(() => webhook.figures().lag).toBe(0);
+  // The 200 that were sent first are forgotten.
+  expect(webhook.figures().delivered).toBe(1_202);
 });
