@@ -44,7 +44,9 @@ type ToldNotice = Omit<Notice, "key">;
 /** The notices of which something is to be told; notes that it was. */
 export function noticeNews(known: Known, limits: NoticeLimits): Notice[] {
   const { said } = known.journey;
-  const found = new Map(noticesOf(known, limits).map((notice) => [notice.key, notice]));
+  const notices = noticesOf(known, limits);
+  if (notices.length === 0 && said.size === 0) return notices;
+  const found = new Map(notices.map((notice) => [notice.key, notice]));
   // What is no longer found was a detour that is over, or was corrected.
   for (const [key, text] of said) {
     if (!found.has(key)) found.set(key, { ...(JSON.parse(text) as ToldNotice), key, isFiring: false });
