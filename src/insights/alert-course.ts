@@ -5,7 +5,10 @@ import type { Course, Tell } from "./rework.ts";
 /** What was observed at a time. */
 export interface Observed {
   readonly time: number;
-  readonly value: string | number | boolean;
+  /** Null: an insight takes back what it told for this time. */
+  readonly value: string | number | boolean | null;
+  /** Of what an insight tells: its place in the log. */
+  readonly seq?: number;
 }
 
 export interface AlertFold {
@@ -28,16 +31,29 @@ export function alertCourse(rule: Rule): Course<Observed, AlertFold> {
     start: () => ({ state: "resolved", since: 0, firedAt: null, value: null }),
     step(fold, { time, value }, tell) {
       if (fold.state === "pending" && fold.since + forMs < time) fire(fold, tell);
-      observe(fold, rule, time, value, tell);
+      if (value !== null) observe(fold, rule, time, value, tell);
       if (fold.state === "pending" && fold.since + forMs <= time) fire(fold, tell);
     },
     close(fold, tell) {
       if (fold.state === "pending") fire(fold, tell);
     },
+    merge,
   };
 }
 
-function observe(fold: AlertFold, rule: Rule, time: number, value: Observed["value"], tell: Tell): void {
+/** An insight's later word counts. Of two of a device for the same time it is always the same one, whichever came first. */
+function merge(one: Observed, other: Observed): Observed {
+  if (one.seq !== undefined && other.seq !== undefined) return one.seq > other.seq ? one : other;
+  return JSON.stringify(other) > JSON.stringify(one) ? other : one;
+}
+
+function observe(
+  fold: AlertFold,
+  rule: Rule,
+  time: number,
+  value: NonNullable<Observed["value"]>,
+  tell: Tell,
+): void {
   const isOver = fold.state === "pending" ? !holds(rule, value) : isBack(rule, value);
   if (fold.state !== "resolved") {
     if (!isOver) return;

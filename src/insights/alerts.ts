@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { matchesFilter } from "../model/filter.ts";
-import { isoTime } from "../model/reading.ts";
+import { domains, isoTime } from "../model/reading.ts";
 import { type AlertFold, alertCourse, type Observed } from "./alert-course.ts";
 import { type Rule, rulesProblem, rulesSettings, valueFor } from "./alert-rules.ts";
 import { putBounded } from "./bounded.ts";
@@ -96,10 +96,14 @@ class AlertsReducer implements Reducer {
     const rules = this.#rulesOf(reading.topic);
     if (rules.length === 0) return;
     const { time, values, committedAt } = reading;
+    // What an insight tells for a time replaces what was told for it before.
+    const seq = isDerived(reading) ? reading.seq : null;
     for (const active of rules) {
-      const value = valueFor(active.rule, values);
-      if (value === undefined) continue;
-      this.#take(deviceOf(active.rule, reading), active, { time, value }, committedAt, emit);
+      const value = valueFor(active.rule, values) ?? null;
+      if (value === null && seq === null) continue;
+      const device = deviceOf(active.rule, reading);
+      if (value === null && !this.#knows(device, time)) continue;
+      this.#take(device, active, seq === null ? { time, value } : { time, value, seq }, committedAt, emit);
     }
   }
 
@@ -131,6 +135,10 @@ class AlertsReducer implements Reducer {
     if (forgotten !== undefined) this.#due.delete(forgotten);
   }
 
+  #knows(device: string, time: number): boolean {
+    return this.#alerts.get(device)?.track.items.some((item) => item.time === time) ?? false;
+  }
+
   #rulesOf(topic: string): readonly ActiveRule[] {
     const known = this.#known.get(topic);
     if (known) return known;
@@ -151,6 +159,10 @@ class AlertsReducer implements Reducer {
     }
     this.#orphans = [];
   }
+}
+
+function isDerived({ domain }: CommittedReading): boolean {
+  return !domains.some((one) => one === domain);
 }
 
 function deviceOf({ name }: Rule, { domain, device, channel }: CommittedReading): string {

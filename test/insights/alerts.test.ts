@@ -90,6 +90,38 @@ describe("alerts", () => {
       expect(values["resolvedAt"]).toBe(values["state"] === "resolved" ? "2026-11-22T12:00:00.000Z" : null);
   });
 
+  it.each([
+    ["corrects to less", 4_000],
+    ["takes back", null],
+  ])("are taken back with what another insight %s for the same time", (_what, corrected) => {
+    const hour = (importWh: number | null): Reading => ({
+      domain: "usage",
+      device: "m",
+      channel: "hour",
+      time: noon,
+      values: { importWh },
+    });
+    const rules = [{ name: "much", filter: "usage/+/hour", field: "importWh", above: 5_000 }];
+    const arrivals = [6_000, corrected].map((importWh, n) => ({
+      at: noon + n * 1_000,
+      reading: hour(importWh),
+    }));
+    const states = (told: readonly Reading[]) =>
+      told.map(({ time, values }) => [time - noon, values["state"]]);
+    expect(states(run(arrivals, { rules }))).toEqual([
+      [0, "firing"],
+      [0, "resolved"],
+    ]);
+    expect(
+      states(
+        run(
+          arrivals.toReversed().map((one, n) => ({ ...one, at: noon + n })),
+          { rules },
+        ),
+      ),
+    ).toEqual([[0, "firing"]]);
+  });
+
   it("of a rule that is no more are resolved, once", () => {
     const reading = power(0, 60);
     const state = alerts.start();
