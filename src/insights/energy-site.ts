@@ -42,6 +42,8 @@ export interface Account {
   readonly members: Record<Role, Map<string, Meter[]>>;
   /** Topics that the settings name one by one, and that have not come yet. */
   readonly missing: Set<string>;
+  /** Those of them that have: until then they were missing. */
+  readonly named: Set<Meter>;
 }
 
 /** What an account's meters know of a period together. */
@@ -89,6 +91,7 @@ export function accountsOf(
       state: stateOf(name),
       members: { grid: new Map(), production: new Map(), part: new Map() },
       missing: new Set(phase === null ? named.filter((filter) => !hasWildcard(filter)) : []),
+      named: new Set(),
     };
   };
   return [
@@ -105,14 +108,15 @@ export function join(account: Account, topic: string, meter: Meter): boolean {
     if (!account.filters[role].some((filter) => matchesFilter(filter, topic))) continue;
     const channels = account.members[role].get(meter.device) ?? [];
     account.members[role].set(meter.device, [...channels, meter]);
-    account.missing.delete(topic);
+    if (account.missing.delete(topic)) account.named.add(meter);
     return true;
   }
   return false;
 }
 
-/** Takes a meter out of an account. */
-export function leave(account: Account, meter: Meter): void {
+/** Takes a meter out of an account; as after a restart, it is missing then if the settings name it. */
+export function leave(account: Account, topic: string, meter: Meter): void {
+  if (account.named.delete(meter)) account.missing.add(topic);
   for (const byDevice of Object.values(account.members)) {
     const channels = byDevice.get(meter.device)?.filter((other) => other !== meter) ?? [];
     if (channels.length > 0) byDevice.set(meter.device, channels);
@@ -120,7 +124,10 @@ export function leave(account: Account, meter: Meter): void {
   }
 }
 
-/** Adds up what the meters know of a period. Those that were first observed after it are left out. */
+/**
+ * Adds up what the meters know of a period. Those that were first observed after it are left out, as if they had not come yet:
+ * a sum is the same whenever it is made.
+ */
 export function sumOf(account: Account, level: Level, { start, end }: Period): Sum {
   const lengthMs = end - start;
   const sum = {
@@ -132,10 +139,14 @@ export function sumOf(account: Account, level: Level, { start, end }: Period): S
     meters: 0,
     incompleteMeters: account.missing.size,
   };
+  for (const { first } of account.named) {
+    if (first < end) continue;
+    sum.incompleteMeters++;
+    sum.knownMs = 0;
+  }
   for (const role of ["grid", "production", "part"] as const) {
     for (const channels of account.members[role].values()) {
-      for (const meter of wholeOf(channels)) {
-        if (meter.first >= end) continue;
+      for (const meter of wholeOf(channels.filter(({ first }) => first < end))) {
         const energy = energyOf(meter, level, start);
         sum.meters++;
         sum.knownMs = Math.min(sum.knownMs, energy?.knownMs ?? 0);

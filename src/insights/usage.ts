@@ -160,7 +160,7 @@ class UsageReducer implements Reducer {
     const entry = this.#entries.get(topic);
     this.#entries.delete(topic);
     this.#due.delete(meterKey(topic));
-    for (const account of entry?.accounts ?? []) leave(account, entry?.meter as Meter);
+    for (const account of entry?.accounts ?? []) leave(account, topic, entry?.meter as Meter);
   }
 
   #nextDue({ pending, due }: Meter | AccountState, now: number): number {

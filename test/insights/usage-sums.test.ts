@@ -1,10 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { alerts } from "../../src/insights/alerts.ts";
 import { usage } from "../../src/insights/usage.ts";
 import { usageNormal } from "../../src/insights/usage-normal.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
 import { topicOf } from "../../src/model/topic.ts";
-import { arrivalsOf, contextOf, fixturesOf, play } from "./fixtures.ts";
+import { arrivalsOf, contextOf, fixturesOf, play, settled } from "./fixtures.ts";
 
 const minuteMs = 60_000;
 const noon = Date.UTC(2026, 10, 22, 12);
@@ -88,6 +89,68 @@ describe("a site", () => {
       [1_200, "2026-11-22T12:00:00.000Z"],
       [3_600, "2026-11-22T12:15:00.000Z"],
     ]);
+  });
+});
+
+describe("sums", () => {
+  it("are the same however the readings are paced, and whichever meter was heard first", () => {
+    const topics = [
+      ["a", undefined],
+      ["b", undefined],
+      ["k/1", "L1"],
+      ["k/1", "L2"],
+      ["k/1", "total"],
+      ["k/2", undefined],
+    ] as const;
+    const step = fc.record({
+      topic: fc.constantFrom(...topics),
+      minute: fc.integer({ min: 0, max: 90 }),
+      order: fc.nat(),
+    });
+    const settings = usage.settings.parse({
+      lateS: 3_600,
+      refreshS: 86_400,
+      sites: [
+        {
+          name: "home",
+          grid: ["energy/a", "energy/b"],
+          groups: [{ name: "kitchen", meters: ["energy/k/+", "energy/k/+/+"] }],
+        },
+      ],
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 60 }), (steps) => {
+        const all = [
+          ...steps,
+          // Everybody is heard in the end, and tells that the last period is over.
+          ...topics.map((topic) => ({ topic, minute: 121, order: 0 })),
+        ];
+        const readings = all.map(({ topic: [device, channel], minute, order }) => ({
+          order,
+          reading: {
+            domain: "energy" as const,
+            device,
+            ...(channel !== undefined && { channel }),
+            time: noon + minute * minuteMs,
+            values: { energyImportWh: minute * (channel === "total" ? 30 : 10) },
+          } satisfies Reading,
+        }));
+        const live = readings
+          .map(({ reading }) => ({ at: reading.time, reading }))
+          .sort((one, other) => one.at - other.at);
+        const atOnce = readings
+          .toSorted((one, other) => one.order - other.order)
+          .map(({ reading }, n) => ({ at: noon + 180 * minuteMs + n, reading }));
+        const [paced, quick] = [live, atOnce].map((arrivals) => {
+          const told = play(usage, settings, context, { arrivals, until: noon + 240 * minuteMs });
+          return settled(
+            told.filter(({ channel }) => channel !== "now"),
+            "history",
+          );
+        });
+        expect(quick).toEqual(paced);
+      }),
+    );
   });
 });
 
