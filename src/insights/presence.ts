@@ -125,7 +125,7 @@ class PresenceReducer implements Reducer {
   #signOfLife(key: string, now: number, emit: Emit): void {
     let device = this.#devices.get(key);
     const isQuicker = device !== undefined && noteArrival(device, now);
-    if (!device) device = { ...unknownDevice, intervals: [], seen: now, signBegan: now };
+    device ??= unknownDevice(now);
     const forgotten = putBounded(this.#devices, key, device, maxDevices);
     if (forgotten !== undefined) this.#due.delete(forgotten);
     device.closedAt = null;
@@ -212,13 +212,19 @@ class PresenceReducer implements Reducer {
   }
 }
 
-const unknownDevice = {
-  state: "offline",
-  rhythmMs: null,
-  connected: null,
-  closedAt: null,
-  toldAt: 0,
-} as const;
+/** All fields at once and in one order: V8 looks up those of objects that grew differently one by one. */
+function unknownDevice(now: number): Device {
+  return {
+    state: "offline",
+    seen: now,
+    signBegan: now,
+    intervals: [],
+    rhythmMs: null,
+    connected: null,
+    closedAt: null,
+    toldAt: 0,
+  };
+}
 
 /** Returns whether the device shows a quicker rhythm than before. */
 function noteArrival(device: Device, now: number): boolean {

@@ -24,7 +24,7 @@ export class Group {
   readonly matcher: Matcher;
   readonly members = new Set<Subscription>();
   /** Matching records since the last push, in seq order. */
-  readonly window: LogRecord[] = [];
+  window: LogRecord[] = [];
   /** Everything up to here has been sent to the members, when records wait in the window. */
   position = 0;
   /** Came while a rate held records back of which they know already: they join after the next push. */
@@ -79,7 +79,8 @@ export class Group {
   push(to: number, maxFrameBytes: number): Subscription[] {
     if (this.pause !== null) return [];
     const behind: Subscription[] = [];
-    const window = this.window.splice(0);
+    const { window } = this;
+    this.window = [];
     const touched = this.touched(window);
     const records = this.view.rate === null ? this.select(window) : this.conflated(touched);
     const before = this.view.bbox === null ? toldNothing : this.viewState();
@@ -170,7 +171,12 @@ export function groupKey({ id, filter, session, view }: Subscription): string {
   return `${session.binary ? "b" : "j"}${id} ${view.key} ${filter}`;
 }
 
-function* chunks(records: readonly SentRecord[], maxBytes: number): Generator<readonly SentRecord[]> {
+function chunks(records: readonly SentRecord[], maxBytes: number): readonly (readonly SentRecord[])[] {
+  if (records.length === 1) return [records];
+  return [...chunksOfMany(records, maxBytes)];
+}
+
+function* chunksOfMany(records: readonly SentRecord[], maxBytes: number): Generator<readonly SentRecord[]> {
   let start = 0;
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {

@@ -214,7 +214,7 @@ export class Hub {
   private pushGroup(group: Group): void {
     const behind = group.push(this.position, this.options.maxFrameBytes);
     for (const subscription of behind) this.advanceSoon(subscription);
-    if (!group.isHolding) {
+    if (!group.isHolding && group.late.size > 0) {
       const late = [...group.late];
       group.late.clear();
       // In this very turn, before the group holds something back again.

@@ -72,15 +72,20 @@ function webSocketBehavior(
     open: (ws) => {
       const connection = new Connection(ws, ws.getUserData());
       ws.getUserData().connection = connection;
+      connection.entered();
       connection.handler = options.accept(connection);
     },
     message: (ws, message, isBinary) => {
       const bytes = new Uint8Array(message);
-      ws.getUserData().connection?.handler?.onMessage(
-        isBinary ? bytes : Buffer.from(message).toString("utf8"),
-      );
+      const { connection } = ws.getUserData();
+      connection?.entered();
+      connection?.handler?.onMessage(isBinary ? bytes : Buffer.from(message).toString("utf8"));
     },
-    pong: (ws) => ws.getUserData().connection?.handler?.onPong(),
+    pong: (ws) => {
+      const { connection } = ws.getUserData();
+      connection?.entered();
+      connection?.handler?.onPong();
+    },
     drain: (ws) => {
       const { connection } = ws.getUserData();
       // Later, because the library stops watching the socket when this returns: what was sent in here and the kernel did not
@@ -125,12 +130,17 @@ function freePort(host: string): Promise<number> {
   });
 }
 
+/** What the library's `send` answers when the kernel took all of it. */
+const sent = 1;
+
 /** A socket whose methods do nothing once it is closed: touching a closed native socket throws. */
 class Connection implements Socket {
   readonly subprotocol: Socket["subprotocol"];
   readonly remote: string;
   handler: SocketHandler | null = null;
   private native: NativeSocket | null;
+  /** False while all that was sent has left, so that the library need not be asked for each frame. */
+  private mayBuffer = false;
 
   constructor(native: NativeSocket, { subprotocol, remote }: UserData) {
     this.native = native;
@@ -139,15 +149,24 @@ class Connection implements Socket {
   }
 
   bufferedBytes(): number {
-    return this.native?.getBufferedAmount() ?? 0;
+    if (!this.mayBuffer || this.native === null) return 0;
+    const bytes = this.native.getBufferedAmount();
+    this.mayBuffer = bytes > 0;
+    return bytes;
   }
 
   send(frame: Uint8Array | string): void {
-    this.native?.send(frame, typeof frame !== "string");
+    if (this.native !== null && this.native.send(frame, typeof frame !== "string") !== sent)
+      this.mayBuffer = true;
   }
 
   ping(): void {
-    this.native?.ping();
+    if (this.native !== null && this.native.ping() !== sent) this.mayBuffer = true;
+  }
+
+  /** To be called in the library's events: what is sent there it writes afterwards, and tells nobody what is left. */
+  entered(): void {
+    this.mayBuffer = true;
   }
 
   close(code: number, reason: string): void {
