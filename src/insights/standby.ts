@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import type { Calendar } from "./calendar.ts";
 import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
@@ -44,6 +45,8 @@ export const standby: Insight<Settings, State> = {
     new StandbyReducer(settings, state, accountsCalendar(settings, timezone)),
 };
 
+const unknown: Values = { standbyW: null, standbyDayWh: null, sharePct: null, quarterHours: null };
+
 class StandbyReducer implements Reducer {
   readonly #settings: Settings;
   readonly #accounts: State;
@@ -60,11 +63,13 @@ class StandbyReducer implements Reducer {
     putBounded(this.#accounts, device, account, maxWeeklyAccounts);
     const floor = this.#floorOf(account.newest);
     if (time < floor) return;
-    if (typeof importWh === "number" && gapS === 0) account.quarters.set(time, importWh);
-    else account.quarters.delete(time);
+    const isKnown = typeof importWh === "number" && gapS === 0;
+    const hasLost = !isKnown && account.quarters.delete(time);
+    if (isKnown) account.quarters.set(time, importWh);
     const before = account.newest;
     account.newest = Math.max(before, time);
-    for (const day of this.#daysOver(time, before, account.newest)) this.#tell(device, account, day, emit);
+    for (const day of this.#daysOver(time, before, account.newest))
+      this.#tell(device, account, day, hasLost, emit);
     if (this.#floorOf(account.newest) > floor) this.#forget(account);
   }
 
@@ -81,24 +86,35 @@ class StandbyReducer implements Reducer {
     return days;
   }
 
-  #tell(device: string, { quarters }: Account, day: { start: number; end: number }, emit: Emit): void {
+  /** @param hasLost whether one quarter-hour is known no more: with it there may have been just enough */
+  #tell(
+    device: string,
+    { quarters }: Account,
+    day: { start: number; end: number },
+    hasLost: boolean,
+    emit: Emit,
+  ): void {
+    const tell = (values: Values) =>
+      emit({ domain: "usage", device, channel: "standby", time: day.start, values });
     const from = this.#since(day.end);
     const amounts: number[] = [];
     for (const [at, wh] of quarters) if (at >= from && at < day.end) amounts.push(wh);
-    if (amounts.length < minQuarters) return;
+    if (amounts.length < minQuarters) {
+      if (hasLost && amounts.length === minQuarters - 1) tell(unknown);
+      return;
+    }
     amounts.sort((a, b) => a - b);
     // Nearest rank.
     const rank = Math.ceil((this.#settings.quietPct / 100) * amounts.length);
     const quietWh = amounts[Math.max(0, rank - 1)] as number;
     const allWh = amounts.reduce((sum, wh) => sum + wh, 0);
     const sharePct = allWh > 0 ? Math.round((1_000 * quietWh * amounts.length) / allWh) / 10 : null;
-    const values = {
+    tell({
       standbyW: Math.round(4_000 * quietWh) / 1_000,
       standbyDayWh: Math.round(96_000 * quietWh) / 1_000,
       sharePct,
       quarterHours: amounts.length,
-    };
-    emit({ domain: "usage", device, channel: "standby", time: day.start, values });
+    });
   }
 
   #since(end: number): number {

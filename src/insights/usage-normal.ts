@@ -59,6 +59,15 @@ interface DaySoFar {
   readonly usualMwh: number | null;
 }
 
+const unknown: Values = {
+  importWh: null,
+  usualWh: null,
+  deviationPct: null,
+  todayWh: null,
+  usualTodayWh: null,
+  todayDeviationPct: null,
+};
+
 class NormalReducer implements Reducer {
   readonly #weeks: { readonly min: number; readonly max: number };
   readonly #accounts: State;
@@ -90,6 +99,8 @@ class NormalReducer implements Reducer {
       this.#soFar.set(habits, day);
       return tell(time, this.#compare(habits, day));
     }
+    // An hour that was known, and is not after all.
+    if (wh === null) tell(time, unknown);
     for (const changed of this.#changedBy(habits, hours, time))
       tell(changed, this.#compare(habits, this.#dayUpTo(habits, changed)));
     const newest = newestOf(habits);

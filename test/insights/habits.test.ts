@@ -94,3 +94,25 @@ describe("standby", () => {
     );
   });
 });
+
+it("what is known no more is taken back: an hour's comparison, and the standby of a day with too few quarter-hours", () => {
+  const unknown = (channel: string, time: number): Reading => ({
+    domain: "usage",
+    device: "sites/home",
+    channel,
+    time,
+    values: { importWh: null, gapS: 900 },
+  });
+  const [normal, none] = play(usageNormal, usageNormal.settings.parse({}), context, {
+    arrivals: arrive([used("hour", monday, 5), unknown("hour", monday), unknown("hour", monday)]),
+    until,
+  });
+  expect([normal?.values["importWh"], none?.values["importWh"], none?.time]).toEqual([5, null, monday]);
+  const midnight = monday - hourMs;
+  const quarters = Array.from({ length: 97 }, (_, n) => used("quarterHour", midnight + (n * hourMs) / 4, 10));
+  const told = play(standby, standby.settings.parse({}), context, {
+    arrivals: arrive([...quarters, unknown("quarterHour", monday), unknown("quarterHour", monday + hourMs)]),
+    until,
+  });
+  expect(told.map(({ values }) => values["standbyW"])).toEqual([40, null]);
+});
