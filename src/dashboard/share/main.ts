@@ -62,7 +62,8 @@ function follow(link: string, info: Info, track: Track, show: () => void): void 
   const over = () => {
     // The files end with the link.
     element("files").hidden = true;
-    say(`This link has ended (${until}). The way stays here until you leave the page.`);
+    const end = Date.now() < new Date(info.expires).getTime() ? "taken back" : until;
+    say(`This link has ended (${end}). The way stays here until you leave the page.`);
   };
   const events = new EventSource(`${link}/events`);
   const take = (readings: readonly SharedReading[]) => {

@@ -98,7 +98,7 @@ function Devices({ page, tracked, chosen, now }: DevicesProps) {
                   {device.totalTrips} trip{device.totalTrips === 1 ? "" : "s"}
                 </span>
               </td>
-              <td>{device.eta === null ? "–" : etaWords(device.eta, now)}</td>
+              <td>{device.eta === null || device.eta.arrivesAt < now ? "–" : etaWords(device.eta, now)}</td>
             </tr>
           ))}
         </tbody>

@@ -15,10 +15,12 @@ export interface Watch {
   readonly fires: number;
   readonly firedAt: number | null;
   readonly firedMinor: number | null;
-  /** What it waits for, in words: `below €89.00`, `a drop by 8 %, to €82.80`. */
+  /** What it waits for, in words: `below €89.00`, `a drop by 8 %`. */
   readonly waitsFor: string;
-  /** What it goes by now, in words: `now €85.00, 5.6 % below the highest, €90.00`. */
+  /** Where the price was when the watch was last told, in words: `€85.00; 5.6 % below the highest, €90.00`. */
   readonly stands: string;
+  /** When that was, null if it has not been told. It is told when it fires and when it is armed, not with each price. */
+  readonly toldAt: number | null;
   /** Somebody asked for it while the gateway runs, and can ask for it to go; else it is the configuration's. */
   readonly isAsked: boolean;
 }
@@ -28,24 +30,30 @@ const wishLevel = "watches/asked/";
 /** The watches: those that fired first, then by name. */
 export function watchesOf(rows: Iterable<InsightRow>, locale: string | undefined): Watch[] {
   const wishes = new Map<string, Values>();
-  const told = new Map<string, Values>();
-  for (const { topic, values } of rows) {
+  const told = new Map<string, InsightRow>();
+  for (const row of rows) {
+    const { topic, values } = row;
     if (topic.startsWith(wishLevel)) wishes.set(topic.slice(wishLevel.length), values);
-    else if (topic.split("/").length === 2) told.set(topic.slice("watches/".length), values);
+    else if (topic.split("/").length === 2) told.set(topic.slice("watches/".length), row);
   }
   const isWanted = (name: string) => wishes.get(name)?.["isActive"] === true;
   const all = [...new Set([...told.keys(), ...wishes.keys()])].flatMap((name) => {
-    const values = told.get(name) ?? {};
-    const isTold = "fires" in values && values["state"] !== "removed";
+    const row = told.get(name);
+    const isTold = row !== undefined && "fires" in row.values && row.values["state"] !== "removed";
     if (!isTold) return isWanted(name) ? [newWatch(name, wishes.get(name) as Values)] : [];
-    return [toldWatch(name, values, isWanted(name), locale)];
+    return [toldWatch(name, row, isWanted(name), locale)];
   });
   return all.sort(
     (a, b) => Number(b.state === "fired") - Number(a.state === "fired") || byName(a.name, b.name),
   );
 }
 
-function toldWatch(name: string, values: Values, isAsked: boolean, locale: string | undefined): Watch {
+function toldWatch(
+  name: string,
+  { time, values }: InsightRow,
+  isAsked: boolean,
+  locale: string | undefined,
+): Watch {
   const { currency, exponent } = moneyOf(values);
   const money = (amountMinor: number) => formatMoney(amountMinor, exponent, currency, locale);
   return {
@@ -58,6 +66,7 @@ function toldWatch(name: string, values: Values, isAsked: boolean, locale: strin
     firedMinor: numberIn(values, "firedMinor"),
     waitsFor: conditionWords(values, money),
     stands: standingWords(values, money),
+    toldAt: time,
     isAsked,
   };
 }
@@ -77,6 +86,7 @@ function newWatch(name: string, wish: Values): Watch {
     firedMinor: null,
     waitsFor: limit("below") ?? limit("above") ?? move,
     stands: `no price of ${String(wish["from"])} → ${String(wish["to"])} yet`,
+    toldAt: null,
     isAsked: true,
   };
 }
@@ -87,15 +97,8 @@ function conditionWords(values: Values, money: Money): string {
   const [below, above] = [numberIn(values, "belowMinor"), numberIn(values, "aboveMinor")];
   if (below !== null) return `below ${money(below)}`;
   if (above !== null) return `above ${money(above)}`;
-  const { drops, rises, low, high } = moveOf(values);
-  const limits = [
-    drops !== null &&
-      high !== null &&
-      money(Math.floor((high * (10_000 - Math.round(100 * drops))) / 10_000)),
-    rises !== null && low !== null && money(Math.ceil((low * (10_000 + Math.round(100 * rises))) / 10_000)),
-  ].filter((words) => words !== false);
-  const words = moveWords(drops, rises);
-  return limits.length === 0 ? words : `${words}, to ${limits.join(" or ")}`;
+  const { drops, rises } = moveOf(values);
+  return moveWords(drops, rises);
 }
 
 function moveWords(drops: number | null, rises: number | null): string {
@@ -104,12 +107,12 @@ function moveWords(drops: number | null, rises: number | null): string {
   return rises === null ? "a change" : `a rise by ${rises} %`;
 }
 
-/** The price now, and how far it is from what it counts from. */
+/** The price, and how far it was from what the watch counts from. */
 function standingWords(values: Values, money: Money): string {
   const amount = numberIn(values, "amountMinor");
   if (amount === null) return "";
   const { drops, rises, low, high } = moveOf(values);
-  const parts = [`now ${money(amount)}`];
+  const parts = [money(amount)];
   if (drops !== null && high !== null) parts.push(distanceWords(amount, high, "highest", money));
   if (rises !== null && low !== null) parts.push(distanceWords(amount, low, "lowest", money));
   return parts.join("; ");
