@@ -90,6 +90,8 @@ class FaresReducer implements Reducer {
   /** When the cheapest offer ends; keys are of `dueKey`. */
   readonly #due = new DueTimes();
   readonly #asked: Map<string, WatchSettings>;
+  /** Names of watches that were taken out of the settings. */
+  readonly #takenOut = new Set<string>();
 
   constructor(settings: Settings, state: State) {
     this.#settings = settings;
@@ -104,7 +106,13 @@ class FaresReducer implements Reducer {
       const known = state.watched.get(selection);
       if (known && known.base.text !== text) this.#isReviewDue.add(selection);
     }
-    for (const selection of state.watched.keys()) {
+    const names = new Set([...settings.watches, ...this.#asked.values()].map(({ name }) => name));
+    for (const [selection, { told }] of state.watched) {
+      for (const name of told.keys()) {
+        if (names.has(name)) continue;
+        this.#takenOut.add(name);
+        told.delete(name);
+      }
       if (!this.#watches.has(selection)) state.watched.delete(selection);
     }
     for (const kind of kinds) {
@@ -129,6 +137,9 @@ class FaresReducer implements Reducer {
   }
 
   advance(now: number, emit: Emit): void {
+    for (const device of this.#takenOut)
+      emit({ domain: "watches", device, time: now, values: { state: "removed" } });
+    this.#takenOut.clear();
     for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
       const [kind, key] = partsOf(next.key);
       this.#take(kind, key, { time: next.due, offers: [] }, Number.POSITIVE_INFINITY, emit);

@@ -1,4 +1,4 @@
-import type { Reading, Values } from "../model/reading.ts";
+import { isoTime, type Reading, type Values } from "../model/reading.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
 import { checkJam, type Jam, jamValues, neighbours, noJam } from "./road-jams.ts";
@@ -73,6 +73,8 @@ class RoadsReducer implements Reducer {
   readonly #intervalMs: number;
   readonly #detailMs: number;
   readonly #lateMs: number;
+  /** Segments that were taken out of the settings: nothing more will be known of them. */
+  #takenOut: (readonly [name: string, kept: Kept])[] = [];
 
   constructor(settings: RoadSettings, state: State) {
     this.#settings = settings;
@@ -83,9 +85,11 @@ class RoadsReducer implements Reducer {
     this.#network = new RoadNetwork(settings);
     this.#probes = new Probes(this.#network, state.vehicles, settings);
     this.#choices = choicesBySegment(settings, this.#network);
-    for (const [name, { due }] of state.segments) {
-      if (!this.#network.segments.has(name)) state.segments.delete(name);
-      else if (due !== null) this.#due.set(name, due);
+    for (const [name, kept] of state.segments) {
+      if (!this.#network.segments.has(name)) {
+        state.segments.delete(name);
+        this.#takenOut.push([name, kept]);
+      } else if (kept.due !== null) this.#due.set(name, kept.due);
     }
     const names = new Set(settings.routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
     for (const name of state.routes.keys()) if (!names.has(name)) state.routes.delete(name);
@@ -104,6 +108,8 @@ class RoadsReducer implements Reducer {
   }
 
   advance(now: number, emit: Emit): void {
+    for (const [name, kept] of this.#takenOut) tellTakenOut(name, kept, now, emit);
+    this.#takenOut = [];
     for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
       const names = [next.key];
       for (let same = this.#due.take(next.due); same !== null; same = this.#due.take(next.due)) {
@@ -279,6 +285,19 @@ class RoadsReducer implements Reducer {
         readings.push({ domain: "alerts", device: `jam/${segment.name}`, time, values });
     }
   }
+}
+
+/** Ends what was told of a segment, or it would be so for ever. */
+function tellTakenOut(name: string, { estimates, alerts }: Kept, time: number, emit: Emit): void {
+  const last = estimates.at(-1)?.value;
+  if (last && last.level !== "unknown") {
+    emit({ domain: "congestion", device: name, time, values: { ...unknownEstimate } });
+  }
+  const alert = alerts.at(-1)?.value;
+  if (alert?.["state"] !== "firing") return;
+  const none = { isHead: false, queueM: 0, queueSegments: 0 };
+  const values = { ...alert, state: "resolved", outcome: "lost", end: isoTime(time), ...none };
+  emit({ domain: "alerts", device: `jam/${name}`, time, values });
 }
 
 function noteEarliest<Key>(times: Map<Key, number>, key: Key, time: number): void {
