@@ -17,9 +17,6 @@ const maxRefusals = 100;
 /** A connection that sends this many requests while it reads nothing is dropped: their answers need a bound. */
 const maxRequestsWhileFull = 1_000;
 
-/** How often a connection is asked for a sign of life before it is dropped. */
-const pingsPerSilence = 4;
-
 /** Where a session turns to. */
 export interface SessionEvents {
   onEnd(session: Session): void;
@@ -48,7 +45,6 @@ export class Session implements SocketHandler {
   /** The client gave a sign of life since the last beat. */
   private heard = true;
   private heardAt = 0;
-  private pingedAt = Number.NEGATIVE_INFINITY;
 
   constructor(socket: Socket, hub: Hub, events: SessionEvents) {
     this.socket = socket;
@@ -136,7 +132,7 @@ export class Session implements SocketHandler {
     this.sendAnnouncements(newTopics, newShapes);
   }
 
-  /** Beats the heart, asks for a sign of life now and then, and drops a connection that gave none for too long. */
+  /** Beats the heart, asks for a sign of life, and drops a connection that gave none for too long. */
   beat(now: number): void {
     // Unsent bytes mean a slow reader, which is never a reason to drop it; the kernel notices a dead one.
     const isWaiting = this.socket.bufferedBytes() > 0;
@@ -144,8 +140,6 @@ export class Session implements SocketHandler {
     this.heard = false;
     if (now - this.heardAt > this.hub.options.silentMs) return this.socket.terminate();
     if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
-    if (Math.abs(now - this.pingedAt) < this.hub.options.silentMs / pingsPerSilence) return;
-    this.pingedAt = now;
     this.socket.ping();
   }
 
