@@ -171,20 +171,17 @@ export function groupKey({ id, filter, session, view }: Subscription): string {
   return `${session.binary ? "b" : "j"}${id} ${view.key} ${filter}`;
 }
 
+/** The records in parts of at least `maxBytes`, but for the last. */
 function chunks(records: readonly SentRecord[], maxBytes: number): readonly (readonly SentRecord[])[] {
-  if (records.length === 1) return [records];
-  return [...chunksOfMany(records, maxBytes)];
-}
-
-function* chunksOfMany(records: readonly SentRecord[], maxBytes: number): Generator<readonly SentRecord[]> {
+  const parts: (readonly SentRecord[])[] = [];
   let start = 0;
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {
     bytes += (records[i] as SentRecord).body.length;
-    if (bytes >= maxBytes || i === records.length - 1) {
-      yield start === 0 && i === records.length - 1 ? records : records.slice(start, i + 1);
-      start = i + 1;
-      bytes = 0;
-    }
+    if (bytes < maxBytes && i < records.length - 1) continue;
+    parts.push(records.slice(start, i + 1));
+    start = i + 1;
+    bytes = 0;
   }
+  return parts;
 }
