@@ -29,7 +29,7 @@ import type { Config } from "./config.ts";
 import { routerSettings } from "./context-config.ts";
 import { type DeviceConnections, followDeviceConnections } from "./device-connections.ts";
 import { gatewayFigures } from "./figures.ts";
-import { configuredInsights, mapPlaces } from "./insight-config.ts";
+import { configuredInsights, mapPlaces, switchedOffInsights } from "./insight-config.ts";
 import { gatherTimes, mqttEndpoint, readingSource } from "./mqtt.ts";
 import { openConfiguredLog } from "./open-log.ts";
 import { type Sources, startSources } from "./sources.ts";
@@ -65,7 +65,7 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const running: { broker: MqttBroker | null } = { broker: null };
     await renewWatches(log).catch((err) => logger.warn({ err }, "watches could not be renewed"));
     const configured = await configuredInsights(config, logger);
-    const insights = startInsights(configured, log, logger);
+    const insights = startInsights(configured, log, logger, {}, switchedOffInsights(config.insights));
     undo.push(() => insights.close());
     const webhooks = startWebhooks(config.webhooks, { log, clock, logger, random: Math.random });
     undo.push(() => webhooks.close());

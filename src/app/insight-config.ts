@@ -34,6 +34,11 @@ function enabledInsights(config: InsightsConfig): { insight: Insight; settings: 
   });
 }
 
+/** The insights that are switched off. */
+export function switchedOffInsights(config: InsightsConfig): Insight[] {
+  return allInsights.filter(({ name }) => !config[name]?.enabled);
+}
+
 /** Says what is wrong with the insights' settings, beginning with the path of the key (`insights.presence.…: …`); null if nothing. */
 export function insightsProblem(config: InsightsConfig): string | null {
   for (const { insight, settings } of enabledInsights(config)) {

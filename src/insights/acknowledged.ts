@@ -2,7 +2,7 @@ import { alertName } from "../model/alert.ts";
 import type { Reading, Values } from "../model/reading.ts";
 import { alertId } from "./alert-id.ts";
 import { putBounded } from "./bounded.ts";
-import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
 
 /** Raised when the form of `Kept` changes; it counts together with the version of the insight's own state. */
 const version = 1;
@@ -82,6 +82,16 @@ class AcknowledgedReducer implements Reducer {
   constructor(inner: Reducer, state: Pick<State<unknown>, "open" | "over">) {
     this.#inner = inner;
     this.#state = state;
+    for (const alerts of [state.open, state.over]) {
+      for (const [name, { device, channel, words }] of alerts) {
+        const { time = 0, values = {} } = words.at(-1) ?? {};
+        if (!this.stands({ domain: "alerts", device, channel, time, values }, time)) alerts.delete(name);
+      }
+    }
+  }
+
+  stands(shown: Shown, now: number): boolean {
+    return this.#inner.stands?.(shown, now) ?? true;
   }
 
   reduce(reading: CommittedReading, emit: Emit): void {

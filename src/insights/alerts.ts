@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { matchesFilter } from "../model/filter.ts";
-import { domains, isoTime } from "../model/reading.ts";
+import { type Domain, domains, isoTime } from "../model/reading.ts";
+import { topicOf } from "../model/topic.ts";
 import { type AlertFold, alertCourse, type Observed } from "./alert-course.ts";
 import { type Rule, rulesProblem, rulesSettings, valueFor } from "./alert-rules.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
-import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
 import { Rework, type Tell, type Track } from "./rework.ts";
 
 /** Topics whose rules are remembered; forgotten all at once beyond this. */
@@ -56,6 +57,11 @@ export const alerts: Insight<Settings, State> = {
   writes: ["alerts"],
   reads: ({ rules }) => [...new Set(rules.map(({ filter }) => filter))],
   problem: ({ rules }) => rulesProblem(rules),
+  ending: ({ device, values }, now) => {
+    if (!device.startsWith(ownLevel) || values["state"] === "resolved") return null;
+    return { ...values, state: "resolved", resolvedAt: isoTime(now) };
+  },
+  endsWhenOff: true,
   stateVersion: 2,
   start: () => new Map(),
   create: (settings, state) => new AlertsReducer(settings, state),
@@ -73,8 +79,6 @@ class AlertsReducer implements Reducer {
   /** By topic. */
   readonly #known = new Map<string, readonly ActiveRule[]>();
   readonly #due = new DueTimes();
-  /** Alerts of rules that are no more. */
-  #orphans: string[] = [];
 
   constructor(settings: Settings, alerts: State) {
     this.#maxAlerts = settings.maxAlerts;
@@ -85,8 +89,8 @@ class AlertsReducer implements Reducer {
         { rule, rework: new Rework(alertCourse(rule), settings.lateReadings) },
       ]),
     );
-    for (const [device, { rule, due }] of alerts) {
-      if (!this.#rules.has(rule)) this.#orphans.push(device);
+    for (const [device, { due }] of alerts) {
+      if (!this.#isOfRule(device)) alerts.delete(device);
       else if (due !== null) this.#due.set(device, due);
     }
   }
@@ -108,7 +112,6 @@ class AlertsReducer implements Reducer {
   }
 
   advance(now: number, emit: Emit): void {
-    this.#dropOrphans(now, emit);
     for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
       const alert = this.#alerts.get(next.key);
       const active = alert && this.#rules.get(alert.rule);
@@ -148,16 +151,18 @@ class AlertsReducer implements Reducer {
     return rules;
   }
 
-  /** Nobody else would ever resolve them. */
-  #dropOrphans(now: number, emit: Emit): void {
-    for (const device of this.#orphans) {
-      const told = this.#alerts.get(device)?.track.told.get("alert")?.at(-1);
-      this.#alerts.delete(device);
-      if (told === undefined || told.values["state"] === "resolved") continue;
-      const time = Math.max(now, told.time);
-      emit({ domain: "alerts", device, time, values: { ...told.values, state: "resolved" } });
-    }
-    this.#orphans = [];
+  stands({ device }: Shown): boolean {
+    return this.#isOfRule(device);
+  }
+
+  /** Whether there is such a rule, and it looks at that topic. */
+  #isOfRule(device: string): boolean {
+    const [, name = "", domain = "", ...about] = device.split("/");
+    const rule = this.#rules.get(name)?.rule;
+    return (
+      rule !== undefined &&
+      matchesFilter(rule.filter, topicOf({ domain: domain as Domain, device: about.join("/") }))
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import { type Fix, fixOf } from "./fixes.ts";
-import type { CommittedReading, Emit, Reducer } from "./insight.ts";
+import type { CommittedReading, Emit, Reducer, Shown } from "./insight.ts";
 import { type Course, Rework, type Tell, type Track } from "./rework.ts";
 
 /** What is kept of a device. */
@@ -23,6 +23,8 @@ interface Options<Fold> {
   readonly silentAfterS: number;
   /** Puts what is told of a device into the log. */
   tellTo(device: string, emit: Emit): Tell;
+  /** See insight.ts; absent: always. */
+  stands?(shown: Shown): boolean;
 }
 
 /** Takes each device's positions along a course: what `trips`, `geofence` and `eta` have in common. */
@@ -60,6 +62,10 @@ export class DeviceCourses<Fold> implements Reducer {
     }
   }
 
+  stands(shown: Shown): boolean {
+    return this.#options.stands?.(shown) ?? true;
+  }
+
   #await(name: string, device: Device<Fold>): void {
     const due = this.#dueOf(device);
     if (due < Number.POSITIVE_INFINITY) this.#silent.set(name, due);
@@ -75,4 +81,20 @@ export class DeviceCourses<Fold> implements Reducer {
 /** Under what name a device's results stand: its id, with its domain ahead if that is not `gps`. */
 function nameOf({ domain, device, deviceKey }: CommittedReading): string {
   return domain === "gps" ? device : deviceKey;
+}
+
+/**
+ * Forgets what is known of each device under names that are no more, so that they begin anew if they come back.
+ * @param partOf what a fold keeps by name
+ */
+export function forgetNames<Fold>(
+  devices: Devices<Fold>,
+  partOf: (fold: Fold) => Map<string, unknown>,
+  isKnown: (name: string) => boolean,
+): void {
+  for (const { track } of devices.values()) {
+    for (const byName of [partOf(track.base), track.told]) {
+      for (const name of byName.keys()) if (!isKnown(name)) byName.delete(name);
+    }
+  }
 }

@@ -54,6 +54,9 @@ export interface Sum extends Energy {
   readonly incompleteMeters: number;
 }
 
+/** Ahead of the names of accounts. */
+export const siteLevel = "sites/";
+
 /** Phases as the formats name them. */
 export const phases = ["L1", "L2", "L3"] as const;
 
@@ -78,7 +81,7 @@ export function accountsOf(
     filters: Partial<Account["filters"]>,
     phase: string | null = null,
   ): Account => {
-    const name = `sites/${site.name}${suffix}`;
+    const name = `${siteLevel}${site.name}${suffix}`;
     const all = { grid: [], production: [], part: [], ...filters };
     const named = Object.values(all).flat();
     return {

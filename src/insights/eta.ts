@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isoTime, type Values } from "../model/reading.ts";
-import { DeviceCourses, type Devices } from "./device-courses.ts";
+import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter, speedOf } from "./fixes.ts";
 import { boxAround, distanceM, widen } from "./geo.ts";
 import { GridIndex } from "./grid-index.ts";
@@ -24,6 +24,9 @@ const place = z.strictObject({
     .default(100)
     .describe("Who is within that has arrived, in metres"),
 });
+
+/** Ahead of a place's name in the channel. */
+const ownLevel = "eta/";
 
 /** Who has come nearer by less than that, or than the accuracy, has perhaps not moved at all, metres. */
 const noiseM = 50;
@@ -116,16 +119,26 @@ export const eta: Insight<Settings, Devices<Fold>> = {
       geometry: { type: "Point", coordinates: pointShape(position) },
       radiusM,
     })),
+  ending: ({ channel, values }) => {
+    if (!channel?.startsWith(ownLevel) || values["state"] === "unknown") return null;
+    return { state: "unknown", etaS: null, arrivesAt: null, distanceM: null };
+  },
+  endsWhenOff: true,
   stateVersion: 2,
   start: () => new Map(),
-  create: (settings, devices) =>
-    new DeviceCourses({
+  create: (settings, devices) => {
+    const names = new Set(settings.places.map(({ name }) => name));
+    const isPlace = (name: string) => names.has(name);
+    forgetNames(devices, ({ approaches }) => approaches, isPlace);
+    return new DeviceCourses({
       ...settings,
       devices,
       course: new EtaCourse(settings),
       tellTo: (device, emit) => (name, time, values) =>
-        emit({ domain: "trips", device, channel: `eta/${name}`, time, values }),
-    }),
+        emit({ domain: "trips", device, channel: `${ownLevel}${name}`, time, values }),
+      stands: ({ channel = "" }) => isPlace(channel.slice(ownLevel.length)),
+    });
+  },
 };
 
 class EtaCourse implements Course<Fix, Fold> {

@@ -18,7 +18,7 @@ import {
   watchOf,
   watchSettings,
 } from "./fare-watch.ts";
-import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
+import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
 import { Rework, type Tell, type Track } from "./rework.ts";
 
 const hourMs = 3_600_000;
@@ -74,6 +74,10 @@ export const fares: Insight<Settings, State> = {
   writes: ["watches"],
   reads: ({ filters }) => [...filters, askedFilter],
   problem: ({ watches, noisePct }) => watchesProblem(watches, noisePct),
+  ending: ({ device, channel, values }) =>
+    channel !== undefined || device.includes("/") || values["state"] === "removed"
+      ? null
+      : { state: "removed" },
   stateVersion: 1,
   start: () => ({ routes: new Map(), flights: new Map(), watched: new Map(), asked: new Map() }),
   create: (settings, state) => new FaresReducer(settings, state),
@@ -90,8 +94,8 @@ class FaresReducer implements Reducer {
   /** When the cheapest offer ends; keys are of `dueKey`. */
   readonly #due = new DueTimes();
   readonly #asked: Map<string, WatchSettings>;
-  /** Names of watches that were taken out of the settings. */
-  readonly #takenOut = new Set<string>();
+  /** Names of watches of the settings. */
+  readonly #configured: ReadonlySet<string>;
 
   constructor(settings: Settings, state: State) {
     this.#settings = settings;
@@ -99,6 +103,7 @@ class FaresReducer implements Reducer {
     this.#figures = new Rework(figuresCourse(settings.windowH * hourMs), settings.lateQuotes);
     state.asked ??= new Map();
     this.#asked = state.asked;
+    this.#configured = new Set(settings.watches.map(({ name }) => name));
     // The settings' words count, should both have the same name.
     for (const { name } of settings.watches) this.#asked.delete(name);
     for (const [selection, watches] of bySelection([...settings.watches, ...this.#asked.values()])) {
@@ -106,13 +111,8 @@ class FaresReducer implements Reducer {
       const known = state.watched.get(selection);
       if (known && known.base.text !== text) this.#isReviewDue.add(selection);
     }
-    const names = new Set([...settings.watches, ...this.#asked.values()].map(({ name }) => name));
     for (const [selection, { told }] of state.watched) {
-      for (const name of told.keys()) {
-        if (names.has(name)) continue;
-        this.#takenOut.add(name);
-        told.delete(name);
-      }
+      for (const name of told.keys()) if (!this.#isWatch(name)) told.delete(name);
       if (!this.#watches.has(selection)) state.watched.delete(selection);
     }
     for (const kind of kinds) {
@@ -137,13 +137,18 @@ class FaresReducer implements Reducer {
   }
 
   advance(now: number, emit: Emit): void {
-    for (const device of this.#takenOut)
-      emit({ domain: "watches", device, time: now, values: { state: "removed" } });
-    this.#takenOut.clear();
     for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
       const [kind, key] = partsOf(next.key);
       this.#take(kind, key, { time: next.due, offers: [] }, Number.POSITIVE_INFINITY, emit);
     }
+  }
+
+  stands({ device }: Shown): boolean {
+    return this.#isWatch(device);
+  }
+
+  #isWatch(name: string): boolean {
+    return this.#configured.has(name) || this.#asked.has(name);
   }
 
   /** Somebody asks for a watch, or that there be none. */
@@ -156,12 +161,12 @@ class FaresReducer implements Reducer {
     if (watch === null) this.#asked.delete(name);
     else this.#asked.set(name, watch);
     const selections = [before, watch].flatMap((one) => (one ? [selectionKey(one)] : []));
-    for (const selection of new Set(selections)) this.#regroup(selection, name, emit);
+    for (const selection of new Set(selections)) this.#regroup(selection, name, time, emit);
     if (watch === null) emit({ domain: "watches", device: name, time, values: { state: "removed" } });
   }
 
   /** The watches of a selection are others now. @param changed the one that came, went or has other words */
-  #regroup(selection: string, changed: string, emit: Emit): void {
+  #regroup(selection: string, changed: string, time: number, emit: Emit): void {
     const all = [...this.#settings.watches, ...this.#asked.values()];
     const watches = all.filter((watch) => selectionKey(watch) === selection);
     const track = this.#state.watched.get(selection);
@@ -175,7 +180,7 @@ class FaresReducer implements Reducer {
     if (!track) return;
     // What it said stays said.
     track.told.delete(changed);
-    this.#review(selection, emit);
+    this.#review(selection, time, emit);
     this.#await("watched", selection, this.#head("watched", selection));
   }
 
@@ -188,7 +193,7 @@ class FaresReducer implements Reducer {
   }
 
   #take(kind: Kind, key: string, quoted: Quoted, max: number, emit: Emit): void {
-    if (kind === "watched" && this.#isReviewDue.delete(key)) this.#review(key, emit);
+    if (kind === "watched" && this.#isReviewDue.delete(key)) this.#review(key, quoted.time, emit);
     const forgotten =
       kind === "watched"
         ? this.#follow(this.#state.watched, key, this.#watches.get(key), quoted, max, tellWatch(key, emit))
@@ -197,9 +202,19 @@ class FaresReducer implements Reducer {
     this.#await(kind, key, this.#head(kind, key));
   }
 
-  #review(selection: string, emit: Emit): void {
+  /** Shows the price to watches that are new, and says what they make of it: not before `time`, or "removed" would still stand. */
+  #review(selection: string, time: number, emit: Emit): void {
     const track = this.#state.watched.get(selection);
-    if (track) this.#watches.get(selection)?.review(track, tellWatch(selection, emit));
+    if (!track) return;
+    const known = new Set(track.told.keys());
+    const tell = tellWatch(selection, emit);
+    this.#watches.get(selection)?.review(track, (name, at, values) => {
+      if (known.has(name)) tell(name, at, values);
+    });
+    for (const [name, words] of track.told) {
+      const word = words.at(-1);
+      if (word && !known.has(name)) tell(name, Math.max(time, word.time), word.values);
+    }
   }
 
   #follow<Fold extends PriceFold>(

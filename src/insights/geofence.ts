@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isoTime } from "../model/reading.ts";
-import { DeviceCourses, type Devices } from "./device-courses.ts";
+import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
 import { Fences, fencePlace, fencesProblem, fencesSettings } from "./fences.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter } from "./fixes.ts";
 import type { Insight } from "./insight.ts";
@@ -25,7 +25,7 @@ interface Fold {
 }
 
 /**
- * Who is in which fence: `geofence/<fence>/<device>` with `event` (enter, dwell, exit: what happened last), `inside`,
+ * Who is in which fence: `geofence/<fence>/<device>` with `event` (enter, dwell, exit, removed: what happened last), `inside`,
  * `enteredAt`, `leftAt` (ISO 8601, null while inside) and `insideS` (how long it has been, or was, inside). A device enters
  * with its first position inside, and leaves with the first one that is farther outside than the hysteresis and than its
  * own accuracy. It dwells when a position says that it is still inside after `dwellS`: silence says nothing.
@@ -39,21 +39,32 @@ export const geofence: Insight<Settings, Devices<Fold>> = {
   reads: ({ filters }) => filters,
   problem: ({ fences }) => fencesProblem(fences),
   places: ({ fences }) => fences.flatMap(fencePlace),
+  // When it left, nobody knows.
+  ending: ({ values }) =>
+    values["inside"] === true
+      ? { ...values, event: "removed", inside: false, leftAt: null, insideS: null }
+      : null,
+  endsWhenOff: true,
   stateVersion: 1,
   start: () => new Map(),
-  create: (settings, devices) =>
-    new DeviceCourses({
+  create: (settings, devices) => {
+    const fences = new Fences(settings);
+    const isFence = (name: string) => fences.get(name) !== undefined;
+    forgetNames(devices, ({ inside }) => inside, isFence);
+    return new DeviceCourses({
       ...settings,
       devices,
-      course: courseOf(settings),
+      course: courseOf(settings, fences),
       silentAfterS: Number.POSITIVE_INFINITY,
       tellTo: (device, emit) => (fence, time, values) =>
         emit({ domain: "geofence", device: `${fence}/${device}`, time, values }),
-    }),
+      // The name of a fence is one level.
+      stands: ({ device }) => isFence(device.split("/", 1)[0] as string),
+    });
+  },
 };
 
-function courseOf(settings: Settings): Course<Fix, Fold> {
-  const fences = new Fences(settings);
+function courseOf(settings: Settings, fences: Fences): Course<Fix, Fold> {
   return {
     start: () => ({ filter: newFixFilter(), inside: new Map() }),
     step({ filter, inside }, fix, tell) {

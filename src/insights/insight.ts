@@ -20,6 +20,9 @@ export interface CommittedReading {
   readonly attrs: Values | null;
 }
 
+/** What a topic shows now, by the log's latest. */
+export type Shown = Pick<CommittedReading, "domain" | "device" | "channel" | "time" | "values">;
+
 /** Takes a reading for the log. Its `time` is that of the observation, or of the moment (`advance`), that it follows from. */
 export type Emit = (reading: Reading) => void;
 
@@ -43,6 +46,11 @@ export interface Reducer {
    * often must not matter: advancing to 5 and then to 9 emits and leaves what advancing to 9 does. `DueTimes` makes that easy.
    */
   advance?(now: number, emit: Emit): void;
+  /**
+   * Whether what a topic of this insight shows is of something that is still there: in the settings, in the timetable, asked for.
+   * That nothing was heard of it for long does not matter. Asked after each start of what has an `Insight.ending`; absent: always.
+   */
+  stands?(shown: Shown, now: number): boolean;
 }
 
 /**
@@ -80,6 +88,17 @@ export interface Insight<Settings = unknown, State = unknown> {
   files?(settings: Settings): readonly string[];
   /** Names of GTFS archives that it needs. Like `files`, but read as a stream, since they are large. */
   timetables?(settings: Settings): readonly string[];
+  /**
+   * What a topic says from `now` on when nothing stands behind it any more (`Reducer.stands`): null for another insight's topic, for
+   * what is over, and for what was true of a time that is over, as a day's sum. The runner tells it once, at the head of the log,
+   * whatever became of the state. `create` drops all else that it knows of such things, so that they begin anew if they come back.
+   */
+  ending?(shown: Shown, now: number): Values | null;
+  /**
+   * True: switched off, it ends all that has an `ending`, and begins with a new state from there if it is switched on again. False or
+   * absent: what it told last stays, and its state waits.
+   */
+  readonly endsWhenOff?: boolean;
   /** What stands on the map because of its settings: the most important first, since a map has limits. */
   places?(settings: Settings, context: InsightContext): readonly MapPlace[];
   /** Raised when the form of `State` changes. A saved state of another version is dropped, and made anew from the ring. */

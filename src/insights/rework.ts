@@ -88,6 +88,7 @@ export class Rework<Item extends Timed, Fold> {
       this.#rework(track, tell);
       return at === items.length;
     }
+    if (!this.#heads.has(track)) this.#tellNew(track, item.time, tell);
     if (at === 0 && (items.length >= this.#maxItems || item.time <= track.baseTime)) return false;
     const isNewest = at === items.length;
     const head = isNewest && !track.isClosed ? this.head(track) : null;
@@ -121,6 +122,20 @@ export class Rework<Item extends Timed, Fold> {
     const known = this.#heads.get(track);
     if (known !== undefined) return known;
     return this.#follow(track, () => {});
+  }
+
+  /**
+   * After a start the course may be another one, and know names that it did not know: a fence that was drawn around somebody. What
+   * is so under those is told, from `time` on; the rest stays as it was told.
+   */
+  #tellNew(track: Track<Item, Fold>, time: number, tell: Tell): void {
+    const newest = new Map<string, Told>();
+    this.#follow(track, (name, told) => newest.set(name, told));
+    // Of some it may be forgotten that they were told.
+    if (track.told.size >= (this.#course.maxNames ?? defaultMaxNames)) return;
+    for (const [name, told] of newest) {
+      if (!track.told.has(name)) this.#note(track, name, { ...told, time: Math.max(time, told.time) }, tell);
+    }
   }
 
   /** The oldest observation becomes part of what is not reworked any more. */

@@ -5,6 +5,9 @@ import type { RoadSettings } from "./road-settings.ts";
 import type { Estimate } from "./road-speeds.ts";
 import { type Step, stepAt } from "./steps.ts";
 
+/** Below it are the alerts of jams: `alerts/jam/<segment>`. */
+export const jamLevel = "jam/";
+
 /** Most segments of one queue that are looked at. */
 const maxQueueSegments = 100;
 

@@ -1,7 +1,8 @@
-import { isoTime, type Reading, type Values } from "../model/reading.ts";
+import type { Reading, Values } from "../model/reading.ts";
 import { DueTimes } from "./due-times.ts";
-import type { CommittedReading, Emit, Insight, Reducer } from "./insight.ts";
-import { checkJam, type Jam, jamValues, neighbours, noJam } from "./road-jams.ts";
+import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
+import { roadEnding } from "./road-endings.ts";
+import { checkJam, type Jam, jamLevel, jamValues, neighbours, noJam } from "./road-jams.ts";
 import { RoadNetwork, type Segment, sensedSpeed, tellsEmptyRoad } from "./road-network.ts";
 import { Probes, type Vehicles } from "./road-probes.ts";
 import { type Choice, choicesBySegment, routeWords } from "./road-routes.ts";
@@ -57,6 +58,8 @@ export const roads: Insight<RoadSettings, State> = {
   reads: ({ segments, probes }) =>
     segments.some(({ sensors }) => sensors.length > 0) ? [...probes, "road/#"] : probes,
   problem: roadProblem,
+  ending: roadEnding,
+  endsWhenOff: true,
   places: ({ segments }) => segments.flatMap(segmentPlace),
   stateVersion: 1,
   start: () => ({ segments: new Map(), vehicles: new Map(), routes: new Map() }),
@@ -73,8 +76,8 @@ class RoadsReducer implements Reducer {
   readonly #intervalMs: number;
   readonly #detailMs: number;
   readonly #lateMs: number;
-  /** Segments that were taken out of the settings: nothing more will be known of them. */
-  #takenOut: (readonly [name: string, kept: Kept])[] = [];
+  /** Topics below `routes/`. */
+  readonly #routeNames: ReadonlySet<string>;
 
   constructor(settings: RoadSettings, state: State) {
     this.#settings = settings;
@@ -85,14 +88,13 @@ class RoadsReducer implements Reducer {
     this.#network = new RoadNetwork(settings);
     this.#probes = new Probes(this.#network, state.vehicles, settings);
     this.#choices = choicesBySegment(settings, this.#network);
-    for (const [name, kept] of state.segments) {
-      if (!this.#network.segments.has(name)) {
-        state.segments.delete(name);
-        this.#takenOut.push([name, kept]);
-      } else if (kept.due !== null) this.#due.set(name, kept.due);
+    for (const [name, { due }] of state.segments) {
+      if (!this.#network.segments.has(name)) state.segments.delete(name);
+      else if (due !== null) this.#due.set(name, due);
     }
-    const names = new Set(settings.routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
-    for (const name of state.routes.keys()) if (!names.has(name)) state.routes.delete(name);
+    const { routes } = settings;
+    this.#routeNames = new Set(routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
+    for (const name of state.routes.keys()) if (!this.#routeNames.has(name)) state.routes.delete(name);
   }
 
   reduce({ domain, device, channel, deviceKey, time, values, committedAt }: CommittedReading): void {
@@ -108,8 +110,6 @@ class RoadsReducer implements Reducer {
   }
 
   advance(now: number, emit: Emit): void {
-    for (const [name, kept] of this.#takenOut) tellTakenOut(name, kept, now, emit);
-    this.#takenOut = [];
     for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
       const names = [next.key];
       for (let same = this.#due.take(next.due); same !== null; same = this.#due.take(next.due)) {
@@ -118,6 +118,12 @@ class RoadsReducer implements Reducer {
       const readings = this.#settle(names, next.due);
       for (const reading of readings.sort((one, other) => one.time - other.time)) emit(reading);
     }
+  }
+
+  stands({ domain, device, channel }: Shown): boolean {
+    if (domain === "routes")
+      return this.#routeNames.has(channel === undefined ? device : `${device}/${channel}`);
+    return this.#network.segments.has(domain === "alerts" ? device.slice(jamLevel.length) : device);
   }
 
   #sense(device: string, channel: string | undefined, time: number, values: Values, now: number): void {
@@ -282,22 +288,9 @@ class RoadsReducer implements Reducer {
     for (let time = from; time <= at; time += this.#intervalMs) {
       const values = jamValues(segment, time, this.#jamsOf);
       if (putStep(alerts, { time, value: values }, nothing, at - this.#lateMs))
-        readings.push({ domain: "alerts", device: `jam/${segment.name}`, time, values });
+        readings.push({ domain: "alerts", device: `${jamLevel}${segment.name}`, time, values });
     }
   }
-}
-
-/** Ends what was told of a segment, or it would be so for ever. */
-function tellTakenOut(name: string, { estimates, alerts }: Kept, time: number, emit: Emit): void {
-  const last = estimates.at(-1)?.value;
-  if (last && last.level !== "unknown") {
-    emit({ domain: "congestion", device: name, time, values: { ...unknownEstimate } });
-  }
-  const alert = alerts.at(-1)?.value;
-  if (alert?.["state"] !== "firing") return;
-  const none = { isHead: false, queueM: 0, queueSegments: 0 };
-  const values = { ...alert, state: "resolved", outcome: "lost", end: isoTime(time), ...none };
-  emit({ domain: "alerts", device: `jam/${name}`, time, values });
 }
 
 function noteEarliest<Key>(times: Map<Key, number>, key: Key, time: number): void {

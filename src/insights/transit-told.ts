@@ -5,6 +5,9 @@ import { type Assessment, type Call, nextStop } from "./transit-assess.ts";
 import type { Headway } from "./transit-headways.ts";
 import type { Run } from "./transit-trips.ts";
 
+/** Below it are vehicles (`trips/transit/<vehicle>`) and notices (`alerts/transit/…`). */
+export const vehicleLevel = "transit/";
+
 /** A vehicle on a run, as it is known now. */
 export interface KnownVehicle {
   readonly run: Run;
@@ -114,10 +117,10 @@ function callWords(
  */
 export function vehicleReading(vehicle: string, known: KnownVehicle | null, time: number): Reading {
   const values = known === null ? unmatched : vehicleValues(known);
-  return { domain: "trips", device: `transit/${vehicle}`, time, values };
+  return { domain: "trips", device: `${vehicleLevel}${vehicle}`, time, values };
 }
 
-const unmatched: Values = {
+export const unmatched: Values = {
   state: "unmatched",
   ...noTrip(),
 };

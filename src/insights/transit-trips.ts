@@ -67,6 +67,11 @@ export class TripFinder {
     return startS === null ? null : this.#byTime(values, startS, day, time);
   }
 
+  /** The run that readings of its vehicle and its calls name; null if the timetable has it no more. */
+  runOf({ startTime, operatingDay, tripId }: Values): Run | null {
+    return this.restore(`${startTime} ${operatingDay} ${tripId}`);
+  }
+
   /** The run of a key that `find` gave; null if the timetable has it no more. */
   restore(key: string): Run | null {
     const [startText = "", dayText = "", ...id] = key.split(" ");
@@ -149,6 +154,11 @@ export class TripFinder {
     const endAt = startAt + (arriveS.at(-1) as number) * 1_000;
     return time >= startAt - earlySlackS * 1_000 && time <= endAt + lateSlackS * 1_000;
   }
+}
+
+/** Whether a vehicle is hardly on it any more. */
+export function isLongOver({ pattern, startAt }: Run, now: number): boolean {
+  return now > startAt + ((pattern.arriveS.at(-1) as number) + lateSlackS) * 1_000;
 }
 
 /** First departure of a trip, seconds of the service day; null if it does not start then. */

@@ -1,8 +1,9 @@
 import type { Reading, Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
-import type { CommittedReading, Emit, Insight, InsightContext, Reducer } from "./insight.ts";
+import type { CommittedReading, Emit, Insight, InsightContext, Reducer, Shown } from "./insight.ts";
 import { type Assessment, assess, type Call } from "./transit-assess.ts";
+import { transitEnding } from "./transit-endings.ts";
 import { Headways, type Passing, type Passings } from "./transit-headways.ts";
 import { heardAt, type Journey, newJourney, observe } from "./transit-journey.ts";
 import { type Followed, follow, isAsTold, isToldVehicle, newsOf, type ToldVehicle } from "./transit-news.ts";
@@ -12,7 +13,7 @@ import { transitPlaces } from "./transit-places.ts";
 import { type TransitSettings, transitSettings } from "./transit-settings.ts";
 import { TripSlots } from "./transit-slots.ts";
 import { callReading, type KnownVehicle, tripChannel, vehicleReading } from "./transit-told.ts";
-import { type Run, TripFinder } from "./transit-trips.ts";
+import { isLongOver, type Run, TripFinder } from "./transit-trips.ts";
 
 /** Most vehicles watched; the one silent longest is forgotten. */
 const maxVehicles = 20_000;
@@ -52,6 +53,8 @@ export const transit: Insight<TransitSettings, State> = {
     const timetable = timetables?.get(gtfs);
     return timetable === undefined ? [] : transitPlaces(timetable);
   },
+  ending: transitEnding,
+  endsWhenOff: true,
   stateVersion: 2,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),
@@ -115,6 +118,14 @@ class TransitReducer implements Reducer {
       if (this.#silentAt(current) <= next.due) this.#tell(next.key, vehicle, current, next.due, emit);
       else this.#await(next.key, vehicle, next.due);
     }
+  }
+
+  /** Of a trip that is over for hours nobody will tell more either, unless its vehicle is still followed. */
+  stands({ domain, device, values }: Shown, now: number): boolean {
+    const run = this.#finder.runOf(values);
+    if (run === null || (domain === "arrivals" && !run.stopIds.includes(device))) return false;
+    const isFollowed = this.#state.vehicles.get(String(values["vehicle"]))?.journeys.has(run.key) ?? false;
+    return isFollowed || !isLongOver(run, now);
   }
 
   /** A timetable that has changed may no longer have what the vehicle was on. */

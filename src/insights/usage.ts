@@ -21,6 +21,7 @@ import {
   join,
   leave,
   newAccountState,
+  siteLevel,
   sumOf,
 } from "./energy-site.ts";
 import {
@@ -32,7 +33,7 @@ import {
   runningSum,
   sumValues,
 } from "./energy-words.ts";
-import type { CommittedReading, Emit, Insight, InsightContext, Reducer } from "./insight.ts";
+import type { CommittedReading, Emit, Insight, InsightContext, Reducer, Shown } from "./insight.ts";
 import { type UsageSettings, usageProblem, usageSettings } from "./usage-settings.ts";
 
 /** What is over is told so much later: what is read at the same time comes in several messages. */
@@ -65,6 +66,12 @@ export const usage: Insight<UsageSettings, State> = {
   writes: ["usage"],
   reads: ({ filters }) => filters,
   problem: usageProblem,
+  // What a period had stays so; only what runs is no more.
+  ending: ({ device, channel, values }) => {
+    if (channel !== "now" || !device.startsWith(siteLevel)) return null;
+    const isOver = Object.values(values).every((value) => value === null);
+    return isOver ? null : Object.fromEntries(Object.keys(values).map((name) => [name, null]));
+  },
   stateVersion: 3,
   start: () => ({ meters: new Map(), accounts: new Map() }),
   create: (settings, state, context) => new UsageReducer(settings, state, context),
@@ -124,6 +131,10 @@ class UsageReducer implements Reducer {
       const entry = account ? undefined : this.#entries.get(name);
       if (entry) this.#tellMeter(entry, next.due, emit);
     }
+  }
+
+  stands({ device }: Shown): boolean {
+    return this.#accountsByName.has(device);
   }
 
   #discover({ topic, device, channel, values }: CommittedReading): Entry | null {

@@ -10,6 +10,7 @@ import {
 } from "../log/contract.ts";
 import type { Reading } from "../model/reading.ts";
 import type { Logger } from "../observe/log.ts";
+import { endingsOf } from "./insight-endings.ts";
 import { InsightInputs, RecordReading } from "./insight-inputs.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
 import { decodeState, encodeState } from "./insight-state.ts";
@@ -39,10 +40,13 @@ export class InsightCursor {
   #drained: Promise<void> | null = null;
   #isWoken = false;
   #isClosing = false;
+  /** Whether what it told in earlier lives still has something behind it. */
+  #isChecked = false;
   #stopWaiting = () => {};
   /** Why it does not run, null if it does. */
   #failure: string | null = null;
   #isTooLarge = false;
+  #mustSave = false;
   #savedAt: number;
   #readAtSave = 0;
   #read = 0;
@@ -176,11 +180,22 @@ export class InsightCursor {
     if (isAtHead) {
       this.#passTold(this.#seq + 1);
       this.#advance(this.#log.time);
+      await this.#endLeftOvers();
     }
     // On the way to the head fewer, larger commits.
     if (isAtHead || this.#emitted.length >= this.#options.gatherReadings || this.#isSaveDue())
       await this.#commit();
     return this.#log.head > this.#seq;
+  }
+
+  /** Once, at the head: what came before may have ended them. With a state that was made anew nobody else would. */
+  async #endLeftOvers(): Promise<void> {
+    if (this.#isChecked) return;
+    this.#isChecked = true;
+    const endings = await endingsOf(this.#configured.insight, this.#log, this.#reducer);
+    for (const ending of endings) this.#emit(ending);
+    // The state that knew of it must not come back.
+    this.#mustSave = endings.length > 0;
   }
 
   async #nextPage(): Promise<Page | null> {
@@ -255,6 +270,7 @@ export class InsightCursor {
 
   #isSaveDue(): boolean {
     if (this.#told !== null) return false;
+    if (this.#mustSave) return true;
     const since = this.#read - this.#readAtSave;
     const { saveMs, saveReadings } = this.#options;
     // By the clock of now, not of what is read: behind the head, days go by in seconds.
@@ -262,6 +278,7 @@ export class InsightCursor {
   }
 
   #encodeState(): Uint8Array | null {
+    this.#mustSave = false;
     this.#savedAt = this.#log.time;
     this.#readAtSave = this.#read;
     const state = encodeState(this.#configured.insight.stateVersion, this.#state);

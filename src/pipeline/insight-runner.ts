@@ -2,6 +2,7 @@ import type { Insight, InsightContext } from "../insights/insight.ts";
 import type { Log } from "../log/contract.ts";
 import type { Logger } from "../observe/log.ts";
 import { InsightCursor } from "./insight-cursor.ts";
+import { endSwitchedOff } from "./insight-endings.ts";
 
 /** An insight with the settings it runs with. */
 export interface ConfiguredInsight {
@@ -67,12 +68,14 @@ export interface InsightRunner {
 /**
  * Starts the insights. Each is a cursor over the log: it reads at its own pace and appends what it makes to the same log
  * (insights/insight.ts says what holds). Of several gateways that share a log, only one may run them.
+ * @param off insights that are switched off: what they told ends
  */
 export function startInsights(
   configured: readonly ConfiguredInsight[],
   log: Log,
   logger: Logger,
   options: Partial<InsightOptions> = {},
+  off: readonly Insight[] = [],
 ): InsightRunner {
   const all = { ...defaultInsightOptions, ...options };
   const saved = new Map(log.progress().map((progress) => [progress.name, progress]));
@@ -82,6 +85,9 @@ export function startInsights(
   const wake = () => {
     for (const cursor of cursors) cursor.wake();
   };
+  const ended = endSwitchedOff(off, saved, log, logger).catch((err: unknown) => {
+    logger.error({ err }, "what insights told that are switched off could not be ended");
+  });
   const unsubscribe = log.onCommitted(wake);
   const timer = setInterval(wake, all.tickMs);
   timer.unref();
@@ -92,6 +98,7 @@ export function startInsights(
     close: async () => {
       unsubscribe();
       clearInterval(timer);
+      await ended;
       await Promise.all(cursors.map((cursor) => cursor.close()));
     },
   };

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { alertId } from "../../src/insights/alert-id.ts";
 import { alerts } from "../../src/insights/alerts.ts";
 import type { Reading } from "../../src/model/reading.ts";
-import { type Arrival, committed, play, settled } from "./fixtures.ts";
+import { type Arrival, play, settled } from "./fixtures.ts";
 
 const noon = Date.UTC(2026, 10, 22, 12);
 const context = { timezone: null, files: new Map<string, Uint8Array>() };
@@ -120,25 +120,6 @@ describe("alerts", () => {
         ),
       ),
     ).toEqual([[0, "firing"]]);
-  });
-
-  it("of a rule that is no more are resolved, once", () => {
-    const reading = power(0, 60);
-    const state = alerts.start();
-    const emitted: Reading[] = [];
-    const live = (rules: readonly object[], now: number) => {
-      const reducer = alerts.create(alerts.settings.parse({ rules }), state, context);
-      reducer.advance?.(now, (one) => void emitted.push(one));
-      return reducer;
-    };
-    const first = live([{ ...rule, forS: 0 }], noon);
-    first.reduce(committed(reading, 1, noon), (one) => void emitted.push(one));
-    live([], noon + 5_000);
-    live([], noon + 6_000);
-    expect(emitted.map((one) => [one.time - noon, one.values["state"]])).toEqual([
-      [0, "firing"],
-      [5_000, "resolved"],
-    ]);
   });
 
   it("take no notice of alerts of their own, and of those of others if they are told to", () => {

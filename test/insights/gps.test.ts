@@ -6,7 +6,7 @@ import { geofence } from "../../src/insights/geofence.ts";
 import type { Insight } from "../../src/insights/insight.ts";
 import { trips } from "../../src/insights/trips.ts";
 import { isoTime, type Reading, type Values } from "../../src/model/reading.ts";
-import { play } from "./fixtures.ts";
+import { committed, play } from "./fixtures.ts";
 
 const start = Date.UTC(2026, 10, 22, 8);
 const home: Position = { lat: 60, lon: 25 };
@@ -186,6 +186,32 @@ describe("geofences", () => {
         expect(told.sort()).toEqual(expected.sort());
       }),
     );
+  });
+
+  it("that are drawn around somebody hold him from his next position on, those of before are told nothing new", () => {
+    const fence = (name: string) => ({ name, circle: { ...home, radiusM: 100 } });
+    const devices = geofence.start();
+    const told: Reading[] = [];
+    const live = (names: readonly string[], ...readings: Reading[]) => {
+      const settings = geofence.settings.parse({ fences: names.map(fence) });
+      const reducer = geofence.create(settings, devices, { timezone: null, files: new Map() });
+      for (const reading of readings)
+        reducer.reduce(committed(reading, 1, reading.time), (one) => told.push(one));
+    };
+    live(["old"], fix(0, home), fix(10, home));
+    live(["old", "new"], fix(20, home), fix(30, home));
+    live(["old", "new"], fix(40, home));
+    expect(told.map(({ device, time, values }) => [device, (time - start) / 1_000, values["event"]])).toEqual(
+      [
+        ["old/van", 0, "enter"],
+        ["new/van", 20, "enter"],
+      ],
+    );
+    live(["old", "new"], fix(50, placeAt(home, 90, 500)));
+    expect(told.slice(2).map(({ device, values }) => [device, values["event"]])).toEqual([
+      ["old/van", "exit"],
+      ["new/van", "exit"],
+    ]);
   });
 
   it("say what is wrong with them", () => {

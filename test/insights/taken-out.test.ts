@@ -1,98 +1,433 @@
-import { expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { alerts } from "../../src/insights/alerts.ts";
+import { eta } from "../../src/insights/eta.ts";
 import { fares } from "../../src/insights/fares.ts";
-import type { Insight, InsightContext } from "../../src/insights/insight.ts";
+import { geofence } from "../../src/insights/geofence.ts";
+import type { Insight, Shown } from "../../src/insights/insight.ts";
+import { allInsights } from "../../src/insights/registry.ts";
 import { roads } from "../../src/insights/roads.ts";
-import type { Reading, Values } from "../../src/model/reading.ts";
-import { isoTime } from "../../src/model/reading.ts";
+import { usage } from "../../src/insights/usage.ts";
+import type { Log } from "../../src/log/contract.ts";
+import type { LogEngine } from "../../src/log/engine.ts";
+import { isoTime, type Reading, type Values } from "../../src/model/reading.ts";
+import type { Timetable } from "../../src/model/timetable.ts";
 import { topicOf } from "../../src/model/topic.ts";
+import { silentLogger } from "../../src/observe/log.ts";
+import { type ConfiguredInsight, startInsights } from "../../src/pipeline/insight-runner.ts";
 import { decodeState, encodeState } from "../../src/pipeline/insight-state.ts";
-import { committed } from "./fixtures.ts";
+import { append, open, readAll, TestClock, t0, until } from "../log/harness.ts";
+import { memoryEngine } from "../log/place.ts";
+import { arrivalsOf, committed, contextOf, fixturesOf, type InsightFixture } from "./fixtures.ts";
 
-const noon = Date.UTC(2026, 10, 22, 12);
 const minuteMs = 60_000;
-const context: InsightContext = { timezone: null, files: new Map() };
 
-/** What is told after a restart with other settings, by topic; the readings come a minute apart. */
-function afterRestart<Settings extends object, State>(
-  insight: Insight<Settings, State>,
-  [before, after]: readonly [object, object],
-  readings: readonly Reading[],
-): Record<string, Values> {
-  const state = insight.start();
-  const reducer = insight.create(insight.settings.parse(before), state, context);
-  for (const [n, reading] of readings.entries()) {
-    reducer.advance?.(reading.time, () => {});
-    reducer.reduce(committed(reading, n + 1, reading.time), () => {});
+/** Everything of one run of the gateway that a test looks at. */
+interface Life {
+  /** By topic, what was told in it. */
+  readonly told: Record<string, Values>;
+  /** By topic, what stands at its end. */
+  readonly shown: Record<string, Values>;
+}
+
+interface Start {
+  readonly insight: Insight;
+  /** Undefined: it is switched off. */
+  readonly settings: object | undefined;
+  readonly context?: ConfiguredInsight["context"];
+  readonly readings?: readonly Reading[];
+}
+
+/** A run of the gateway on the log of `engine`, from start to stop. */
+async function live(engine: LogEngine, clock: TestClock, start: Start): Promise<Life> {
+  const { insight, settings, readings = [], context = { timezone: null, files: new Map() } } = start;
+  const log = await open(engine, { gatherMs: 0 }, clock);
+  onTestFinished(() => log.close());
+  const from = log.head;
+  const configured = settings ? [{ insight, settings: insight.settings.parse(settings), context }] : [];
+  const off = settings ? [] : [insight];
+  const insights = startInsights(configured, log, silentLogger, { tickMs: 5 }, off);
+  for (const reading of readings) {
+    clock.time = Math.max(clock.time, reading.time);
+    await append(log, reading);
+    await caughtUp(log, insights);
   }
-  let now = (readings.at(-1)?.time ?? noon) + minuteMs;
-  reducer.advance?.(now, () => {});
-  const restored = decodeState(encodeState(insight.stateVersion, state), insight.stateVersion) as State;
-  const again = insight.create(insight.settings.parse(after), restored, context);
-  const told: Record<string, Values> = {};
-  const emit = (reading: Reading) => {
-    told[topicOf(reading)] = reading.values;
-  };
-  now += minuteMs;
-  again.advance?.(now, emit);
-  // Told once.
-  const toldOnce = Object.keys(told).length;
-  again.advance?.(now, emit);
-  expect(Object.keys(told).length).toBe(toldOnce);
-  return told;
+  clock.time += minuteMs;
+  // What only time makes is told with the next readings, so that none need be waited for.
+  for (let n = 0; n < 2; n++) {
+    await append(log, { domain: "presence", device: "none", time: clock.time, values: { n } });
+    await caughtUp(log, insights);
+  }
+  await insights.close();
+  const records = (await readAll(log, from)).filter(({ topic }) => isTold(insight, topic.name));
+  const told = Object.fromEntries(records.map(({ topic, values }) => [topic.name, values]));
+  const latest = log.latest("#").filter(({ topic }) => isTold(insight, topic.name));
+  const shown = Object.fromEntries(latest.map(({ topic, values }) => [topic.name, values]));
+  await log.close();
+  return { told, shown };
 }
 
-function at(minute: number): number {
-  return noon + minute * minuteMs;
+function isTold({ writes }: Insight, topic: string): boolean {
+  return writes.some((domain) => topic.startsWith(`${domain}/`));
 }
 
-it("a watch that was taken out is told as removed, its neighbour stays", () => {
-  const watch = { from: "HEL", to: "ARN", currency: "EUR", below: 120 };
-  const [one, other] = [
-    { ...watch, name: "one" },
-    { ...watch, name: "other" },
-  ];
-  const quote: Reading = {
-    domain: "fare",
-    device: "sim",
-    channel: "q",
-    time: at(0),
-    values: {
-      quoteId: "q",
-      origin: "HEL",
-      destination: "ARN",
-      currency: "EUR",
-      amountMinor: 9_000,
-      expiresAt: isoTime(at(600)),
+async function caughtUp(log: Log, insights: ReturnType<typeof startInsights>): Promise<void> {
+  await until(() => insights.figures().every(({ seq, runs }) => runs && seq === log.head));
+}
+
+/** An insight with the same name whose states of before are of no use. */
+function withNewState(insight: Insight): Insight {
+  return { ...insight, stateVersion: insight.stateVersion + 1 };
+}
+
+function registered({ name }: { readonly name: string }): Insight {
+  return allInsights.find((insight) => insight.name === name) as Insight;
+}
+
+interface Case {
+  readonly what: string;
+  readonly insight: Insight;
+  readonly before: object;
+  readonly after: object;
+  readonly readings: readonly Reading[];
+  /** What is told when it is taken out. Nothing else is told then. */
+  readonly ends: Readonly<Record<string, Values>>;
+  /** What stands again when it is back, and the same is observed again. */
+  readonly returns: Readonly<Record<string, Values>>;
+  /** What must stand before, so that there is something to end. */
+  readonly stands: Readonly<Record<string, Values>>;
+}
+
+const line = [
+  [24.9, 60.1],
+  [24.95, 60.1],
+];
+const segment = (name: string) => ({ name, line, freeFlowKmh: 80, sensors: [{ device: name }] });
+const route = (name: string) => ({ name, segments: [name] });
+const way = (name: string, choice: string) => ({ name: `${choice}-${name}`, segments: [name], choice });
+const jammed = Array.from({ length: 5 }, (_, n) =>
+  ["a", "b"].map(
+    (device): Reading => ({
+      domain: "road",
+      device,
+      time: t0 + n * minuteMs,
+      values: { speedKmh: 4, flowVehPerH: 900, intervalS: 60 },
+    }),
+  ),
+).flat();
+
+const watch = { from: "HEL", to: "ARN", currency: "EUR", below: 120 };
+const quote: Reading = {
+  domain: "fare",
+  device: "sim",
+  channel: "q",
+  time: t0,
+  values: {
+    quoteId: "q",
+    origin: "HEL",
+    destination: "ARN",
+    currency: "EUR",
+    amountMinor: 9_000,
+    expiresAt: isoTime(t0 + 600 * minuteMs),
+  },
+};
+
+const rule = { filter: "energy/#", field: "powerW", above: 100 };
+const fence = { circle: { lat: 60, lon: 24, radiusM: 100 } };
+const drive = Array.from(
+  { length: 8 },
+  (_, n): Reading => ({
+    domain: "gps",
+    device: "van",
+    time: t0 + n * minuteMs,
+    values: { lat: 60, lon: 24 + 0.005 * n, speedKmh: 17 },
+  }),
+);
+const place = { lat: 60, lon: 24.2 };
+
+const cases: readonly Case[] = [
+  {
+    what: "a rule",
+    insight: registered(alerts),
+    before: {
+      rules: [
+        { name: "one", ...rule },
+        { name: "other", ...rule },
+      ],
     },
-  };
-  const told = afterRestart(fares, [{ watches: [one, other] }, { watches: [other] }], [quote]);
-  expect(told).toEqual({ "watches/one": { state: "removed" } });
-  expect(afterRestart(fares, [{ watches: [one] }, { watches: [] }], [quote])).toEqual(told);
+    after: { rules: [{ name: "other", ...rule }] },
+    readings: [{ domain: "energy", device: "pump/1", channel: "L1", time: t0, values: { powerW: 200 } }],
+    stands: {
+      "alerts/rules/one/energy/pump/1/L1": { state: "firing" },
+      "alerts/rules/other/energy/pump/1/L1": { state: "firing" },
+    },
+    returns: { "alerts/rules/one/energy/pump/1/L1": { state: "firing", acknowledgedBy: null } },
+    ends: { "alerts/rules/one/energy/pump/1/L1": { state: "resolved", value: 200, acknowledgedBy: null } },
+  },
+  {
+    what: "a topic of a rule",
+    insight: registered(alerts),
+    before: { rules: [{ name: "one", ...rule }] },
+    after: { rules: [{ name: "one", ...rule, filter: "energy/house" }] },
+    readings: ["house", "pump"].map((device) => ({
+      domain: "energy",
+      device,
+      time: t0,
+      values: { powerW: 200 },
+    })),
+    stands: { "alerts/rules/one/energy/pump": { state: "firing" } },
+    returns: { "alerts/rules/one/energy/pump": { state: "firing", acknowledgedBy: null } },
+    ends: { "alerts/rules/one/energy/pump": { state: "resolved" } },
+  },
+  {
+    what: "a watch",
+    insight: registered(fares),
+    before: {
+      watches: [
+        { ...watch, name: "one" },
+        { ...watch, name: "other" },
+      ],
+    },
+    after: { watches: [{ ...watch, name: "other" }] },
+    readings: [quote],
+    stands: { "watches/one": { state: "fired" }, "watches/other": { state: "fired" } },
+    returns: { "watches/one": { state: "fired", fires: 1 } },
+    ends: { "watches/one": { state: "removed" } },
+  },
+  {
+    what: "a segment",
+    insight: registered(roads),
+    before: {
+      segments: [segment("a"), segment("b")],
+      routes: [route("a"), route("b"), way("a", "x"), way("b", "x"), way("a", "y")],
+    },
+    after: { segments: [segment("b")], routes: [route("b"), way("b", "y")] },
+    readings: jammed,
+    stands: {
+      "congestion/a": { level: "stationary" },
+      "alerts/jam/a": { state: "firing" },
+      "alerts/jam/b": { state: "firing" },
+      "routes/x/best": { best: "x-a" },
+      "routes/y-a": { isBest: true },
+    },
+    returns: {
+      "congestion/a": { level: "stationary" },
+      "alerts/jam/a": { state: "firing", outcome: null },
+      "routes/x/best": { best: "x-a" },
+    },
+    ends: {
+      "congestion/a": { level: "unknown", speedKmh: null, sensors: 0 },
+      "alerts/jam/a": { state: "resolved", outcome: "lost", queueM: 0 },
+      "routes/a": { travelTimeS: null, delayS: null, worstLevel: "unknown", isBest: null },
+      "routes/x-a": { travelTimeS: null, isBest: null },
+      "routes/x-b": { travelTimeS: null, isBest: null },
+      "routes/y-a": { travelTimeS: null, isBest: null },
+      "routes/x/best": { best: null, travelTimeS: null, savesS: null, knownRoutes: 0 },
+    },
+  },
+  {
+    what: "a fence",
+    insight: registered(geofence),
+    before: {
+      fences: [
+        { ...fence, name: "one" },
+        { ...fence, name: "other" },
+      ],
+    },
+    after: { fences: [{ ...fence, name: "other" }] },
+    readings: drive.slice(0, 1),
+    stands: { "geofence/one/van": { inside: true }, "geofence/other/van": { inside: true } },
+    returns: { "geofence/one/van": { event: "enter", inside: true } },
+    ends: { "geofence/one/van": { event: "removed", inside: false, leftAt: null, enteredAt: isoTime(t0) } },
+  },
+  {
+    what: "a place",
+    insight: registered(eta),
+    before: {
+      places: [
+        { ...place, name: "one" },
+        { ...place, name: "other" },
+      ],
+    },
+    after: { places: [{ ...place, name: "other" }] },
+    readings: drive,
+    stands: { "trips/van/eta/one": { state: "coming" }, "trips/van/eta/other": { state: "coming" } },
+    returns: { "trips/van/eta/one": { state: "coming" } },
+    ends: { "trips/van/eta/one": { state: "unknown", etaS: null, arrivesAt: null, distanceM: null } },
+  },
+  {
+    what: "a site",
+    insight: registered(usage),
+    before: {
+      refreshS: 60,
+      sites: [
+        { name: "one", grid: ["energy/m"] },
+        { name: "other", grid: ["energy/m"] },
+      ],
+    },
+    after: { refreshS: 60, sites: [{ name: "other", grid: ["energy/m"] }] },
+    readings: [0, 5, 10].map((minute) => ({
+      domain: "energy",
+      device: "m",
+      time: t0 + minute * minuteMs,
+      values: { energyImportWh: 1_000 + minute },
+    })),
+    stands: { "usage/sites/one/now": { todayImportWh: 10, todayExportWh: null } },
+    returns: { "usage/sites/one/now": { todayImportWh: 1_020 } },
+    ends: { "usage/sites/one/now": { todayImportWh: null, monthImportWh: null, todayExportWh: null } },
+  },
+];
+
+describe.each(cases)("$what that was taken out of the settings", (one) => {
+  const { insight, before, after, readings, stands, ends } = one;
+
+  it.each([
+    ["as it was saved", insight],
+    ["of an older form", withNewState(insight)],
+  ])("ends, with a state %s", async (_what, later) => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    const first = await live(engine, clock, { insight, settings: before, readings });
+    expect(first.shown).toMatchObject(stands);
+    const second = await live(engine, clock, { insight: later, settings: after });
+    for (const topic of Object.keys(second.told)) expect(Object.keys(ends)).toContain(topic);
+    expect(second.told).toMatchObject(ends);
+    // Once.
+    const third = await live(engine, clock, { insight: later, settings: after });
+    expect(third.told).toEqual({});
+  });
+
+  it("tells anew what is so if it comes back", async () => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    await live(engine, clock, { insight, settings: before, readings });
+    await live(engine, clock, { insight, settings: after });
+    const laterMs = clock.time - t0;
+    const again = readings.map((reading) => ({ ...reading, time: reading.time + laterMs }));
+    const back = await live(engine, clock, { insight, settings: before, readings: again });
+    const known = Object.keys(one.returns).map((topic) => [topic, back.shown[topic]]);
+    expect(Object.fromEntries(known)).toMatchObject(one.returns);
+  });
+
+  it("ends although the ring has nothing of it any more, and its neighbours stay", async () => {
+    const engine = memoryEngine({ maxBytes: 1 });
+    const clock = new TestClock();
+    const first = await live(engine, clock, { insight, settings: before, readings });
+    const second = await live(engine, clock, { insight: withNewState(insight), settings: after });
+    const stayed = Object.keys(first.shown).filter((topic) => !(topic in ends));
+    for (const topic of stayed) expect(second.shown[topic]).toEqual(first.shown[topic]);
+    expect(second.shown).toMatchObject(ends);
+  });
 });
 
-it("a segment that was taken out is unknown, and its jam is lost", () => {
-  const segment = (name: string) => ({
-    name,
-    line: [
-      [24.9, 60.1],
-      [24.95, 60.1],
-    ],
-    freeFlowKmh: 80,
-    sensors: [{ device: name }],
+describe.each(cases.filter(({ insight }) => insight.endsWhenOff))(
+  "$what, when the insight is switched off",
+  (one) => {
+    const { insight, before, readings, ends, returns } = one;
+
+    it("ends, and is told anew when it is switched on again", async () => {
+      const engine = memoryEngine();
+      const clock = new TestClock();
+      await live(engine, clock, { insight, settings: before, readings });
+      const off = await live(engine, clock, { insight, settings: undefined });
+      expect(off.told).toMatchObject(ends);
+      expect((await live(engine, clock, { insight, settings: undefined })).told).toEqual({});
+      const laterMs = clock.time - t0;
+      const again = readings.map((reading) => ({ ...reading, time: reading.time + laterMs }));
+      const on = await live(engine, clock, { insight, settings: before, readings: again });
+      expect(on.shown).toMatchObject(returns);
+    });
+  },
+);
+
+it("an insight that waits for being switched on again ends nothing", async () => {
+  const { insight, before, readings } = cases.find(({ what }) => what === "a watch") as Case;
+  const engine = memoryEngine();
+  const clock = new TestClock();
+  await live(engine, clock, { insight, settings: before, readings });
+  expect((await live(engine, clock, { insight, settings: undefined })).told).toEqual({});
+});
+
+describe("a trip that the timetable has no more", () => {
+  const insight = registered({ name: "transit" });
+  const [fixture] = fixturesOf("transit").filter(({ file }) => file === "transit-notices.json");
+  const context = contextOf(fixture as InsightFixture);
+  const settings = { gtfs: "line-7" };
+  const arrivals = arrivalsOf(fixture as InsightFixture);
+  const [first] = arrivals;
+  const begun = first?.at ?? 0;
+  // bus-1 on t1 is late, and bus-2 on t2 close behind it.
+  const readings = arrivals.filter(({ at }) => at <= begun + 5 * minuteMs).map(({ reading }) => reading);
+  const open = ({ shown }: Life) =>
+    Object.entries(shown)
+      .filter(([, { state }]) =>
+        ["running", "atStop", "expected", "firing", "acknowledged"].includes(String(state)),
+      )
+      .map(([topic]) => topic)
+      .sort();
+
+  async function begin(): Promise<{ engine: LogEngine; clock: TestClock; before: Life }> {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    clock.time = begun;
+    return { engine, clock, before: await live(engine, clock, { insight, settings, context, readings }) };
+  }
+
+  it.each([
+    ["as it was saved", insight],
+    ["of an older form", withNewState(insight)],
+  ])("ends, its vehicle, calls and notices, with a state %s", async (_what, later) => {
+    const { engine, clock, before } = await begin();
+    const of = (trip: string) => open(before).filter((topic) => before.shown[topic]?.["tripId"] === trip);
+    expect(of("t1").map((topic) => topic.split("/")[0])).toEqual(
+      expect.arrayContaining(["alerts", "arrivals", "trips"]),
+    );
+    expect(of("t2").length).toBeGreaterThan(2);
+    const timetable = context.timetables?.get("line-7") as Timetable;
+    const without = { ...timetable, trips: timetable.trips.filter(({ id }) => id !== "t1") };
+    const changed = { ...context, timetables: new Map([["line-7", without]]) };
+    const after = await live(engine, clock, { insight: later, settings, context: changed });
+    expect(open(after)).toEqual(of("t2"));
+    expect(after.shown["trips/transit/bus-1"]).toMatchObject({ state: "unmatched", tripId: null });
+    expect((await live(engine, clock, { insight: later, settings, context: changed })).told).toEqual({});
   });
-  const speed = (device: string, minute: number): Reading => ({
-    domain: "road",
-    device,
-    time: at(minute),
-    values: { speedKmh: 8, flowVehPerH: 900, intervalS: 60 },
+
+  it("ends when it is over for hours and nobody knows of its vehicle, not before", async () => {
+    const { engine, clock, before } = await begin();
+    const later = { ...withNewState(insight), reads: () => ["presence/none"] };
+    const soon = await live(engine, clock, { insight: later, settings, context });
+    expect(open(before).length).toBeGreaterThan(4);
+    expect(open(soon)).toEqual(open(before));
+    clock.time += 6 * 60 * minuteMs;
+    const after = await live(engine, clock, { insight: later, settings, context });
+    expect(open(after)).toEqual([]);
   });
-  const readings = Array.from({ length: 15 }, (_, n) => [speed("a", n), speed("b", n)]).flat();
-  const told = afterRestart(
-    roads,
-    [{ segments: [segment("a"), segment("b")] }, { segments: [segment("b")] }],
-    readings,
+});
+
+describe("what is still in the settings", () => {
+  const fixtures = allInsights.flatMap((insight) =>
+    fixturesOf(insight.name).map((fixture) => ({ file: fixture.file, insight, fixture })),
   );
-  expect(told["congestion/a"]).toMatchObject({ level: "unknown", speedKmh: null });
-  expect(told["alerts/jam/a"]).toMatchObject({ state: "resolved", outcome: "lost", queueM: 0 });
-  expect(told["alerts/jam/b"]).toBeUndefined();
+
+  it.each(fixtures)("is not ended, however long it is silent: $file", ({ insight, fixture }) => {
+    const settings = insight.settings.parse(fixture.settings ?? {});
+    const context = contextOf(fixture);
+    const state = insight.start();
+    const shown = new Map<string, Shown>();
+    const note = (reading: Reading) => {
+      const known = shown.get(topicOf(reading));
+      if ((known?.time ?? 0) <= reading.time) shown.set(topicOf(reading), { channel: undefined, ...reading });
+    };
+    const reducer = insight.create(settings, state, context);
+    for (const [n, { at, reading }] of arrivalsOf(fixture).entries()) {
+      reducer.advance?.(at, note);
+      reducer.reduce(committed(reading, n + 1, at), note);
+    }
+    const now = Date.parse(fixture.until);
+    reducer.advance?.(now, note);
+    const restored = decodeState(encodeState(insight.stateVersion, state), insight.stateVersion);
+    for (const one of [reducer, insight.create(settings, restored, context)]) {
+      const open = [...shown.values()].filter((word) => insight.ending?.(word, now) ?? null);
+      expect(open.filter((word) => one.stands?.(word, now + 365 * 86_400_000) === false)).toEqual([]);
+    }
+  });
 });
