@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isoTime, type Values } from "../model/reading.ts";
 import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter, speedOf } from "./fixes.ts";
-import { boxAround, distanceM, widen } from "./geo.ts";
+import { type Anchor, anchorAt, anchoredM, boxAround, distanceM, isWithinM, widen } from "./geo.ts";
 import { GridIndex } from "./grid-index.ts";
 import type { Insight } from "./insight.ts";
 import { pointShape } from "./map-shapes.ts";
@@ -73,7 +73,7 @@ const settings = z.strictObject({
 });
 
 type Settings = z.infer<typeof settings>;
-type Place = z.infer<typeof place>;
+type Place = z.infer<typeof place> & Anchor;
 
 interface Approach {
   state: "coming" | "away" | "standing" | "arrived" | "unknown";
@@ -148,7 +148,8 @@ class EtaCourse implements Course<Fix, Fold> {
   readonly #atPlace: GridIndex<Place>;
 
   constructor(settings: Settings) {
-    const { places, maxDistanceM } = settings;
+    const { maxDistanceM } = settings;
+    const places = settings.places.map((place) => ({ ...place, ...anchorAt(place) }));
     this.#settings = settings;
     this.#byName = new Map(places.map((place) => [place.name, place]));
     this.#inReach = new GridIndex(places, (place) => widen(boxAround([place]), maxDistanceM));
@@ -165,7 +166,7 @@ class EtaCourse implements Course<Fix, Fold> {
     };
   }
 
-  step(fold: Fold, fix: Fix, tell: Tell): void {
+  step(fold: Fold, fix: Fix, tell: Tell | null): void {
     const { filter } = fold;
     const before = filter.last;
     if (before && fix.time - before.time > 1_000 * this.#settings.silentAfterS) this.close(fold, tell);
@@ -178,7 +179,11 @@ class EtaCourse implements Course<Fix, Fold> {
     this.#noteArrivals(fold, fix, tell);
   }
 
-  close({ filter, approaches }: Fold, tell: Tell): void {
+  settle(fold: Fold, fix: Fix): void {
+    this.step(fold, fix, null);
+  }
+
+  close({ filter, approaches }: Fold, tell: Tell | null): void {
     const time = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
     for (const [name, approach] of approaches) {
       if (approach.state === "unknown" || approach.state === "arrived") continue;
@@ -197,10 +202,10 @@ class EtaCourse implements Course<Fix, Fold> {
     fold.averageKmh = fold.averageKmh === null ? kmh : fold.averageKmh + share * (kmh - fold.averageKmh);
   }
 
-  #noteArrivals({ approaches }: Fold, fix: Fix, tell: Tell): void {
+  #noteArrivals({ approaches }: Fold, fix: Fix, tell: Tell | null): void {
     for (const place of this.#atPlace.at(fix)) {
+      if (!isWithinM(place, fix, place.radiusM) || approaches.get(place.name)?.state === "arrived") continue;
       const metres = distanceM(place, fix);
-      if (metres > place.radiusM || approaches.get(place.name)?.state === "arrived") continue;
       this.#say(
         place.name,
         { state: "arrived", distanceM: metres, fromM: metres, arrivesAt: fix.time },
@@ -212,16 +217,17 @@ class EtaCourse implements Course<Fix, Fold> {
   }
 
   /** At every full `everyS` that lies between two positions, for where the device was before (as in trip.ts). */
-  #reckonAll(fold: Fold, time: number, tell: Tell): void {
+  #reckonAll(fold: Fold, time: number, tell: Tell | null): void {
     const { last } = fold.filter;
     const everyMs = 1_000 * this.#settings.everyS;
     const due = Math.floor(time / everyMs) * everyMs;
     if (last === null || due <= fold.seen) return;
     const { approaches } = fold;
     const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
+    const here = anchorAt(last);
     let inReach = 0;
     for (const place of this.#inReach.at(last)) {
-      const metres = distanceM(place, last);
+      const metres = anchoredM(place, here);
       if (metres > this.#settings.maxDistanceM) continue;
       inReach++;
       this.#reckon(place, last, metres, averageKmh, approaches, due, tell);
@@ -230,7 +236,7 @@ class EtaCourse implements Course<Fix, Fold> {
   }
 
   /** Places that are out of reach now. */
-  #leave(approaches: Map<string, Approach>, last: Fix, due: number, tell: Tell): void {
+  #leave(approaches: Map<string, Approach>, last: Fix, due: number, tell: Tell | null): void {
     for (const [name, approach] of approaches) {
       const place = this.#byName.get(name);
       const metres = place ? distanceM(place, last) : Number.POSITIVE_INFINITY;
@@ -249,7 +255,7 @@ class EtaCourse implements Course<Fix, Fold> {
     averageKmh: number | null,
     approaches: Map<string, Approach>,
     due: number,
-    tell: Tell,
+    tell: Tell | null,
   ): void {
     const { minSpeedKmh, detour } = this.#settings;
     const known = approaches.get(place.name);
@@ -280,9 +286,15 @@ class EtaCourse implements Course<Fix, Fold> {
     return Math.abs(arrivesAt - told) >= Math.max(1_000 * changeS, (changePct / 100) * (arrivesAt - now));
   }
 
-  #say(name: string, approach: Approach, approaches: Map<string, Approach>, time: number, tell: Tell): void {
+  #say(
+    name: string,
+    approach: Approach,
+    approaches: Map<string, Approach>,
+    time: number,
+    tell: Tell | null,
+  ): void {
     approaches.set(name, approach);
-    tell(name, time, valuesOf(approach, time));
+    tell?.(name, time, valuesOf(approach, time));
   }
 }
 

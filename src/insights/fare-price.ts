@@ -24,8 +24,14 @@ export interface PriceFold {
   previousMinor: number | null;
 }
 
-/** The best offer is another one. */
-type Changed<Fold> = (fold: Fold, time: number, tell: Tell) => void;
+/** The best offer is another one. `tell` is null where all has been told (rework.ts, `settle`). */
+type Changed<Fold> = (fold: Fold, time: number, tell: Tell | null) => void;
+
+/** A course that may be asked not to make words. */
+export interface PriceCourse<Fold> extends Course<Quoted, Fold> {
+  step(fold: Fold, quoted: Quoted, tell: Tell | null): void;
+  settle(fold: Fold, quoted: Quoted): void;
+}
 
 export function newPriceFold(): PriceFold {
   return { offers: new Map(), best: null, lastMinor: null, previousMinor: null };
@@ -38,23 +44,20 @@ export function newPriceFold(): PriceFold {
 export function priceCourse<Fold extends PriceFold>(
   start: () => Fold,
   changed: Changed<Fold>,
-): Course<Quoted, Fold> {
-  const settle = (fold: Fold, time: number, tell: Tell) => {
+): PriceCourse<Fold> {
+  const look = (fold: Fold, time: number, tell: Tell | null) => {
     const { best } = fold;
     fold.best = cheapest(fold.offers, time);
     if (isSameOffer(best, fold.best)) return;
     notePrevious(fold, fold.best?.amountMinor ?? null);
     changed(fold, time, tell);
   };
-  return {
-    start,
-    merge,
-    step(fold, { time, offers }, tell) {
-      while (fold.best !== null && fold.best.until < time) settle(fold, fold.best.until, tell);
-      for (const offer of offers) put(fold, offer);
-      if (mayChange(fold, time, offers)) settle(fold, time, tell);
-    },
+  const step = (fold: Fold, { time, offers }: Quoted, tell: Tell | null) => {
+    while (fold.best !== null && fold.best.until < time) look(fold, fold.best.until, tell);
+    for (const offer of offers) put(fold, offer);
+    if (mayChange(fold, time, offers)) look(fold, time, tell);
   };
+  return { start, merge, step, settle: (fold, quoted) => step(fold, quoted, null) };
 }
 
 /** What is told of a route or flight. */
@@ -67,7 +70,7 @@ export function figuresCourse(windowMs: number): Course<Quoted, FiguresFold> {
   const start = () => ({ ...newPriceFold(), window: newPriceWindow() });
   return priceCourse<FiguresFold>(start, (fold, time, tell) => {
     notePrice(fold.window, time, fold.best?.amountMinor ?? null, windowMs);
-    tell("figures", time, figureValues(fold, time, windowMs));
+    tell?.("figures", time, figureValues(fold, time, windowMs));
   });
 }
 

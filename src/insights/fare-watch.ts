@@ -132,7 +132,7 @@ export interface WatchCourse extends Course<Quoted, WatchFold> {
 export function watchCourse(watches: readonly Watch[]): WatchCourse {
   const text = JSON.stringify(watches.map((watch) => watch.text));
   const start = (): WatchFold => ({ ...newPriceFold(), watches: new Map(), text: "" });
-  const show = (fold: WatchFold, time: number, tell: Tell) => {
+  const show = (fold: WatchFold, time: number, tell: Tell | null) => {
     // That there is no offer says nothing of the price.
     if (fold.best === null) return;
     if (fold.text !== text) keepOnly(fold.watches, watches);
@@ -140,22 +140,24 @@ export function watchCourse(watches: readonly Watch[]): WatchCourse {
     for (const watch of watches) showTo(watch, fold, fold.best, time, tell);
   };
   const prices = priceCourse<WatchFold>(start, show);
+  const step = (fold: WatchFold, quoted: Quoted, tell: Tell | null) => {
+    prices.step(fold, quoted, tell);
+    // Somebody new wants to know a price that stays as it is.
+    if (fold.text !== text) show(fold, quoted.time, tell);
+  };
   return {
     ...prices,
-    step(fold, quoted, tell) {
-      prices.step(fold, quoted, tell);
-      // Somebody new wants to know a price that stays as it is.
-      if (fold.text !== text) show(fold, quoted.time, tell);
-    },
+    step,
+    settle: (fold, quoted) => step(fold, quoted, null),
     maxNames: maxWatches,
     text,
   };
 }
 
-function showTo(watch: Watch, fold: WatchFold, best: Offer, time: number, tell: Tell): void {
+function showTo(watch: Watch, fold: WatchFold, best: Offer, time: number, tell: Tell | null): void {
   const state = stateOf(fold, watch, best.amountMinor);
   if (!moves(watch, state, best.amountMinor, time)) return;
-  tell(watch.name, time, {
+  tell?.(watch.name, time, {
     state: state.isFired ? "fired" : "armed",
     amountMinor: best.amountMinor,
     fires: state.fires,

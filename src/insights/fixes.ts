@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { distanceM, positionOf } from "./geo.ts";
+import { distanceM, isPosition, isWithinM } from "./geo.ts";
 import type { CommittedReading } from "./insight.ts";
 
 /** One position of a device, as it was observed. */
@@ -63,15 +63,13 @@ const jumpsBelieved = 3;
 
 /** The position in a reading, null if it has none. */
 export function fixOf({ time, values }: Pick<CommittedReading, "time" | "values">): Fix | null {
-  const position = positionOf(values);
-  if (position === null) return null;
-  const { accuracyM, speedKmh } = values;
-  return {
-    time,
-    ...position,
-    ...(isMeasure(accuracyM) && { accuracyM }),
-    ...(isMeasure(speedKmh) && { speedKmh }),
-  };
+  const { lat, lon, accuracyM, speedKmh } = values;
+  if (typeof lat !== "number" || typeof lon !== "number" || !isPosition(lat, lon)) return null;
+  // Written out: spreads take longer than all the rest.
+  if (isMeasure(accuracyM)) {
+    return isMeasure(speedKmh) ? { time, lat, lon, accuracyM, speedKmh } : { time, lat, lon, accuracyM };
+  }
+  return isMeasure(speedKmh) ? { time, lat, lon, speedKmh } : { time, lat, lon };
 }
 
 /** What is kept to know good positions from bad ones. */
@@ -131,7 +129,7 @@ export function speedOf(fix: Fix, before: Fix | null): number | null {
 
 function isReachable(from: Fix, to: Fix, { maxSpeedKmh }: FixLimits): boolean {
   const seconds = (to.time - from.time) / 1_000 + clockSlackS;
-  return distanceM(from, to) - accuracyOf(from) - accuracyOf(to) <= (maxSpeedKmh / 3.6) * seconds;
+  return isWithinM(from, to, (maxSpeedKmh / 3.6) * seconds + accuracyOf(from) + accuracyOf(to));
 }
 
 function isMeasure(value: unknown): value is number {

@@ -38,10 +38,40 @@ export function isPosition(lat: number, lon: number): boolean {
  * distances too. The sphere is wrong by 0.5 % at most.
  */
 export function distanceM(from: Position, to: Position): number {
+  return haversineM(from, to, Math.cos(from.lat * radians) * Math.cos(to.lat * radians));
+}
+
+/** A place with the cosine of its latitude, for who reckons many distances from it. */
+export interface Anchor extends Position {
+  readonly cosLat: number;
+}
+
+export function anchorAt({ lat, lon }: Position): Anchor {
+  return { lat, lon, cosLat: Math.cos(lat * radians) };
+}
+
+/** What `distanceM` says, for two thirds of the time. */
+export function anchoredM(from: Anchor, to: Anchor): number {
+  return haversineM(from, to, from.cosLat * to.cosLat);
+}
+
+function haversineM(from: Position, to: Position, cosProduct: number): number {
   const sinLat = Math.sin(((to.lat - from.lat) * radians) / 2);
   const sinLon = Math.sin(((to.lon - from.lon) * radians) / 2);
-  const h = sinLat ** 2 + Math.cos(from.lat * radians) * Math.cos(to.lat * radians) * sinLon ** 2;
+  const h = sinLat * sinLat + cosProduct * (sinLon * sinLon);
   return 2 * earthRadiusM * Math.asin(Math.min(1, Math.sqrt(h)));
+}
+
+/** Beyond any rounding of `distanceM`, which is largest on the other side of the earth. */
+const roundingShare = 1e-7;
+
+/** Whether two places are no farther apart than so many metres. Nearly always their latitudes and longitudes tell, without a sine. */
+export function isWithinM(from: Position, to: Position, metres: number): boolean {
+  const latM = Math.abs(to.lat - from.lat) * metresPerDegree;
+  if (latM * (1 - roundingShare) > metres) return false;
+  // No way along a meridian and then along a parallel is shorter, and none of these is longer than at the equator.
+  const aroundM = latM + Math.abs(to.lon - from.lon) * metresPerDegree;
+  return aroundM * (1 + roundingShare) <= metres || distanceM(from, to) <= metres;
 }
 
 /** In which direction `to` lies at first, degrees clockwise from north, [0, 360). 0 for the same place. */

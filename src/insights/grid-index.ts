@@ -40,12 +40,16 @@ export class GridIndex<Item> {
   at(place: Position): Item[] {
     const found: number[] = [];
     for (const { level, cells } of this.#levels) {
-      for (const index of cells.get(cellAt(column(place.lon, level), row(place.lat, level))) ?? []) {
-        if (isInBox(place, this.#boxes[index] as Box)) found.push(index);
-      }
+      const inCell = cells.get(cellAt(column(place.lon, level), row(place.lat, level)));
+      if (inCell === undefined) continue;
+      const before = found.length;
+      for (const index of inCell) if (isInBox(place, this.#boxes[index] as Box)) found.push(index);
+      // Those of one cell are in their order.
+      if (before > 0 && found.length > before) found.sort((one, other) => one - other);
     }
-    if (found.length > 1) found.sort((one, other) => one - other);
-    return found.map((index) => this.#items[index] as Item);
+    const items: Item[] = [];
+    for (const index of found) items.push(this.#items[index] as Item);
+    return items;
   }
 }
 

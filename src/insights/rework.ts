@@ -15,6 +15,8 @@ export interface Course<Item extends Timed, Fold> {
   start(): Fold;
   /** Takes the next observation: changes `fold` in place, tells what follows from it. */
   step(fold: Fold, item: Item, tell: Tell): void;
+  /** The same, when all that follows has been told before; for courses to which words cost something. Absent: `step` does. */
+  settle?(fold: Fold, item: Item): void;
   /** Tells what follows from nothing coming after the newest for so long; a later `step` must come to the same by itself. */
   close?(fold: Fold, tell: Tell): void;
   /** Makes one observation of two of the same time; whichever came first, it must come to the same. Absent: one of them counts. */
@@ -46,6 +48,8 @@ export interface Track<Item extends Timed, Fold> {
   /** What was told, by name, in the order of times: for what follows from `items`, and the last before it. */
   readonly told: Map<string, Told[]>;
 }
+
+const tellNobody: Tell = () => {};
 
 /** See `Course.maxNames`. */
 const defaultMaxNames = 16;
@@ -141,7 +145,8 @@ export class Rework<Item extends Timed, Fold> {
   /** The oldest observation becomes part of what is not reworked any more. */
   #settle(track: Track<Item, Fold>): void {
     const oldest = track.items.shift() as Item;
-    this.#course.step(track.base, oldest, () => {});
+    if (this.#course.settle) this.#course.settle(track.base, oldest);
+    else this.#course.step(track.base, oldest, tellNobody);
     track.baseTime = oldest.time;
   }
 

@@ -1,5 +1,5 @@
 import { accuracyOf, type Fix, type FixLimits, judge, newFixFilter, speedOf } from "./fixes.ts";
-import { distanceM, nearestOnLine, type Position } from "./geo.ts";
+import { distanceM, isWithinM, nearestOnLine, type Position } from "./geo.ts";
 import type { Course, Tell } from "./rework.ts";
 import {
   type Rest,
@@ -54,7 +54,7 @@ export class TripCourse implements Course<Fix, TripFold> {
     };
   }
 
-  step(fold: TripFold, fix: Fix, tell: Tell): void {
+  step(fold: TripFold, fix: Fix, tell: Tell | null): void {
     this.#tellStatusSoFar(fold, fix.time, tell);
     fold.seen = fix.time;
     const before = fold.filter.last;
@@ -67,8 +67,12 @@ export class TripCourse implements Course<Fix, TripFold> {
     this.#watchSpeed(fold, speedOf(fix, before), fix.time, tell);
   }
 
+  settle(fold: TripFold, fix: Fix): void {
+    this.step(fold, fix, null);
+  }
+
   /** Nothing came for so long: a trip has ended for all that is known. Who stood is taken to stand still. */
-  close(fold: TripFold, tell: Tell): void {
+  close(fold: TripFold, tell: Tell | null): void {
     if (fold.filter.last) this.#fallSilent(fold, fold.filter.last, tell);
   }
 
@@ -77,7 +81,7 @@ export class TripCourse implements Course<Fix, TripFold> {
     return name === "trail";
   }
 
-  #fallSilent(fold: TripFold, last: Fix, tell: Tell): void {
+  #fallSilent(fold: TripFold, last: Fix, tell: Tell | null): void {
     if (!fold.trip) return;
     this.#endTrip(fold, last, "silent", tell);
     this.#endSpeeding(fold, last.time, tell);
@@ -90,24 +94,24 @@ export class TripCourse implements Course<Fix, TripFold> {
     return trip !== null || rest === null || this.#hasLeft(rest, fix);
   }
 
-  #beginAnew(fold: TripFold, before: Fix | null, fix: Fix, tell: Tell): void {
+  #beginAnew(fold: TripFold, before: Fix | null, fix: Fix, tell: Tell | null): void {
     if (before && fold.trip) {
       if (fix.time - before.time > 1_000 * this.#limits.silentAfterS) this.#fallSilent(fold, before, tell);
       else this.#endTrip(fold, before, "jump", tell);
     }
     this.#endSpeeding(fold, before?.time ?? fix.time, tell);
-    if (fold.state === "stopped" && fold.rest) tell("stop", fold.rest.lastTime, stopValues(fold.rest));
+    if (fold.state === "stopped" && fold.rest) tell?.("stop", fold.rest.lastTime, stopValues(fold.rest));
     fold.rest = restAt(fix, 0);
     fold.away = null;
     this.#change(fold, "unknown", fix.time, tell);
   }
 
   #hasLeft(rest: Rest, fix: Fix): boolean {
-    return distanceM(rest, fix) > Math.max(this.#limits.stopRadiusM, accuracyOf(fix));
+    return !isWithinM(rest, fix, Math.max(this.#limits.stopRadiusM, accuracyOf(fix)));
   }
 
   /** Not on a trip: a second position in a row that is away begins one. */
-  #stay(fold: TripFold, fix: Fix, before: Fix, tell: Tell): void {
+  #stay(fold: TripFold, fix: Fix, before: Fix, tell: Tell | null): void {
     const rest = fold.rest as Rest;
     if (!this.#hasLeft(rest, fix)) {
       rest.lastTime = fix.time;
@@ -122,7 +126,7 @@ export class TripCourse implements Course<Fix, TripFold> {
       fold.away = fix;
       return;
     }
-    if (fold.state === "stopped") tell("stop", rest.lastTime, stopValues(rest));
+    if (fold.state === "stopped") tell?.("stop", rest.lastTime, stopValues(rest));
     const trip: Trip = {
       started: rest.lastTime,
       from: { lat: rest.lat, lon: rest.lon },
@@ -140,10 +144,10 @@ export class TripCourse implements Course<Fix, TripFold> {
     this.#move(fold, trip, away, null, tell);
     this.#move(fold, trip, fix, before, tell);
     // Who reports seldom may have come to its next stop already.
-    if (fold.trip) tell("", fix.time, statusOf(fold));
+    if (fold.trip) tell?.("", fix.time, statusOf(fold));
   }
 
-  #move(fold: TripFold, trip: Trip, fix: Fix, before: Fix | null, tell: Tell): void {
+  #move(fold: TripFold, trip: Trip, fix: Fix, before: Fix | null, tell: Tell | null): void {
     const stepM = distanceM(fold.counted as Position, fix);
     if (stepM >= Math.max(this.#limits.minMoveM, accuracyOf(fix))) {
       trip.distanceM += stepM;
@@ -164,21 +168,21 @@ export class TripCourse implements Course<Fix, TripFold> {
     }
   }
 
-  #endTrip(fold: TripFold, end: Spot, reason: TripEnd, tell: Tell): void {
+  #endTrip(fold: TripFold, end: Spot, reason: TripEnd, tell: Tell | null): void {
     const trip = fold.trip as Trip;
     const { trailNext } = fold;
-    if (trailNext) tell("trail", trailNext.time, trailValues(trailNext));
+    if (trailNext) tell?.("trail", trailNext.time, trailValues(trailNext));
     fold.trip = null;
     fold.counted = null;
     fold.trailNext = null;
     fold.endedM += trip.distanceM;
     if (trip.distanceM < this.#limits.minTripM) return;
     fold.endedTrips++;
-    tell("trip", end.time, tripValues(trip, end, reason));
+    tell?.("trip", end.time, tripValues(trip, end, reason));
   }
 
   /** A point of the trail is told when the next would leave it aside by more than the tolerance, or is far off. */
-  #followTrail(fold: TripFold, { distanceM: tripM }: Trip, fix: Fix, tell: Tell): void {
+  #followTrail(fold: TripFold, { distanceM: tripM }: Trip, fix: Fix, tell: Tell | null): void {
     const { trailEnd: end, trailNext: next } = fold;
     fold.trailNext = { time: fix.time, lat: fix.lat, lon: fix.lon, tripM };
     if (next === null) return;
@@ -189,10 +193,10 @@ export class TripCourse implements Course<Fix, TripFold> {
       nearestOnLine(next, end, fix).distanceM > trailToleranceM;
     if (!isNeeded) return;
     fold.trailEnd = next;
-    tell("trail", next.time, trailValues(next));
+    tell?.("trail", next.time, trailValues(next));
   }
 
-  #watchSpeed(fold: TripFold, kmh: number | null, time: number, tell: Tell): void {
+  #watchSpeed(fold: TripFold, kmh: number | null, time: number, tell: Tell | null): void {
     const { speedLimitKmh, speedingAfterS } = this.#limits;
     if (speedLimitKmh === undefined || kmh === null) return;
     if (kmh <= speedLimitKmh) return this.#endSpeeding(fold, time, tell);
@@ -201,31 +205,31 @@ export class TripCourse implements Course<Fix, TripFold> {
     speeding.maxKmh = Math.max(speeding.maxKmh, kmh);
     if (speeding.isTold || time - speeding.since < 1_000 * speedingAfterS) return;
     speeding.isTold = true;
-    tell("speeding", time, speedingValues(speeding, speedLimitKmh, null));
+    tell?.("speeding", time, speedingValues(speeding, speedLimitKmh, null));
   }
 
-  #endSpeeding(fold: TripFold, time: number, tell: Tell): void {
+  #endSpeeding(fold: TripFold, time: number, tell: Tell | null): void {
     const { speeding } = fold;
     fold.speeding = null;
     if (speeding?.isTold)
-      tell("speeding", time, speedingValues(speeding, this.#limits.speedLimitKmh ?? 0, time));
+      tell?.("speeding", time, speedingValues(speeding, this.#limits.speedLimitKmh ?? 0, time));
   }
 
-  #change(fold: TripFold, state: TripFold["state"], since: number, tell: Tell, time = since): void {
+  #change(fold: TripFold, state: TripFold["state"], since: number, tell: Tell | null, time = since): void {
     fold.state = state;
     fold.since = since;
-    tell("", time, statusOf(fold));
+    tell?.("", time, statusOf(fold));
   }
 
   /**
    * While it moves, at every full `statusS` that lies between two positions: what holds for all that was before. (Not with the
    * positions themselves: those times would depend on which of them came late.)
    */
-  #tellStatusSoFar(fold: TripFold, time: number, tell: Tell): void {
+  #tellStatusSoFar(fold: TripFold, time: number, tell: Tell | null): void {
     if (fold.state !== "moving") return;
     const everyMs = 1_000 * this.#limits.statusS;
     const due = (Math.floor(fold.seen / everyMs) + 1) * everyMs;
-    if (due <= time && time - fold.seen <= 1_000 * this.#limits.silentAfterS) tell("", due, statusOf(fold));
+    if (due <= time && time - fold.seen <= 1_000 * this.#limits.silentAfterS) tell?.("", due, statusOf(fold));
   }
 }
 

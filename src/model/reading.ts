@@ -48,8 +48,32 @@ export function isTime(time: number): boolean {
 
 /** ISO 8601 UTC with milliseconds, the only spelling of time that leaves Fieldcast as text. */
 export function isoTime(time: number): string {
-  return new Date(time).toISOString();
+  const instant = Math.trunc(time);
+  const day = Math.floor(instant / dayMs);
+  // Insights write many times, nearly all of the same few days: a Date for each takes several times as long.
+  if (day !== knownDay) {
+    knownDate = new Date(day * dayMs).toISOString().slice(0, -"00:00:00.000Z".length);
+    knownDay = day;
+  }
+  const ms = instant - day * dayMs;
+  const minute = Math.floor(ms / minuteMs);
+  const second = Math.floor(ms / 1_000);
+  return `${knownDate}${minutes[minute]}${seconds[second - 60 * minute]}${thousandths[ms - 1_000 * second]}`;
 }
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+let knownDay = Number.NaN;
+/** `2026-11-22T` */
+let knownDate = "";
+const written = (value: number, digits: number) => String(value).padStart(digits, "0");
+/** `23:59:`, `59.` and `999Z`. */
+const minutes = Array.from(
+  { length: 1_440 },
+  (_, n) => `${written(Math.floor(n / 60), 2)}:${written(n % 60, 2)}:`,
+);
+const seconds = Array.from({ length: 60 }, (_, n) => `${written(n, 2)}.`);
+const thousandths = Array.from({ length: 1_000 }, (_, n) => `${written(n, 3)}Z`);
 
 /** The same for the times of single values. */
 export function isoTimes(times: Readonly<Record<string, number>>): Record<string, string> {

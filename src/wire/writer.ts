@@ -2,6 +2,8 @@ import { Encoder } from "@msgpack/msgpack";
 import type { Value } from "../model/reading.ts";
 
 const utf8 = new TextEncoder();
+/** Up to this length, characters, text is written in a loop if it is ASCII: a call of the encoder costs as much as some fifty. */
+const maxLoopedChars = 64;
 
 /**
  * Appends MessagePack values to one growing buffer. It exists because a reading's body is a fixed, flat array: written
@@ -61,11 +63,31 @@ export class MsgpackWriter {
   text(value: string): void {
     // Three bytes are the most that one UTF-16 code unit takes in UTF-8.
     this.reserve(5 + value.length * 3);
+    if (value.length <= maxLoopedChars && this.ascii(value)) return;
     const headerBytes = value.length < 32 ? 1 : value.length < 0x100 ? 2 : value.length < 0x10000 ? 3 : 5;
     const start = this.length + headerBytes;
     const { written } = utf8.encodeInto(value, this.bytes.subarray(start));
     this.textHeader(written, headerBytes, start);
     this.length += written;
+  }
+
+  /** Writes text whose characters are one byte each; false, with nothing written, if it has others. */
+  private ascii(value: string): boolean {
+    const { bytes } = this;
+    const count = value.length;
+    const start = this.length + (count < 32 ? 1 : 2);
+    for (let i = 0; i < count; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return false;
+      bytes[start + i] = code;
+    }
+    if (count < 32) bytes[this.length] = 0xa0 | count;
+    else {
+      bytes[this.length] = 0xd9;
+      bytes[this.length + 1] = count;
+    }
+    this.length = start + count;
+    return true;
   }
 
   raw(bytes: Uint8Array): void {
