@@ -12,7 +12,7 @@ import { Exchanges } from "./exchanges.ts";
 import { type GatherTimes, Intake, type OnPacket } from "./intake.ts";
 import type { MqttLimits } from "./limits.ts";
 import { NormalizedTopics, type ReadingSource } from "./normalized.ts";
-import { Sessions, type SubscriptionStore } from "./sessions.ts";
+import { Sessions } from "./sessions.ts";
 import { readShared } from "./shared-reads.ts";
 import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
 import { Subscribers } from "./subscribers.ts";
@@ -95,12 +95,12 @@ class Broker implements MqttBroker {
   /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
   readonly #streams = new Set<Duplex>();
   readonly #exchanges: Exchanges;
+  readonly #sessions: Sessions;
   readonly #subscribers = new Subscribers();
   readonly #intake: Intake;
   readonly #aedes: Aedes;
   readonly #server: Server;
   readonly #normalized: NormalizedTopics | null;
-  #sessions: Sessions | undefined;
   #closed: Promise<void> | null = null;
 
   constructor(options: BrokerOptions) {
@@ -113,6 +113,7 @@ class Broker implements MqttBroker {
       subscribers: this.#subscribers,
       stats: this.#stats,
     };
+    this.#sessions = new Sessions(exchanges, subscribers, limits, stats);
     // Half of what gets a client refused: readings alone never do.
     const maxLiveBytes = limits.maxClientBufferBytes / 2;
     this.#normalized = readings ? new NormalizedTopics(readings, stats, maxLiveBytes) : null;
@@ -130,6 +131,7 @@ class Broker implements MqttBroker {
       isReserved,
     });
     this.#aedes = new Aedes({
+      persistence: this.#sessions,
       // 0 = no common queue: with one, a reader of one topic could hold up all topics.
       concurrency: 0,
       connectTimeout: 2 * limits.connectTimeoutMs,
@@ -153,17 +155,7 @@ class Broker implements MqttBroker {
 
   async start(): Promise<void> {
     await this.#aedes.listen();
-    const host = this.#aedes as unknown as { persistence: SubscriptionStore | Sessions };
-    const sessions = new Sessions(
-      host.persistence as SubscriptionStore,
-      this.#exchanges,
-      this.#subscribers,
-      this.#options.limits,
-      this.#stats,
-    );
-    host.persistence = sessions;
-    this.#sessions = sessions;
-    this.#follow(sessions);
+    this.#follow();
     const { host: address, port } = this.#options;
     try {
       await new Promise<void>((resolve, reject) => {
@@ -180,11 +172,11 @@ class Broker implements MqttBroker {
     this.#server.on("error", (err) => this.#options.logger.error({ err }, "the MQTT listener failed"));
   }
 
-  #follow(sessions: Sessions): void {
+  #follow(): void {
     const { logger } = this.#options;
     this.#aedes.on("client", (client) => {
       this.#connections.claim(client)?.guard.destroy();
-      sessions.enter(client);
+      this.#sessions.enter(client);
       this.#options.onConnection?.(client.id, true);
     });
     this.#aedes.on("clientReady", (client) => this.#ready(client));
@@ -256,7 +248,7 @@ class Broker implements MqttBroker {
       this.#intake.flush();
       this.#normalized?.leave(connection);
       const last = this.#connections.remove(connection);
-      if (connection.client.id) this.#sessions?.leave(connection.client, last);
+      if (connection.client.id) this.#sessions.leave(connection.client, last);
       if (last) this.#options.onConnection?.(connection.client.id, false);
     });
   }
@@ -289,7 +281,7 @@ class Broker implements MqttBroker {
     }
     filters.add(subscription.topic);
     this.#subscribers.add(client.id, subscription.topic);
-    this.#sessions?.grant(subscription);
+    this.#sessions.grant(subscription);
     return subscription;
   }
 

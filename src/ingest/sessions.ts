@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { isCommandTopic } from "./commands.ts";
 import type { Exchanges, Owner } from "./exchanges.ts";
+import { LastingSubscriptions, type Subscription } from "./lasting-subscriptions.ts";
 import type { MqttLimits } from "./limits.ts";
 import { OfflineQueues, type StoredRelease } from "./offline-queue.ts";
 import { RetainedMessages } from "./retained.ts";
@@ -8,55 +9,47 @@ import type { MqttStats } from "./stats.ts";
 import type { StoredPublish } from "./stored-packet.ts";
 import type { Subscribers } from "./subscribers.ts";
 
-interface Subscription {
-  readonly topic: string;
-  readonly qos: 0 | 1 | 2;
-}
-
 interface ClientId {
   readonly id: string;
 }
 
-/** The part of Aedes' memory persistence that is used as it is: the subscription trie, and wills (one a connection). */
-export interface SubscriptionStore {
-  addSubscriptions(client: ClientId, subscriptions: readonly Subscription[]): Promise<void>;
-  removeSubscriptions(client: ClientId, topics: readonly string[]): Promise<void>;
-  subscriptionsByClient(client: ClientId): Promise<Subscription[]>;
-  subscriptionsByTopic(topic: string): Promise<{ readonly clientId: string }[]>;
-  cleanSubscriptions(client: ClientId): Promise<void>;
-  putWill(client: ClientId, will: unknown): Promise<void>;
-  delWill(client: ClientId): Promise<unknown>;
-  streamWill(brokers: unknown): Readable;
+/** What Aedes takes for a promise: it only ever calls `then`. */
+interface Answered<T> {
+  then(take: (value: T) => void): void;
 }
 
 /** Aedes only asks whether there is one. */
 const unknownExchange = new Error("no such packet");
 
 /**
+ * Gives `value` in this very turn. Aedes numbers a message, then asks its persistence, then hands the message to the
+ * subscribers, and a subscriber drops what has a lower number than the last (`dedupe` in its client.js). A promise's turn
+ * between would let a message that needs no persistence overtake one that does, which would then be lost.
+ */
+function answered<T>(value: T): Answered<T> {
+  // biome-ignore lint/suspicious/noThenProperty: see above
+  return { then: (take) => take(value) };
+}
+
+/**
  * The persistence that Aedes works on, with a limit on everything it keeps. Its methods are Aedes' interface
  * (aedes-persistence 11); what it keeps lives in memory and dies with the process, as clients must expect of a broker.
+ * What Aedes asks for between a message's number and its subscribers is answered at once.
  */
 export class Sessions {
-  readonly #store: SubscriptionStore;
   readonly #exchanges: Exchanges;
   readonly #subscribers: Subscribers;
   readonly #limits: MqttLimits;
   readonly #stats: MqttStats;
   readonly #retained: RetainedMessages;
   readonly #queues: OfflineQueues;
+  readonly #subscriptions = new LastingSubscriptions();
   /** Sessions whose client is away, longest first. */
   readonly #absent = new Set<string>();
   /** Subscriptions that were granted and wait to be stored. */
   readonly #granted = new WeakSet<object>();
 
-  constructor(
-    store: SubscriptionStore,
-    exchanges: Exchanges,
-    subscribers: Subscribers,
-    limits: MqttLimits,
-    stats: MqttStats,
-  ) {
-    this.#store = store;
+  constructor(exchanges: Exchanges, subscribers: Subscribers, limits: MqttLimits, stats: MqttStats) {
     this.#exchanges = exchanges;
     this.#subscribers = subscribers;
     this.#limits = limits;
@@ -64,6 +57,9 @@ export class Sessions {
     this.#retained = new RetainedMessages(limits, stats);
     this.#queues = new OfflineQueues(limits, stats);
   }
+
+  /** Aedes insists on it. */
+  async setup(): Promise<void> {}
 
   /** A client is there: its session cannot be forgotten. */
   enter(client: Owner): void {
@@ -88,7 +84,7 @@ export class Sessions {
     this.#queues.forget(clientId);
     this.#exchanges.forget(clientId);
     this.#subscribers.forget(clientId);
-    void this.#store.cleanSubscriptions({ id: clientId });
+    this.#subscriptions.forget(clientId);
   }
 
   /** Marks a subscription of a SUBSCRIBE as granted; others are not stored. */
@@ -96,8 +92,9 @@ export class Sessions {
     this.#granted.add(subscription);
   }
 
-  async storeRetained(packet: StoredPublish): Promise<void> {
+  storeRetained(packet: StoredPublish): Answered<void> {
     this.#retained.store(packet);
+    return answered(undefined);
   }
 
   createRetainedStreamCombi(filters: readonly string[]): Readable {
@@ -106,20 +103,21 @@ export class Sessions {
 
   /** Aedes passes all subscriptions of a SUBSCRIBE once for each of them, the refused ones too: each is stored once. */
   async addSubscriptions(client: Owner, subscriptions: readonly Subscription[]): Promise<void> {
-    const fresh = subscriptions.filter((subscription) => this.#granted.delete(subscription));
-    if (fresh.length > 0) await this.#store.addSubscriptions(client, fresh);
+    for (const subscription of subscriptions) {
+      if (this.#granted.delete(subscription)) this.#subscriptions.add(client.id, subscription);
+    }
   }
 
-  removeSubscriptions(client: Owner, topics: readonly string[]): Promise<void> {
-    return this.#store.removeSubscriptions(client, topics);
+  async removeSubscriptions(client: Owner, filters: readonly string[]): Promise<void> {
+    for (const filter of filters) this.#subscriptions.remove(client.id, filter);
   }
 
-  subscriptionsByClient(client: ClientId): Promise<Subscription[]> {
-    return this.#store.subscriptionsByClient(client);
+  async subscriptionsByClient(client: ClientId): Promise<Subscription[]> {
+    return this.#subscriptions.of(client.id);
   }
 
-  subscriptionsByTopic(topic: string): Promise<{ readonly clientId: string }[]> {
-    return this.#store.subscriptionsByTopic(topic);
+  subscriptionsByTopic(topic: string): Answered<readonly { readonly clientId: string }[]> {
+    return answered(this.#subscriptions.matching(topic));
   }
 
   /** A clean session begins: the old one ends with all it had (MQTT-3.1.2-6). */
@@ -127,20 +125,21 @@ export class Sessions {
     this.#absent.delete(client.id);
     this.#queues.forget(client.id);
     this.#subscribers.forget(client.id);
-    await this.#store.cleanSubscriptions(client);
+    this.#subscriptions.forget(client.id);
   }
 
   async outgoingEnqueue(subscriber: { readonly clientId: string }, packet: StoredPublish): Promise<void> {
     this.#queues.enqueue([subscriber.clientId], packet);
   }
 
-  async outgoingEnqueueCombi(
+  outgoingEnqueueCombi(
     subscribers: readonly { readonly clientId: string }[],
     packet: StoredPublish,
-  ): Promise<void> {
+  ): Answered<void> {
     // A command that comes hours late does harm.
-    if (subscribers.length === 0 || isCommandTopic(packet.topic)) return;
-    this.#queues.enqueue(new Set(subscribers.map(({ clientId }) => clientId)), packet);
+    if (subscribers.length > 0 && !isCommandTopic(packet.topic))
+      this.#queues.enqueue(new Set(subscribers.map(({ clientId }) => clientId)), packet);
+    return answered(undefined);
   }
 
   /** Never rejects: Aedes would close the connection of a client whose oldest message was dropped. */
@@ -182,15 +181,12 @@ export class Sessions {
     if (!client.closed) this.#exchanges.forget(client.id);
   }
 
-  putWill(client: Owner, will: unknown): Promise<void> {
-    return this.#store.putWill(client, will);
-  }
+  // Wills are kept for brokers that share a store and die; ours dies with its wills.
+  async putWill(): Promise<void> {}
 
-  delWill(client: Owner): Promise<unknown> {
-    return this.#store.delWill(client);
-  }
+  async delWill(): Promise<void> {}
 
-  streamWill(brokers: unknown): Readable {
-    return this.#store.streamWill(brokers);
+  streamWill(): Readable {
+    return Readable.from([]);
   }
 }
