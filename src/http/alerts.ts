@@ -1,5 +1,5 @@
-import type { Log } from "../log/contract.ts";
-import { alertName } from "../model/alert.ts";
+import type { Latest, Log } from "../log/contract.ts";
+import { alertName, maxOpenAlerts } from "../model/alert.ts";
 import { isoTime, type Reading } from "../model/reading.ts";
 import { topicParts } from "../model/topic.ts";
 import { badRequest, refused, unavailable } from "./answer-descriptions.ts";
@@ -11,6 +11,8 @@ import { schemaRef } from "./schemas.ts";
 
 /** Longest name of a person, characters. */
 const maxNameChars = 100;
+
+const openStates: ReadonlySet<unknown> = new Set(["pending", "firing", "acknowledged"]);
 
 const parameters = {
   by: textParameter("Who acknowledges it; `someone` if absent."),
@@ -32,7 +34,7 @@ export function acknowledgeEndpoint(log: Log): Endpoint {
       403: refused,
       404: { description: "There is no such alert.", content: { "application/json": schemaRef("Error") } },
       409: {
-        description: "It is not firing.",
+        description: "It is not firing, or too many were told after it.",
         content: { "application/json": schemaRef("Error") },
       },
       503: unavailable,
@@ -40,11 +42,17 @@ export function acknowledgeEndpoint(log: Log): Endpoint {
     handle: async (request, { by }, id) => {
       if (!isSameOrigin(request)) return json(403, { error: "a page of another origin may not do this" });
       const name = by === null || by.trim() === "" ? "someone" : by.trim().slice(0, maxNameChars);
-      const alert = log.latest("alerts/#").find(({ values }) => values["id"] === id);
+      const alerts = log.latest("alerts/#");
+      const alert = alerts.find(({ values }) => values["id"] === id);
       if (!alert) return json(404, { error: `no alert has the id ${id}` });
       const { state } = alert.values;
       if (state !== "firing") {
         return json(409, { error: `${alert.topic.name} is not firing, it is ${String(state)}` });
+      }
+      if (toldAfter(alert, alerts) >= maxOpenAlerts) {
+        return json(409, {
+          error: `more than ${maxOpenAlerts} alerts like ${alert.topic.name} have been told since: it cannot be acknowledged until some are over`,
+        });
       }
       // A device's clock may be ahead, and what it alerted on is acknowledged after it.
       const time = Math.max(log.time, alert.time);
@@ -53,6 +61,16 @@ export function acknowledgeEndpoint(log: Log): Endpoint {
       return json(200, { topic, by: name, time: isoTime(time) });
     },
   });
+}
+
+/** How many alerts of the same kind are open and were told after `alert`. */
+function toldAfter(alert: Latest, alerts: readonly Latest[]): number {
+  const [, kind] = alert.topic.name.split("/", 2);
+  const prefix = `alerts/${kind}/`;
+  return alerts.filter(
+    ({ seq, topic, values }) =>
+      seq > alert.seq && topic.name.startsWith(prefix) && openStates.has(values["state"]),
+  ).length;
 }
 
 function acknowledgement(alert: string, by: string, time: number): Reading {

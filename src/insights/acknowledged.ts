@@ -1,4 +1,4 @@
-import { alertName } from "../model/alert.ts";
+import { alertName, maxOpenAlerts } from "../model/alert.ts";
 import type { Reading, Values } from "../model/reading.ts";
 import { alertId } from "./alert-id.ts";
 import { putBounded } from "./bounded.ts";
@@ -6,8 +6,6 @@ import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.
 
 /** Raised when the form of `Kept` changes; it counts together with the version of the insight's own state. */
 const version = 1;
-/** Alerts of an insight that are not over; of more, the one told longest ago cannot be acknowledged any more. */
-const maxOpen = 10_000;
 /** Alerts that are over and may still be corrected. */
 const maxOver = 500;
 /** Words of an alert, and acknowledgements, among which a late one finds its place. */
@@ -117,13 +115,16 @@ class AcknowledgedReducer implements Reducer {
     }
     this.#change(name, kept, () => putWord(kept, word));
     const isOver = !isOpen(kept.words.at(-1));
-    (isOver ? open : over).delete(name);
-    putBounded(isOver ? over : open, name, kept, isOver ? maxOver : maxOpen);
+    // In the order of their last words, so that everybody can tell which those are (http/alerts.ts).
+    open.delete(name);
+    over.delete(name);
+    putBounded(isOver ? over : open, name, kept, isOver ? maxOver : maxOpenAlerts);
   };
 
   #acknowledge({ time, values: { alert: name, by } }: CommittedReading): void {
     if (typeof name !== "string" || typeof by !== "string") return;
-    const kept = this.#state.open.get(name) ?? this.#state.over.get(name);
+    const { open, over } = this.#state;
+    const kept = open.get(name) ?? over.get(name);
     // Another insight's, or forgotten.
     if (kept === undefined || kept.acks.length >= maxAcks) return;
     if (kept.acks.some((ack) => ack.time === time && ack.by === by)) return;
@@ -131,6 +132,7 @@ class AcknowledgedReducer implements Reducer {
       kept.acks.push({ time, by, hasCounted: false });
       kept.acks.sort((one, other) => one.time - other.time || (one.by < other.by ? -1 : 1));
     });
+    if (open.delete(name)) open.set(name, kept);
   }
 
   /** Tells what is other than before, or new. */

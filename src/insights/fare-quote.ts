@@ -31,6 +31,12 @@ export interface Quote {
 /** Cabin of quotes that name none. */
 export const anyCabin = "any";
 
+/** The name of a place: codes of airports and cities (IATA, three letters) in capitals, however they were written. */
+export function placeCode(name: string): string {
+  const text = name.trim();
+  return /^[a-z]{3}$/i.test(text) ? text.toUpperCase() : text;
+}
+
 /** Longest name of a place, cabin, flight or source, characters. */
 const maxNameChars = 64;
 /** Journeys of more flights are not told apart. */
@@ -57,8 +63,8 @@ export function quoteOf(
   const id = expiresAt === null && flight !== null ? `${flight} ${departs}` : quoteId;
   return {
     time,
-    from: origin,
-    to: destination,
+    from: placeCode(origin),
+    to: placeCode(destination),
     currency,
     cabin: isName(cabin) ? cabin : anyCabin,
     offer: { key: `${device}/${id}`, amountMinor, until, source: device, flight, departs },
@@ -82,7 +88,7 @@ function journeyOf(segments: Value | undefined): Pick<Offer, "flight" | "departs
   }
   const { departLocal } = fieldsOf(segments[0] as Value);
   const departs = typeof departLocal === "string" ? departLocal.slice(0, 10) : "";
-  const flight = names.join("-");
+  const flight = names.join("-").toUpperCase();
   return /^\d{4}-\d\d-\d\d$/.test(departs) && isName(flight) ? { flight, departs } : nowhere;
 }
 

@@ -2,13 +2,21 @@ import { z } from "zod";
 import { currencyExponent } from "../model/currency.ts";
 import { isoTime, type Values } from "../model/reading.ts";
 import { newPriceFold, offerValues, type PriceFold, priceCourse, type Quoted } from "./fare-price.ts";
-import type { Offer, Quote } from "./fare-quote.ts";
+import { type Offer, placeCode, type Quote } from "./fare-quote.ts";
 import type { Course, Tell } from "./rework.ts";
 
 /** Most watches; also the most of which one selection of fares can tell. */
 export const maxWatches = 5_000;
 
-const place = z.string().min(1).max(64);
+/** A watch that a price arms and fires at once is told as armed so much before, milliseconds. */
+const armedAheadMs = 1;
+
+const place = z.string().min(1).max(64).overwrite(placeCode);
+const code = z
+  .string()
+  .min(1)
+  .max(64)
+  .overwrite((text) => text.toUpperCase());
 // Of numbers only whole ones pass (`watchesProblem`): 120.10 in YAML is a floating-point number, which is not exactly that.
 const amount = z.union([
   z.number().min(0),
@@ -23,9 +31,9 @@ export const watchSettings = z.strictObject({
     .describe("Topic level of the watch"),
   from: place.describe("Where the journey begins, as the quotes have it: `HEL`"),
   to: place.describe("Where it ends"),
-  currency: z.string().describe("Only quotes in this currency count (ISO 4217)"),
-  cabin: place.optional().describe("Only this cabin, as the quotes have it"),
-  flight: place.optional().describe("Only this flight: `ZZ803`, or `ZZ803-ZZ12` of a journey of two"),
+  currency: code.describe("Only quotes in this currency count (ISO 4217)"),
+  cabin: z.string().min(1).max(64).optional().describe("Only this cabin, as the quotes have it"),
+  flight: code.optional().describe("Only this flight: `ZZ803`, or `ZZ803-ZZ12` of a journey of two"),
   departs: z.iso.date().optional().describe("Only departures on this local date, `2026-12-24`"),
   below: amount.optional().describe('Fires below this price, in whole units or as text: `120` or `"119.90"`'),
   above: amount.optional().describe("Fires above this price"),
@@ -155,17 +163,31 @@ export function watchCourse(watches: readonly Watch[]): WatchCourse {
 }
 
 function showTo(watch: Watch, fold: WatchFold, best: Offer, time: number, tell: Tell | null): void {
-  const state = stateOf(fold, watch, best.amountMinor);
-  if (!moves(watch, state, best.amountMinor, time)) return;
-  tell?.(watch.name, time, {
-    state: state.isFired ? "fired" : "armed",
-    amountMinor: best.amountMinor,
-    fires: state.fires,
-    firedAt: state.firedAt === null ? null : isoTime(state.firedAt),
-    firedMinor: state.firedMinor,
-    ...limitValues(watch, state),
-    ...offerValues(best),
-  });
+  const { amountMinor } = best;
+  const state = stateOf(fold, watch, amountMinor);
+  const say = (at: number) =>
+    tell?.(watch.name, at, {
+      state: state.isFired ? "fired" : "armed",
+      amountMinor,
+      fires: state.fires,
+      firedAt: state.firedAt === null ? null : isoTime(state.firedAt),
+      firedMinor: state.firedMinor,
+      ...limitValues(watch, state),
+      ...offerValues(best),
+    });
+  const isArmed = arms(watch, state, amountMinor);
+  const isFiring = !state.isFired && fires(watch, state, amountMinor);
+  // Armed and fired by one price: for a time there is one word, and rules that look for `fired` must see that it was not.
+  const hasRoom = state.firedAt !== null && state.firedAt < time - armedAheadMs;
+  if (isArmed && (!isFiring || hasRoom)) say(isFiring ? time - armedAheadMs : time);
+  if (!isFiring) return;
+  state.isFired = true;
+  state.fires++;
+  state.firedAt = time;
+  state.firedMinor = amountMinor;
+  state.lowMinor = amountMinor;
+  state.highMinor = amountMinor;
+  say(time);
 }
 
 function keepOnly(states: Map<string, WatchState>, watches: readonly Watch[]): void {
@@ -223,22 +245,15 @@ function stateOf({ watches }: WatchFold, { name, text }: Watch, amountMinor: num
   return state;
 }
 
-/** Takes the price. Returns whether there is something to tell: it fired, or is armed (again). */
-function moves(watch: Watch, state: WatchState, amountMinor: number, time: number): boolean {
+/** Takes the price. Returns whether it is new, or armed again. */
+function arms(watch: Watch, state: WatchState, amountMinor: number): boolean {
   const isNew = state.fires < 0;
   if (isNew) state.fires = 0;
   state.lowMinor = Math.min(state.lowMinor, amountMinor);
   state.highMinor = Math.max(state.highMinor, amountMinor);
   const isRearmed = state.isFired && rearms(watch, state, amountMinor);
   if (isRearmed) state.isFired = false;
-  if (state.isFired || !fires(watch, state, amountMinor)) return isNew || isRearmed;
-  state.isFired = true;
-  state.fires++;
-  state.firedAt = time;
-  state.firedMinor = amountMinor;
-  state.lowMinor = amountMinor;
-  state.highMinor = amountMinor;
-  return true;
+  return isNew || isRearmed;
 }
 
 function fires(

@@ -9,13 +9,14 @@ const toleranceM = 4;
 
 /** The lines, each by the way that most of its trips take in each direction, and the stops that a trip calls at. */
 export function transitPlaces(timetable: Timetable): MapPlace[] {
+  const spread = spreadRoutes(timetable);
   const lines = usualTrips(timetable).flatMap((trip): MapPlace[] => {
     const route = timetable.routes[trip.route];
     const coordinates = lineShape(thinLine(wayOf(timetable, trip), toleranceM));
     if (route === undefined || coordinates.length < 2) return [];
     const geometry = { type: "LineString", coordinates } as const;
     const filter = `arrivals/+/${topicOf({ domain: "arrivals", device: route.id }).slice("arrivals/".length)}/#`;
-    return [{ kind: "line", name: route.name, filter, geometry }];
+    return [{ kind: "line", name: route.name, ...(!spread.has(trip.route) && { filter }), geometry }];
   });
   const called = new Set(timetable.patterns.flatMap(({ stops }) => stops));
   const stops = timetable.stops.flatMap(({ id, name, ...position }, index): MapPlace[] => {
@@ -24,6 +25,12 @@ export function transitPlaces(timetable: Timetable): MapPlace[] {
     return [{ kind: "stop", name, filter: `${topicOf({ domain: "arrivals", device: id })}/#`, geometry }];
   });
   return [...lines, ...stops];
+}
+
+/** Places of routes with a stop whose id has slashes: those are levels of its topic, and no one filter finds all of the line's calls. */
+function spreadRoutes({ trips, patterns, stops }: Timetable): Set<number> {
+  const isSpread = patterns.map(({ stops: calls }) => calls.some((stop) => stops[stop]?.id.includes("/")));
+  return new Set(trips.flatMap(({ route, pattern }) => (isSpread[pattern] ? [route] : [])));
 }
 
 /** Of each line and direction a trip of the way that most of its trips take, in the order of the lines. */

@@ -7,7 +7,7 @@ export interface MapPlace {
   readonly kind: "segment" | "fence" | "place" | "line" | "stop";
   /** For people. */
   readonly name: string;
-  /** MQTT filter of the readings about it; absent where no single one names them. */
+  /** MQTT filter of the readings about it; absent where no single one names them, as with a place or a line with stops whose ids have slashes. */
   readonly filter?: string;
   /** As in GeoJSON (RFC 7946). */
   readonly geometry:

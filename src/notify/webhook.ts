@@ -156,11 +156,12 @@ export class Webhook {
   #isWanted({ topic, time, values }: LogRecord): boolean {
     const { filter, states } = this.#settings;
     const { state, firedAt } = values;
-    if (typeof state !== "string" || !states.includes(state) || !matchesFilter(filter, topic.name))
-      return false;
-    if (state !== "resolved" || firedAt !== null) return true;
-    // Of what was over before it fired, nobody was told, unless a late reading takes back what was.
-    return time >= (this.#standing.get(topic.name) ?? Number.POSITIVE_INFINITY);
+    if (typeof state !== "string" || !matchesFilter(filter, topic.name)) return false;
+    const isTakenBack = time >= (this.#standing.get(topic.name) ?? Number.POSITIVE_INFINITY);
+    // Of an alert that was told, a late reading may show that it does not fire yet.
+    if (!states.includes(state)) return state === "pending" && isTakenBack;
+    // Of what was over before it fired nobody was told, unless a late reading takes back what was.
+    return state !== "resolved" || firedAt !== null || isTakenBack;
   }
 
   /** A receiver goes by `time`, so what is over before the time of what it was told leaves that standing. */

@@ -68,7 +68,7 @@ it("watches over HTTP: made, fired, kept over a restart, listed with those of th
   onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
   const now = Date.now();
   const first = await start(dataDir);
-  const made = await first.ask("POST", `?name=weekend&${route}&below=119.90`);
+  const made = await first.ask("POST", `?name=weekend&from=hel&to=arn&currency=eur&below=119.90`);
   expect(made).toEqual({
     status: 200,
     body: {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { acknowledged } from "../../src/insights/acknowledged.ts";
 import type { Insight } from "../../src/insights/insight.ts";
+import { maxOpenAlerts } from "../../src/model/alert.ts";
 import type { Reading } from "../../src/model/reading.ts";
 import { play } from "./fixtures.ts";
 
@@ -163,5 +164,29 @@ describe("an insight whose alerts can be acknowledged", () => {
   it("has a version of its own, and reads what people acknowledge", () => {
     expect(insight.stateVersion).not.toBe(echo.stateVersion);
     expect(insight.reads({})).toEqual(["energy/#", "alerts/acknowledgements"]);
+  });
+
+  it("can be acknowledged if it is among those that were told last", () => {
+    const many: Insight<object, object> = {
+      ...echo,
+      create: () => ({
+        reduce: ({ device, time, values }, emit) => emit({ domain: "alerts", device, time, values }),
+      }),
+    };
+    const word = (n: number, second: number): Reading => {
+      return { domain: "energy", device: `d${n}`, time: noon + second * 1_000, values: { state: "firing" } };
+    };
+    const ack = (n: number): Reading => {
+      const values = { alert: `d${n}`, by: "anna" };
+      return { domain: "alerts", device: "acknowledgements", time: noon + 10_000, values };
+    };
+    // The first is told again, so the second was told longest ago when there is one too many.
+    const told = [...Array(maxOpenAlerts).keys()].map((n) => word(n, 1));
+    const readings = [...told, word(0, 2), word(maxOpenAlerts, 3), ack(0), ack(1), ack(2)];
+    const arrivals = readings.map((reading, index) => ({ at: noon + index, reading }));
+    const context = { timezone: null, files: new Map<string, Uint8Array>() };
+    const all = play(acknowledged(many), {}, context, { arrivals, until: noon + 1e6 });
+    const known = all.filter(({ values }) => values["state"] === "acknowledged");
+    expect(known.map(({ device }) => device)).toEqual(["d0", "d2"]);
   });
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { alerts } from "../../src/insights/alerts.ts";
 import { fares } from "../../src/insights/fares.ts";
 import { isoTime, type Reading, type Values } from "../../src/model/reading.ts";
 import { topicOf } from "../../src/model/topic.ts";
@@ -88,6 +89,58 @@ describe("a watch that somebody asks for", () => {
     expect(run([ask(-1, name, words), ask(-1, "never-asked", null), ...quotes], settings)).toEqual(
       run(quotes, settings),
     );
+  });
+
+  it("finds airports, flights and currencies in small letters, in the wish and in the quotes", () => {
+    const segments = [{ carrier: "zz", number: "803", departLocal: "2026-12-24T07:25:00" }];
+    const low = quote(0, 9_000);
+    const reading = {
+      ...low.reading,
+      values: { ...low.reading.values, origin: "hel", destination: "Arn", segments },
+    };
+    const words = { from: "hel", to: "arn", currency: "eur", flight: "zz803", below: 100 };
+    const told = run([ask(-1, "mine", words), { ...low, reading }]);
+    expect(states(told, "mine")).toEqual(["fired"]);
+    expect(told.map((one) => topicOf(one))).toContain("watches/flights/HEL-ARN/ZZ803/2026-12-24/any/EUR");
+  });
+
+  it("fires a rule for each time that it fires, also when one price arms it and fires it", () => {
+    const words = { dropsPct: 10 };
+    const amounts = [10_000, 9_000, 8_000, 8_050, 7_000];
+    const told = said(
+      run([ask(-1, "mine", words), ...amounts.map((amount, at) => quote(at, amount))]),
+      "mine",
+    );
+    expect(told.map(({ values }) => values["state"])).toEqual([
+      "armed",
+      ...["fired", "armed", "fired", "armed", "fired"],
+    ]);
+    const rules = [{ name: "fares", filter: "watches/+", field: "state", is: "fired" }];
+    const arrivals = told.map((reading, at) => ({ at: noon + at, reading }));
+    const alerted = play(alerts, alerts.settings.parse({ rules }), context, { arrivals, until: noon + 1e6 });
+    expect(alerted.map(({ time, values }) => [(time - noon) / minuteMs, values["state"]])).toEqual([
+      [1, "firing"],
+      [2 - 1 / minuteMs, "resolved"],
+      [2, "firing"],
+      [4 - 1 / minuteMs, "resolved"],
+      [4, "firing"],
+    ]);
+  });
+
+  it("stands again when it is asked for again at a price that has not moved", () => {
+    const arrivals = [
+      ask(-1, "other", { below: 50 }),
+      ask(-1, "mine", { below: 100 }),
+      quote(0, 9_000),
+      ask(1, "mine", null),
+      ask(2, "mine", { below: 100 }),
+    ];
+    const told = said(run(arrivals), "mine");
+    expect(told.map(({ time, values }) => [(time - noon) / minuteMs, values["state"]])).toEqual([
+      [0, "fired"],
+      [1, "removed"],
+      [2, "fired"],
+    ]);
   });
 
   it("has a bound", () => {

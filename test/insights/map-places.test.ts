@@ -136,6 +136,14 @@ it("lines are shown by the way of most of their trips, and stops if a trip calls
       geometry: { type: "Point", coordinates: [25, 61] },
     },
   ]);
+  // The id's slash would be a level of its own, so no one filter finds all calls of the line.
+  const slashed = { ...timetable, stops: timetable.stops.map((stop) => ({ ...stop, id: `${stop.id}/1` })) };
+  expect(transitPlaces(slashed).map(({ kind, filter }) => [kind, filter])).toEqual([
+    ["line", undefined],
+    ["line", undefined],
+    ["stop", "arrivals/A/1/#"],
+    ["stop", "arrivals/B/1/#"],
+  ]);
 });
 
 it("shapes go on over the 180th meridian, and areas go against the clock", () => {

@@ -197,6 +197,29 @@ it("tells that an alert is over which a late reading takes back, after a restart
   expect(statesOf(received)).toEqual(["firing 60", "resolved 60", "firing 90", "resolved 95"]);
 });
 
+it("tells that an alert does not fire yet of which it told that it does, and what becomes of it", async () => {
+  const log = await openLog();
+  const { url, received } = await receiver();
+  const webhook = start(log, url);
+  await log.append({
+    readings: [
+      course("pending", 50, null),
+      course("firing", 60, 60),
+      // It was back meanwhile, as a late reading shows, and has held since 58 only.
+      course("resolved", 55, null),
+      course("pending", 58, null),
+      course("pending", 60, null),
+      course("firing", 68, 68),
+      course("pending", 68, null),
+      course("resolved", 70, null),
+      course("pending", 80, null),
+    ],
+  });
+  await expect.poll(() => webhook.figures().lag).toBe(0);
+  await webhook.close();
+  expect(statesOf(received)).toEqual(["firing 60", "pending 60", "firing 68", "pending 68", "resolved 70"]);
+});
+
 it("gives a reading that is sent again after a crash the same delivery, and another one another", async () => {
   const folder = await temporaryFolder();
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

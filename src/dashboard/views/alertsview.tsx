@@ -3,7 +3,7 @@ import type { Page } from "../page.ts";
 import { clockWords, spanWords } from "../words.ts";
 import { acknowledge, readPerson, writePerson } from "./acknowledge.ts";
 import { type Alert, type AlertState, alertStates, alertsOf } from "./alerts.ts";
-import { More, maxListRows, Section } from "./parts.tsx";
+import { More, maxListRows, PastNote, Section } from "./parts.tsx";
 import { isMeant } from "./values.ts";
 
 const titles: Readonly<Record<AlertState, string>> = {
@@ -45,6 +45,7 @@ export function AlertsView({ page }: { page: Page }) {
       <p class="view-note" role="status">
         {problem}
       </p>
+      <PastNote page={page} words="You see the past: to acknowledge alerts, go back to live." />
       {alertStates.map((state) => (
         <AlertList key={state} page={page} state={state} alerts={alerts} onAcknowledge={onAcknowledge} />
       ))}

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { Page } from "../page.ts";
 import { type CongestionLevel, congestionLevels, countWords } from "../words.ts";
 
 /** Rows that a list shows; who wants others narrows it with the filter. */
@@ -65,4 +66,9 @@ export function Choices<Item extends string>({ label, items, chosen, onChoose }:
       ))}
     </fieldset>
   );
+}
+
+/** Why nothing can be done while the past is shown: what was so then may be otherwise now. */
+export function PastNote({ page, words }: { page: Page; words: string }) {
+  return page.timeLine.mode.value === "live" ? null : <p class="view-note past-note">{words}</p>;
 }

@@ -94,7 +94,7 @@ export function speedingOf(trips: Iterable<InsightRow>): Speeding[] {
   return all.sort((a, b) => Number(b.isNow) - Number(a.isNow) || (b.since ?? 0) - (a.since ?? 0));
 }
 
-/** The visits of all fences, what happened last first. */
+/** The visits of all fences that there are, what happened last first. */
 export function visitsOf(geofence: Iterable<InsightRow>): Visit[] {
   const visits = Array.from(geofence, ({ topic, time, values }): Visit => {
     const [, fence = "", ...rest] = topic.split("/");
@@ -111,7 +111,8 @@ export function visitsOf(geofence: Iterable<InsightRow>): Visit[] {
       insideS: numberIn(values, "insideS") ?? 0,
     };
   });
-  return visits.sort((a, b) => b.time - a.time || (a.topic < b.topic ? -1 : 1));
+  const ofFences = visits.filter(({ event }) => event !== "removed");
+  return ofFences.sort((a, b) => b.time - a.time || (a.topic < b.topic ? -1 : 1));
 }
 
 /** The fences by name, each with who is inside, who came first before. */

@@ -1,3 +1,4 @@
+import { currencyExponent } from "../../model/currency.ts";
 import type { Values } from "../../model/reading.ts";
 import type { InsightRow } from "../insightrows.ts";
 import { formatMoney } from "../money.ts";
@@ -15,7 +16,7 @@ export interface Watch {
   readonly fires: number;
   readonly firedAt: number | null;
   readonly firedMinor: number | null;
-  /** What it waits for, in words: `below €89.00`, `a drop by 8 %`. */
+  /** What it waits for, in words: `a price below €89.00`, `a drop by 8 %`. */
   readonly waitsFor: string;
   /** Where the price was when the watch was last told, in words: `€85.00; 5.6 % below the highest, €90.00`. */
   readonly stands: string;
@@ -40,7 +41,7 @@ export function watchesOf(rows: Iterable<InsightRow>, locale: string | undefined
   const all = [...new Set([...told.keys(), ...wishes.keys()])].flatMap((name) => {
     const row = told.get(name);
     const isTold = row !== undefined && "fires" in row.values && row.values["state"] !== "removed";
-    if (!isTold) return isWanted(name) ? [newWatch(name, wishes.get(name) as Values)] : [];
+    if (!isTold) return isWanted(name) ? [newWatch(name, wishes.get(name) as Values, locale)] : [];
     return [toldWatch(name, row, isWanted(name), locale)];
   });
   return all.sort(
@@ -71,9 +72,14 @@ function toldWatch(
   };
 }
 
-function newWatch(name: string, wish: Values): Watch {
+function newWatch(name: string, wish: Values, locale: string | undefined): Watch {
   const currency = textIn(wish, "currency") ?? "";
-  const limit = (key: string) => (wish[key] === null ? null : `${key} ${String(wish[key])} ${currency}`);
+  const limit = (key: string) => {
+    const amount = wish[key];
+    return amount === null || amount === undefined
+      ? null
+      : `a price ${key} ${wishedMoney(String(amount), currency, locale)}`;
+  };
   const [drops, rises, changes] = ["dropsPct", "risesPct", "changesPct"].map((key) => numberIn(wish, key));
   const move = moveWords(drops ?? changes ?? null, rises ?? changes ?? null);
   return {
@@ -91,12 +97,25 @@ function newWatch(name: string, wish: Values): Watch {
   };
 }
 
+/** An amount as it was asked for, `119.9`, like all others. */
+function wishedMoney(amount: string, currency: string, locale: string | undefined): string {
+  const exponent = currencyExponent(currency);
+  if (exponent === undefined) return `${amount} ${currency}`;
+  const [whole = "", fraction = ""] = amount.split(".");
+  return formatMoney(
+    Number(whole + fraction.padEnd(exponent, "0").slice(0, exponent)),
+    exponent,
+    currency,
+    locale,
+  );
+}
+
 type Money = (amountMinor: number) => string;
 
 function conditionWords(values: Values, money: Money): string {
   const [below, above] = [numberIn(values, "belowMinor"), numberIn(values, "aboveMinor")];
-  if (below !== null) return `below ${money(below)}`;
-  if (above !== null) return `above ${money(above)}`;
+  if (below !== null) return `a price below ${money(below)}`;
+  if (above !== null) return `a price above ${money(above)}`;
   const { drops, rises } = moveOf(values);
   return moveWords(drops, rises);
 }

@@ -4,7 +4,7 @@ import { formatMoney } from "../money.ts";
 import type { Page } from "../page.ts";
 import { clockWords } from "../words.ts";
 import type { RouteFare } from "./fares.ts";
-import { maxListRows, Section } from "./parts.tsx";
+import { maxListRows, PastNote, Section } from "./parts.tsx";
 import type { Watch } from "./watches.ts";
 import { WatchForm } from "./watchform.tsx";
 
@@ -44,6 +44,7 @@ export function WatchList({ page, watches, fares }: WatchListProps) {
         </button>
         <span role="status">{note}</span>
       </div>
+      <PastNote page={page} words="You see the past: to set or remove watches, go back to live." />
       {isAsking && <WatchForm fares={fares} onClose={() => setIsAsking(false)} onSet={onSet} />}
     </Section>
   );

@@ -59,6 +59,7 @@ it("knows who is in which fence, and what happened last", () => {
     row("geofence/depot/city/van-1", { event: "exit", inside: false, enteredAt: at(0), insideS: 60 }, 60),
     row("geofence/depot/phone", { event: "enter", inside: true, enteredAt: at(70), insideS: 0 }, 70),
     row("geofence/depot/car", { event: "dwell", inside: true, enteredAt: at(5), insideS: 60 }, 65),
+    row("geofence/gone/phone", { event: "removed", inside: false, enteredAt: at(0), insideS: null }, 90),
     row("geofence/a%2Bb/phone", { event: "exit", inside: false, enteredAt: at(0), insideS: 3 }, 3),
   ]);
   expect(visits.map(({ name, event }) => `${name} ${event}`)).toEqual([

@@ -28,10 +28,10 @@ it("lists the watches that fired first, what each waits for, and those that can 
     "en",
   );
   expect(watches.map(({ name, state, waitsFor, isAsked }) => [name, state, waitsFor, isAsked])).toEqual([
-    ["london", "fired", "above €120.00", true],
+    ["london", "fired", "a price above €120.00", true],
     ["later", "new", "a change by 5 %", true],
-    ["soon", "new", "below 119.90 EUR", true],
-    ["stockholm", "armed", "below €89.00", false],
+    ["soon", "new", "a price below €119.90", true],
+    ["stockholm", "armed", "a price below €89.00", false],
   ]);
   expect(watches[2]).toMatchObject({ stands: "no price of HEL → ARN yet" });
   expect(watches[3]).toMatchObject({
