@@ -3,6 +3,7 @@ import { type Calendar, type Level, levels } from "./calendar.ts";
 import {
   addPoint,
   cutTrack,
+  findSlot,
   firstCut,
   forgetPeriods,
   moveFloor,
@@ -58,6 +59,7 @@ const counters = {
       ["importT1", "energyImportT1Wh"],
       ["importT2", "energyImportT2Wh"],
     ],
+    tracks: ["importT1", "importT2"],
   },
   export: {
     total: "energyExportWh",
@@ -65,6 +67,7 @@ const counters = {
       ["exportT1", "energyExportT1Wh"],
       ["exportT2", "energyExportT2Wh"],
     ],
+    tracks: ["exportT1", "exportT2"],
   },
 } as const;
 const directions = ["import", "export"] as const;
@@ -125,20 +128,25 @@ function observeCounters(
   rules: MeterRules,
 ): boolean {
   const { time, values } = reading;
-  const { total, tariffs } = counters[direction];
-  const tracks = tariffs.map(([track]) => track);
+  const { total, tariffs, tracks } = counters[direction];
   let hasChanged = false;
-  const count = (name: Name, value: Values[string] | undefined, lesser: readonly Name[]) => {
-    if (typeof value !== "number") return;
+  const whole = values[total];
+  if (typeof whole === "number") {
     // Both are asked: a total takes over from tariffs, and all that counts from power.
-    const isTaken = takeOver(meter, lesser, time, rules[direction]);
-    if (!takeOver(meter, ["power"], time, rules.power) || !isTaken) return;
-    hasChanged = take(meter, name, value, reading, rules[direction]) || hasChanged;
-  };
-  count(direction, values[total], tracks);
-  for (const [track, name] of tariffs) count(track, values[name], []);
+    const isTaken = takeOver(meter, tracks, time, rules[direction]);
+    if (takeOver(meter, justPower, time, rules.power) && isTaken) {
+      hasChanged = take(meter, direction, whole, reading, rules[direction]);
+    }
+  }
+  for (const [track, name] of tariffs) {
+    const value = values[name];
+    if (typeof value !== "number" || !takeOver(meter, justPower, time, rules.power)) continue;
+    hasChanged = take(meter, track, value, reading, rules[direction]) || hasChanged;
+  }
   return hasChanged;
 }
+
+const justPower: readonly Name[] = ["power"];
 
 /**
  * A better source counts from its first observation on, and until then the lesser ones do, whichever came first. What of them
@@ -198,10 +206,13 @@ function countedOf(tracks: Meter["tracks"], direction: Direction, level: Level, 
 }
 
 function slotOf(track: Track | undefined, level: Level, start: number): Slot {
-  return track?.slots[level].get(start) ?? unknownSlot;
+  return track === undefined ? unknownSlot : (findSlot(track, level, start) ?? unknownSlot);
 }
 
 function plus(one: Slot, other: Slot): Slot {
+  // Most meters have one track of a direction.
+  if (one === unknownSlot) return other;
+  if (other === unknownSlot) return one;
   return [one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]];
 }
 

@@ -149,7 +149,7 @@ export function sumOf(account: Account, level: Level, { start, end }: Period): S
   }
   for (const role of ["grid", "production", "part"] as const) {
     for (const channels of account.members[role].values()) {
-      for (const meter of wholeOf(channels.filter(({ first }) => first < end))) {
+      for (const meter of wholeOf(channels, end)) {
         const energy = energyOf(meter, level, start);
         sum.meters++;
         sum.knownMs = Math.min(sum.knownMs, energy?.knownMs ?? 0);
@@ -182,12 +182,13 @@ export function selfUseOf({
   return Math.max(0, productionMicroWh - exportMicroWh);
 }
 
-/** A device as a whole: its own total if it tells one, else all its channels. */
-function wholeOf(channels: readonly Meter[]): readonly Meter[] {
+/** A device as a whole, of what was first observed before `end`: its own total if it tells one, else all its channels. */
+function wholeOf(channels: readonly Meter[], end: number): readonly Meter[] {
+  if (channels.length === 1) return (channels[0] as Meter).first < end ? channels : [];
+  const known = channels.filter(({ first }) => first < end);
   const whole =
-    channels.find(({ channel }) => channel === undefined) ??
-    channels.find(({ channel }) => channel === "total");
-  return whole ? [whole] : channels;
+    known.find(({ channel }) => channel === undefined) ?? known.find(({ channel }) => channel === "total");
+  return whole ? [whole] : known;
 }
 
 function plus(sum: number | null, amount: number | null): number | null {

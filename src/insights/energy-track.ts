@@ -52,6 +52,8 @@ export interface Track {
   sealedAt: number;
   forgetTo: number;
   readonly slots: Slots;
+  /** The slot of each level that was used last, with its start: nearly always it is the next one too. */
+  recent?: Partial<Record<Level, readonly [start: number, slot: Slot]>>;
 }
 
 /** What a track is read by. Made from settings, so it is no part of the state. */
@@ -161,7 +163,7 @@ function contribute(
       const end = Math.min(period.end, to.time);
       const then = end === to.time ? whole : interval.upTo((end - from.time) / ms);
       if (period.end > track.floor) {
-        const slot = slotOf(track.slots[level], period.start);
+        const slot = slotOf(track, level, period.start);
         slot[0] += sign * (then[0] - before[0]);
         slot[1] += sign * (then[1] - before[1]);
         slot[2] += sign * (end - begin);
@@ -177,12 +179,20 @@ function contribute(
 
 const nothing: readonly [number, number] = [0, 0];
 
-function slotOf(slots: Map<number, Slot>, start: number): Slot {
-  let slot = slots.get(start);
+/** What is known of the period of a level that begins at `start`. */
+export function findSlot({ slots, recent }: Track, level: Level, start: number): Slot | undefined {
+  const last = recent?.[level];
+  return last?.[0] === start ? last[1] : slots[level].get(start);
+}
+
+function slotOf(track: Track, level: Level, start: number): Slot {
+  let slot = findSlot(track, level, start);
   if (!slot) {
     slot = [0, 0, 0, 0];
-    slots.set(start, slot);
+    track.slots[level].set(start, slot);
   }
+  track.recent ??= {};
+  if (track.recent[level]?.[0] !== start) track.recent[level] = [start, slot];
   return slot;
 }
 
@@ -210,6 +220,7 @@ export function forgetPeriods(track: Track): void {
     const slots = track.slots[level];
     for (const start of slots.keys()) if (start + longestMs[level] <= track.forgetTo) slots.delete(start);
   }
+  track.recent = {};
   track.forgetTo = track.floor;
 }
 

@@ -97,7 +97,7 @@ export function runningSum(account: Account): Reading {
   const inMonth = sumOf(account, "month", calendar.periodOf("month", state.newest));
   for (const level of levels) {
     const period = calendar.periodOf(level, state.newest);
-    const sum = sumOf(account, level, period);
+    const sum = level === "month" ? inMonth : sumOf(account, level, period);
     // What runs since this very moment is 0, for what is known at all.
     const soFar = (name: "importMicroWh" | "exportMicroWh" | "productionMicroWh") =>
       sum[name] ?? (period.start === state.newest && inMonth[name] !== null ? 0 : null);

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { isoTime, type Values } from "../model/reading.ts";
 import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter, speedOf } from "./fixes.ts";
-import { type Anchor, anchorAt, anchoredM, boxAround, distanceM, isWithinM, widen } from "./geo.ts";
-import { GridIndex } from "./grid-index.ts";
+import { type Anchor, anchorAt, anchoredM, distanceM, isWithinM } from "./geo.ts";
 import type { Insight } from "./insight.ts";
 import { pointShape } from "./map-shapes.ts";
 import type { Course, Tell } from "./rework.ts";
@@ -93,6 +92,14 @@ interface Fold {
   stoodSince: number | null;
   /** By place, while the device is not farther away than `maxDistanceM`. */
   readonly approaches: Map<string, Approach>;
+  /** Where it was reckoned last, when that changed nothing but distances, which are not kept then. */
+  reckonedAt?: Fix | null;
+}
+
+/** Around where a device stood, and how far from there it may be, metres, without that being news of any place. */
+interface Calm {
+  readonly at: Fix;
+  readonly withinM: number;
 }
 
 /**
@@ -143,17 +150,16 @@ export const eta: Insight<Settings, Devices<Fold>> = {
 
 class EtaCourse implements Course<Fix, Fold> {
   readonly #settings: Settings;
+  readonly #places: readonly Place[];
   readonly #byName: ReadonlyMap<string, Place>;
-  readonly #inReach: GridIndex<Place>;
-  readonly #atPlace: GridIndex<Place>;
+  /** What can be made again, and would be another with other settings. */
+  readonly #calm = new WeakMap<Fold, Calm>();
 
   constructor(settings: Settings) {
-    const { maxDistanceM } = settings;
     const places = settings.places.map((place) => ({ ...place, ...anchorAt(place) }));
     this.#settings = settings;
+    this.#places = places;
     this.#byName = new Map(places.map((place) => [place.name, place]));
-    this.#inReach = new GridIndex(places, (place) => widen(boxAround([place]), maxDistanceM));
-    this.#atPlace = new GridIndex(places, (place) => widen(boxAround([place]), place.radiusM));
   }
 
   start(): Fold {
@@ -163,6 +169,7 @@ class EtaCourse implements Course<Fix, Fold> {
       averageKmh: null,
       stoodSince: null,
       approaches: new Map(),
+      reckonedAt: null,
     };
   }
 
@@ -183,7 +190,9 @@ class EtaCourse implements Course<Fix, Fold> {
     this.step(fold, fix, null);
   }
 
-  close({ filter, approaches }: Fold, tell: Tell | null): void {
+  close(fold: Fold, tell: Tell | null): void {
+    const { filter, approaches } = fold;
+    this.#keepDistances(fold);
     const time = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
     for (const [name, approach] of approaches) {
       if (approach.state === "unknown" || approach.state === "arrived") continue;
@@ -202,10 +211,12 @@ class EtaCourse implements Course<Fix, Fold> {
     fold.averageKmh = fold.averageKmh === null ? kmh : fold.averageKmh + share * (kmh - fold.averageKmh);
   }
 
-  #noteArrivals({ approaches }: Fold, fix: Fix, tell: Tell | null): void {
-    for (const place of this.#atPlace.at(fix)) {
+  #noteArrivals(fold: Fold, fix: Fix, tell: Tell | null): void {
+    const { approaches } = fold;
+    for (const place of this.#places) {
       if (!isWithinM(place, fix, place.radiusM) || approaches.get(place.name)?.state === "arrived") continue;
       const metres = distanceM(place, fix);
+      this.#calm.delete(fold);
       this.#say(
         place.name,
         { state: "arrived", distanceM: metres, fromM: metres, arrivesAt: fix.time },
@@ -224,15 +235,40 @@ class EtaCourse implements Course<Fix, Fold> {
     if (last === null || due <= fold.seen) return;
     const { approaches } = fold;
     const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
+    const stands = averageKmh === null || averageKmh < this.#settings.minSpeedKmh;
+    const calm = this.#calm.get(fold);
+    if (stands && calm !== undefined && isWithinM(calm.at, last, calm.withinM)) {
+      fold.reckonedAt = last;
+      return;
+    }
+    this.#keepDistances(fold);
     const here = anchorAt(last);
+    const { maxDistanceM } = this.#settings;
     let inReach = 0;
-    for (const place of this.#inReach.at(last)) {
+    let calmM = Number.POSITIVE_INFINITY;
+    for (const place of this.#places) {
       const metres = anchoredM(place, here);
-      if (metres > this.#settings.maxDistanceM) continue;
+      calmM = Math.min(calmM, Math.abs(metres - maxDistanceM));
+      if (metres > maxDistanceM) continue;
       inReach++;
       this.#reckon(place, last, metres, averageKmh, approaches, due, tell);
+      if (stands) calmM = Math.min(calmM, calmOf(approaches.get(place.name), place, metres));
     }
     if (inReach < approaches.size) this.#leave(approaches, last, due, tell);
+    if (stands && calmM > 0) this.#calm.set(fold, { at: last, withinM: calmM / 2 });
+    else this.#calm.delete(fold);
+  }
+
+  /** The distances of where it was reckoned last. */
+  #keepDistances(fold: Fold): void {
+    const { reckonedAt, approaches } = fold;
+    this.#calm.delete(fold);
+    if (!reckonedAt) return;
+    fold.reckonedAt = null;
+    for (const [name, approach] of approaches) {
+      const place = this.#byName.get(name);
+      if (place && approach.state === "standing") approach.distanceM = distanceM(place, reckonedAt);
+    }
   }
 
   /** Places that are out of reach now. */
@@ -296,6 +332,12 @@ class EtaCourse implements Course<Fix, Fold> {
     approaches.set(name, approach);
     tell?.(name, time, valuesOf(approach, time));
   }
+}
+
+/** How far a device that stands may move, metres, without a word on a place that it has been reckoned for. */
+function calmOf(approach: Approach | undefined, { radiusM }: Place, metres: number): number {
+  if (approach?.state === "standing") return Number.POSITIVE_INFINITY;
+  return approach?.state === "arrived" ? radiusM + noiseM - metres : 0;
 }
 
 function hasStood({ stoodSince }: Fold, time: number): boolean {

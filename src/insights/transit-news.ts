@@ -28,10 +28,26 @@ export interface Followed {
   assessment: Assessment | null;
   /** When more of what lies behind it will have settled. Epoch milliseconds. */
   settlesAt: number;
+  /** Since when forecasts have had no news, and how long that lasts; null if that is not known. */
+  calm: Calm | null;
   /** By stop, where headways are measured: a direction of the line there. */
   readonly places: readonly string[];
   /** By stop, what `Headways` found; undefined where it is to be looked up. */
   readonly headways: (Headway | null | undefined)[];
+}
+
+/**
+ * Forecasts of which nothing is to be told. Each moves at most by as much as the delay, so nothing becomes news until that has moved by
+ * `moveMs`, or so much time has gone by that a move is much of what is left (`hasMoved`).
+ */
+interface Calm {
+  readonly zone: number;
+  readonly delayS: number;
+  readonly now: number;
+  /** The delay may move by less than this. */
+  readonly moveMs: number;
+  /** So may what is gone of the time left, with each move counted as often as it weighs there and once more. */
+  readonly leftMs: number;
 }
 
 export function follow(run: Run, path: Path): Followed {
@@ -41,6 +57,7 @@ export function follow(run: Run, path: Path): Followed {
     path,
     assessment: null,
     settlesAt: Number.NEGATIVE_INFINITY,
+    calm: null,
     places: stopIds.map((stopId) => `${trip.route} ${trip.direction} ${stopId}`),
     headways: stopIds.map(() => undefined),
   };
@@ -51,22 +68,31 @@ export function follow(run: Run, path: Path): Followed {
  * @param before what followed when this was asked last
  * @param now when the vehicle was heard of last
  */
-export function newsOf(
-  { run, assessment }: Followed,
-  before: Assessment | null,
-  journey: Journey,
-  now: number,
-): Call[] {
+export function newsOf(followed: Followed, before: Assessment | null, journey: Journey, now: number): Call[] {
+  const { run, assessment } = followed;
   if (assessment === null) return [];
   const { told } = journey;
   while (told.length < numbersOfCall * run.stopIds.length) told.push(Number.NaN);
   const { behind } = assessment;
   const isNew = ({ stop, state, arriveAt, departAt }: Call) => !isTold(told, stop, state, arriveAt, departAt);
   const news = behind === before?.behind ? [] : behind.filter(isNew);
-  const isWanted: IsWanted = (stop, state, arriveAt, departAt) =>
-    !isTold(told, stop, state, arriveAt, departAt) &&
-    (isOther(told, stop, state, arriveAt) || hasMoved(told, stop, arriveAt, departAt, now));
-  news.push(...callsAhead(journey, run, assessment, isWanted));
+  if (!isCalm(followed.calm, assessment, now)) {
+    let moveMs = minMoveMs;
+    let leftMs = Number.POSITIVE_INFINITY;
+    const isWanted: IsWanted = (stop, state, arriveAt, departAt) => {
+      if (isTold(told, stop, state, arriveAt, departAt)) return false;
+      if (isOther(told, stop, state, arriveAt) || hasMoved(told, stop, arriveAt, departAt, now)) return true;
+      const movedMs = movedOf(told, stop, arriveAt, departAt);
+      if (movedMs < minMoveMs) moveMs = Math.min(moveMs, minMoveMs - movedMs);
+      else leftMs = Math.min(leftMs, (arriveAt ?? departAt ?? now) - now - partsOfTimeLeft * movedMs);
+      return false;
+    };
+    news.push(...callsAhead(journey, run, assessment, isWanted));
+    const { zone, delayS } = assessment;
+    // At a stop there is more to tell than forecasts.
+    const isCalmNow = zone !== null && zone % 2 === 1 && delayS !== null;
+    followed.calm = isCalmNow ? { zone, delayS, now, moveMs, leftMs } : null;
+  }
   for (const { stop, state, arriveAt, departAt } of news) {
     const at = numbersOfCall * stop;
     told[at] = callStates.indexOf(state);
@@ -74,6 +100,25 @@ export function newsOf(
     told[at + 2] = departAt ?? Number.NaN;
   }
   return news;
+}
+
+function isCalm(calm: Calm | null, { zone, delayS }: Assessment, now: number): boolean {
+  if (calm === null || delayS === null || calm.zone !== zone) return false;
+  const movedMs = 1_000 * Math.abs(delayS - calm.delayS);
+  return movedMs < calm.moveMs && (partsOfTimeLeft + 1) * movedMs + now - calm.now < calm.leftMs;
+}
+
+/** By how much a forecast has moved since it was told, with both of its times known as they were. */
+function movedOf(
+  told: readonly number[],
+  stop: number,
+  arriveAt: number | null,
+  departAt: number | null,
+): number {
+  const at = numbersOfCall * stop;
+  const by = (was: number | undefined, is: number | null) =>
+    is === null ? 0 : Math.abs(is - (was as number));
+  return Math.max(by(told[at + 1], arriveAt), by(told[at + 2], departAt));
 }
 
 /** Whether a call was told just so. */

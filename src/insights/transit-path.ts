@@ -6,6 +6,7 @@ import {
   boxAround,
   distanceM,
   isInBox,
+  metresPerDegree,
   nearestOnLine,
   type Position,
   widen,
@@ -46,12 +47,14 @@ export class Path {
   /** How far from each stop a vehicle counts as standing there. */
   readonly #radiusM: readonly number[];
   readonly #points: readonly Position[];
+  readonly #lats: Float64Array;
   readonly #pointM: readonly number[];
   readonly #blocks: readonly Block[];
 
   constructor(stops: readonly Position[], shape: readonly Position[], maxAwayM: number) {
     const points = shape.length >= 2 ? shape : stops;
     this.#points = points;
+    this.#lats = Float64Array.from(points, ({ lat }) => lat);
     this.#pointM = lengthsOf(points);
     this.stopM = points === stops ? this.#pointM : this.#placeStops(stops);
     this.#radiusM = this.stopM.map((atM, stop) => {
@@ -72,9 +75,14 @@ export class Path {
    */
   find(sight: Sight, maxAwayM: number, scheduledAt: (atM: number) => number): number | null {
     let best: Candidate | null = null;
+    // Most lines of a block are too far away, and nearly always their latitudes tell.
+    const awayDeg = (maxAwayM / metresPerDegree) * (1 + 1e-7);
+    const [south, north] = [sight.place.lat - awayDeg, sight.place.lat + awayDeg];
     for (const { from, to, box } of this.#blocks) {
       if (!isInBox(sight.place, box)) continue;
       for (let line = from; line < to; line++) {
+        const [one, other] = [this.#lats[line] as number, this.#lats[line + 1] as number];
+        if ((one < south && other < south) || (one > north && other > north)) continue;
         const found = this.#onLine(line, sight, maxAwayM, scheduledAt);
         if (found && (best === null || found.cost < best.cost)) best = found;
       }

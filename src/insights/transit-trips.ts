@@ -1,5 +1,6 @@
 import type { Values } from "../model/reading.ts";
 import type { Timetable, TimetablePattern, TimetableStop, TimetableTrip } from "../model/timetable.ts";
+import { quarterMs } from "./calendar.ts";
 import {
   readServiceDay,
   readServiceTime,
@@ -39,6 +40,8 @@ export class TripFinder {
   readonly #byStart = new Map<string, number[]>();
   readonly #byRoute = new Map<string, number[]>();
   readonly #idsOf = new Map<number, readonly string[]>();
+  /** By place of the trip, what was found for all of a quarter-hour. */
+  readonly #inQuarter = new Map<number, { readonly quarter: number; readonly run: Run | null }>();
   /** By place of the trip, the run that was found last: a vehicle speaks of the same again and again. */
   readonly #recent = new Map<number, Run>();
 
@@ -63,6 +66,7 @@ export class TripFinder {
     const day = typeof operatingDay === "string" ? readServiceDay(operatingDay) : null;
     const startS = typeof startTime === "string" ? readServiceTime(startTime) : null;
     const place = typeof tripId === "string" ? this.#byId.get(tripId) : undefined;
+    if (place !== undefined && startS === null && day === null) return this.#about(place, time);
     if (place !== undefined) return this.#onDay(place, startS, day, time);
     return startS === null ? null : this.#byTime(values, startS, day, time);
   }
@@ -96,6 +100,21 @@ export class TripFinder {
       }
     }
     return runs.length === 1 ? (runs[0] as Run) : null;
+  }
+
+  /**
+   * The run of a trip that is about a time. It is the same for a whole quarter-hour if it is at both of its ends: days begin on one, and
+   * a run is about for hours.
+   */
+  #about(place: number, time: number): Run | null {
+    const quarter = Math.floor(time / quarterMs);
+    const known = this.#inQuarter.get(place);
+    if (known?.quarter === quarter) return known.run;
+    const run = this.#onDay(place, null, null, time);
+    const start = quarter * quarterMs;
+    const isSame = [start, start + quarterMs - 1].every((end) => this.#onDay(place, null, null, end) === run);
+    if (isSame) this.#inQuarter.set(place, { quarter, run });
+    return run;
   }
 
   #onDay(place: number, startS: number | null, day: number | null, time: number): Run | null {

@@ -48,6 +48,8 @@ interface State {
 
 /** A meter and what the settings say of it. */
 interface Entry {
+  /** Of `#due`. */
+  readonly key: string;
   readonly meter: Meter;
   readonly calendar: Calendar;
   readonly rules: MeterRules;
@@ -120,7 +122,7 @@ class UsageReducer implements Reducer {
     if (forgotten !== undefined) this.#forget(forgotten);
     if (!observe(meter, reading, entry.rules)) return;
     meter.due = this.#nextDue(meter, reading.committedAt);
-    this.#due.set(meterKey(topic), meter.due);
+    this.#due.set(entry.key, meter.due);
   }
 
   advance(now: number, emit: Emit): void {
@@ -150,7 +152,7 @@ class UsageReducer implements Reducer {
       if (accounts.length > 0) break;
     }
     const calendar = accounts[0]?.calendar ?? this.#calendar;
-    const entry = { meter, calendar, rules: this.#rulesOf(topic, calendar), accounts };
+    const entry = { key: meterKey(topic), meter, calendar, rules: this.#rulesOf(topic, calendar), accounts };
     this.#entries.set(topic, entry);
     return entry;
   }
@@ -246,6 +248,7 @@ function accountKey({ name }: Account): string {
 function takePending({ pending }: Meter | AccountState, calendar: Calendar): [Level, Period][] {
   const taken: [Level, Period][] = [];
   for (const level of levels) {
+    if (pending[level].size === 0) continue;
     for (const start of [...pending[level]].sort((a, b) => a - b)) {
       taken.push([level, calendar.periodOf(level, start)]);
     }
