@@ -11,12 +11,21 @@ export class Connection {
   readonly answers = new Answers();
   /** The filters it subscribes to; Aedes' own list lags behind by a turn of the loop. */
   readonly filters = new Set<string>();
+  /** What is known of the topic it published to last: most devices have one. */
+  lastTopic: KnownTopic = { topic: "", isReserved: false, isCommand: false };
 
   constructor(guard: WireGuard, client: Client, peer: string) {
     this.guard = guard;
     this.client = client;
     this.peer = peer;
   }
+}
+
+export interface KnownTopic {
+  readonly topic: string;
+  /** Clients may publish to it, but other clients get from the gateway alone what is there. */
+  readonly isReserved: boolean;
+  readonly isCommand: boolean;
 }
 
 /** The open connections, by Aedes' client and by client id. */

@@ -50,6 +50,11 @@ export class PacedSocket implements Socket, SocketHandler {
     this.socket.ping();
   }
 
+  together(send: () => void): void {
+    if (this.socket.together) this.socket.together(send);
+    else send();
+  }
+
   close(code: number, reason: string): void {
     this.socket.close(code, reason);
   }

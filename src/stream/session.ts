@@ -139,8 +139,12 @@ export class Session implements SocketHandler {
     if (isWaiting || this.heard) this.heardAt = now;
     this.heard = false;
     if (now - this.heardAt > this.hub.options.silentMs) return this.socket.terminate();
-    if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
-    this.socket.ping();
+    const beat = () => {
+      if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
+      this.socket.ping();
+    };
+    if (this.socket.together) this.socket.together(beat);
+    else beat();
   }
 
   close(code: number, reason: string): void {

@@ -13,8 +13,8 @@ export class Sessions {
   private readonly hub: Hub;
   private readonly clock: Clock;
   private readonly logger: Logger;
-  /** With the slot in which each one's heart beats. */
-  private readonly open = new Map<Session, number>();
+  /** By the slot in which their hearts beat. */
+  private readonly open = Array.from({ length: beatSlots }, () => new Set<Session>());
   private accepted = 0;
   private isClosing = false;
   private beats: NodeJS.Timeout | null = null;
@@ -26,7 +26,7 @@ export class Sessions {
   }
 
   get size(): number {
-    return this.open.size;
+    return this.open.reduce((size, sessions) => size + sessions.size, 0);
   }
 
   /** Why nobody may connect any more, null if one may. */
@@ -37,14 +37,15 @@ export class Sessions {
   /** Why no session can be opened now, null if one can. */
   refusal(): Extract<Admission, { ok: false }> | null {
     const { maxConnections } = this.hub.options;
-    if (this.isClosing || this.open.size < maxConnections) return this.closingRefusal();
+    if (this.isClosing || this.size < maxConnections) return this.closingRefusal();
     return { ok: false, status: 503, message: `the gateway has ${maxConnections} connections, its limit` };
   }
 
   /** Opens a session on a socket. */
   accept(socket: Socket, events: Omit<SessionEvents, "onEnd">): SocketHandler {
-    const session = new Session(socket, this.hub, { ...events, onEnd: (ended) => this.open.delete(ended) });
-    this.open.set(session, this.accepted++ % beatSlots);
+    const slot = this.open[this.accepted++ % beatSlots] as Set<Session>;
+    const session = new Session(socket, this.hub, { ...events, onEnd: (ended) => slot.delete(ended) });
+    slot.add(session);
     return new Contained(session, socket, this.logger);
   }
 
@@ -54,9 +55,7 @@ export class Sessions {
     this.beats = setInterval(() => {
       slot = (slot + 1) % beatSlots;
       const now = this.clock.now();
-      for (const [session, ownSlot] of this.open) {
-        if (ownSlot === slot) session.beat(now);
-      }
+      for (const session of this.open[slot] ?? []) session.beat(now);
     }, this.hub.options.heartbeatMs / beatSlots);
     this.beats.unref();
   }
@@ -65,7 +64,8 @@ export class Sessions {
   async close(graceMs: number): Promise<void> {
     this.isClosing = true;
     if (this.beats) clearInterval(this.beats);
-    for (const session of this.open.keys()) session.close(closeCodes.restarting, "the gateway is going down");
+    for (const session of this.open.flatMap((sessions) => [...sessions]))
+      session.close(closeCodes.restarting, "the gateway is going down");
     await this.untilEmpty(graceMs);
   }
 
@@ -75,7 +75,7 @@ export class Sessions {
       let waitedMs = 0;
       const timer = setInterval(() => {
         waitedMs += stepMs;
-        if (this.open.size > 0 && waitedMs < graceMs) return;
+        if (this.size > 0 && waitedMs < graceMs) return;
         clearInterval(timer);
         resolve();
       }, stepMs);

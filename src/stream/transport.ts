@@ -16,6 +16,8 @@ export interface Socket {
   /** Queues a frame: text for a string, binary for bytes. Never refuses; whoever sends looks at `bufferedBytes` first. */
   send(frame: Uint8Array | string): void;
   ping(): void;
+  /** What is sent in `send` leaves in one write. Absent where the transport cannot. */
+  together?(send: () => void): void;
   /** Takes no more from the peer until `resume`, but for what has arrived. Absent where the transport cannot. */
   pause?(): void;
   resume?(): void;

@@ -164,6 +164,11 @@ class Connection implements Socket {
     if (this.native !== null && this.native.ping() !== sent) this.mayBuffer = true;
   }
 
+  together(send: () => void): void {
+    this.native?.cork(send);
+    this.mayBuffer = true;
+  }
+
   /** To be called in the library's events: what is sent there it writes afterwards, and tells nobody what is left. */
   entered(): void {
     this.mayBuffer = true;
