@@ -104,7 +104,7 @@ const ring = z
     gatherMs: whole(0, 1_000)
       .default(10)
       .describe(
-        "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Where `stream.batchMs` is 0, at most 1. Milliseconds",
+        "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Where `stream.batchMs` is 0, at most 2. Milliseconds",
       ),
     durability: z
       .enum(["process", "power-loss"])
@@ -133,7 +133,7 @@ const stream = z
     batchMs: whole(0, 60_000)
       .default(defaultStreamOptions.batchMs)
       .describe(
-        "How long readings gather before they are sent together; 0 sends each commit at once. What comes with QoS 0 gathers for its commit as long (100 at most), since nobody waits for an acknowledgement. Milliseconds",
+        "How long readings gather before they are sent together. What comes with QoS 0 gathers for its commit as long (100 at most), since nobody waits for an acknowledgement. 0 sends at once, and what comes with QoS 0 before it is stored (within 50). Milliseconds",
       ),
     heartbeatMs: whole(100, hourMs)
       .default(defaultStreamOptions.heartbeatMs)

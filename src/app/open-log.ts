@@ -50,20 +50,24 @@ function domainLimits({ ring }: Config): Record<string, DomainLimits> {
 }
 
 /** Who wants readings at once pays with more commits, but not with one for each reading. */
-const maxGatherMsUnbatched = 1;
+const maxGatherMsUnbatched = 2;
 
 /** How far apart commits begin under load, milliseconds. */
 export function commitGatherMs({ ring, stream }: Config): number {
   return stream.batchMs > 0 ? ring.gatherMs : Math.min(ring.gatherMs, maxGatherMsUnbatched);
 }
 
+/** Without a batch window what nobody waits for is shown at once, and gathers as long as it does else, but after that. */
+const storeWithinMsUnbatched = 50;
+
 function logOptions(config: Config) {
-  const { ring } = config;
+  const { ring, stream } = config;
   return {
     ...defaultLogOptions,
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
     gatherMs: commitGatherMs(config),
+    storeWithinMs: stream.batchMs > 0 ? 0 : storeWithinMsUnbatched,
     maxRecentReadings: ring.recentReadings,
   };
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { isCommandTopic } from "./commands.ts";
-import type { Connection, Connections } from "./connection.ts";
+import type { Connection, Connections, KnownTopic } from "./connection.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type GatheredPacket, Gathering } from "./gathering.ts";
 import type { MqttStats } from "./stats.ts";
@@ -78,7 +78,8 @@ export class Intake {
     if (client === null || client.closed) return this.#acceptWill(packet, done);
     const connection = this.#parts.connections.of(client);
     if (connection === undefined) return done(new Error("the connection has ended"));
-    const answer = packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet);
+    const answer =
+      packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet, packet.qos > 0);
     connection.answers.push(answer, (failure) => {
       if (failure === undefined) {
         if (packet.qos > 0) this.#parts.stats.acks++;
@@ -101,10 +102,11 @@ export class Intake {
     end: number,
     messageId: number | null,
   ): boolean {
-    const { isReserved, subscribers, stats } = this.#parts;
-    const isKept = isReserved(topic);
-    if (topic.startsWith("$") || (!isKept && subscribers.want(topic))) return false;
-    if (isKept) stats.unrouted++;
+    const { subscribers, stats } = this.#parts;
+    if (connection.lastTopic.topic !== topic) connection.lastTopic = this.#known(topic);
+    const { isReserved, isCommand } = connection.lastTopic;
+    if (topic.startsWith("$") || (!isReserved && subscribers.want(topic))) return false;
+    if (isReserved) stats.unrouted++;
     this.#gathering.add(
       connection,
       topic,
@@ -112,15 +114,18 @@ export class Intake {
       start,
       end,
       messageId,
-      this.#gatherMs(connection, topic, messageId),
+      // Somebody waits for a device's answer.
+      isCommand ? 0 : this.#gatherMs(connection, messageId),
     );
     return true;
   }
 
-  #gatherMs({ guard }: Connection, topic: string, messageId: number | null): number {
+  #known(topic: string): KnownTopic {
+    return { topic, isReserved: this.#parts.isReserved(topic), isCommand: isCommandTopic(topic) };
+  }
+
+  #gatherMs({ guard }: Connection, messageId: number | null): number {
     const { qos0Ms, qos1Ms } = this.#parts.gather;
-    // Somebody waits for a device's answer.
-    if (isCommandTopic(topic)) return 0;
     return messageId === null && guard.hasRoom ? qos0Ms : qos1Ms;
   }
 
@@ -128,7 +133,12 @@ export class Intake {
     let answer: Promise<void> | null = null;
     let waiting: GatheredPacket[] = [];
     for (const packet of packets) {
-      const own = this.#take(packet.connection.client.id, packet, packet.receivedAt);
+      const own = this.#take(
+        packet.connection.client.id,
+        packet,
+        packet.messageId !== null,
+        packet.receivedAt,
+      );
       if (packet.messageId !== null) this.#acknowledge(packet, packet.messageId, own);
       else if (own === null) packet.connection.guard.answered(false);
       else if (own === answer) waiting.push(packet);
@@ -169,6 +179,7 @@ export class Intake {
   #take(
     clientId: string | null,
     packet: Pick<PublishPacket, "topic" | "payload">,
+    isAwaited: boolean,
     receivedAt = this.#parts.clock.now(),
   ): Promise<void> | null {
     const { onPacket, stats } = this.#parts;
@@ -176,7 +187,7 @@ export class Intake {
     stats.packets++;
     stats.bytes += payload.length;
     try {
-      return onPacket({ topic: packet.topic, payload, receivedAt, client: clientId });
+      return onPacket({ topic: packet.topic, payload, receivedAt, client: clientId, isAwaited });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -195,14 +206,14 @@ export class Intake {
       stats.unreleasedRefused++;
       return Promise.reject(new TooManyUnreleased("too many QoS 2 messages wait for their PUBREL"));
     }
-    const answer = this.#take(client.id, packet);
+    const answer = this.#take(client.id, packet, true);
     exchanges.open(client, messageId, answer);
     return answer;
   }
 
   #acceptWill(packet: PublishPacket, done: Done): void {
     if (this.#closing) return done(new Error("the broker is closing"));
-    const answer = this.#take(null, packet);
+    const answer = this.#take(null, packet, true);
     const route = () => {
       this.#keepFromOthers(packet);
       done(null);

@@ -25,6 +25,8 @@ export class Commit {
   committedAt = 0;
   records: StoredRecord[] = [];
   bytes = 0;
+  /** All of it is readings that nobody waits for. */
+  canBeShownFirst = true;
   #waiters: Waiter[] = [];
   /** Records that mean nothing unless they are stored with the progress they came with. */
   readonly #tied = new Set<StoredRecord>();
@@ -48,6 +50,7 @@ export class Commit {
       for (const record of part.records) this.#tied.add(record);
     }
     this.bytes += part.bytes;
+    this.canBeShownFirst &&= !part.isAwaited;
     if (part.cameAt !== null && part.cameAt < this.startedAt) this.startedAt = part.cameAt;
   }
 
@@ -127,11 +130,13 @@ export interface CommitPart {
   readonly bytes: number;
   /** See `Append.cameAt`; null: now. */
   readonly cameAt: number | null;
+  /** Somebody is told when it is stored, or it is more than readings. */
+  readonly isAwaited: boolean;
 }
 
 export function commitPart(
   records: readonly StoredRecord[],
-  { quarantine = [], remember = [], release = [], progress = null, cameAt }: PartOfAppend,
+  { quarantine = [], remember = [], release = [], progress = null, cameAt, isAwaited = true }: PartOfAppend,
 ): CommitPart {
   let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
   for (const record of records) bytes += record.body.length;
@@ -139,7 +144,17 @@ export function commitPart(
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
   // A payload may be a view of a socket's buffer, which is not ours to keep.
   const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
-  return { records, quarantine, remembered, released: release, progress, bytes, cameAt: cameAt ?? null };
+  const isMore = quarantine.length + remember.length + release.length > 0 || progress !== null;
+  return {
+    records,
+    quarantine,
+    remembered,
+    released: release,
+    progress,
+    bytes,
+    cameAt: cameAt ?? null,
+    isAwaited: isAwaited || isMore,
+  };
 }
 
 type PartOfAppend = Omit<Append, "readings" | "progress"> & { readonly progress?: Progress | null };

@@ -11,11 +11,14 @@ import type { LogOptions } from "./options.ts";
 import type { StoredRecord } from "./record.ts";
 import type { Shown } from "./shown.ts";
 import { messageOf } from "./store-reader.ts";
+import { recordOverheadBytes } from "./tail.ts";
 
 /** While the store takes nothing, it is tried this often at most. */
 const retryMs = 100;
 /** What is offered at a time to a store that took nothing, so that trying costs little and healing holds up nobody. */
 const unstoredBytes = 64 * 1024;
+/** So much is shown ahead of a store that is slow, and no more than half of the tail; what comes then is stored first. */
+const maxShownFirstBytes = 4 * 1024 * 1024;
 
 export interface CommitterParts {
   readonly engine: LogEngine;
@@ -42,6 +45,16 @@ export class Committer {
   #inFlight: Commit | null = null;
   #pendingBytes = 0;
   #isPumping = false;
+  /** A transaction is wanted even if nothing is queued. */
+  #mustCommit = false;
+  /** What was shown first is to be stored now. */
+  #mustStore = false;
+  /** What was shown first is being stored while more is shown; the problem, null if there is none. */
+  #storingBeside: Promise<string | null> | null = null;
+  #isStoring = false;
+  #storeTimer: NodeJS.Timeout | null = null;
+  /** What was shown first takes so much of the tail, at most. */
+  #shownFirstBytes = 0;
   #isClosing = false;
   #pumped: Promise<void> = Promise.resolve();
   #lastCommitAt: number;
@@ -103,7 +116,7 @@ export class Committer {
 
   /** Stores now what the store has lost. */
   storeAgain(): void {
-    void this.#pump(true);
+    void this.#commitSoon();
   }
 
   /** The engine has stopped for good. */
@@ -119,9 +132,11 @@ export class Committer {
     this.#stopped ??= "the log is closed";
     this.#isClosing = true;
     clearInterval(this.#timer);
+    if (this.#storeTimer) clearTimeout(this.#storeTimer);
     await this.#pumped;
     const { shown, logger } = this.#parts;
-    await this.#pump(!shown.isStored);
+    this.#mustStore = !shown.isStored;
+    await this.#pump();
     await this.#finalCheckpoint();
     const readings = shown.head - shown.stored;
     if (readings === 0) return;
@@ -138,7 +153,7 @@ export class Committer {
     const commit = new Commit(this.#parts.clock.now());
     this.#queue.push(commit);
     // Not at once: what has already arrived on the sockets shall share the commit.
-    if (!this.#isPumping) setImmediate(() => void this.#pump(false));
+    if (!this.#isPumping) setImmediate(() => void this.#pump());
     return commit;
   }
 
@@ -146,27 +161,77 @@ export class Committer {
     const { memory, shown, clock, options } = this.#parts;
     memory.checkpoint.begin(shown.head);
     const isIdle = clock.now() - this.#lastCommitAt >= options.housekeepingMs;
-    if (memory.checkpoint.isActive || isIdle || this.#problem !== null) void this.#pump(true);
+    if (memory.checkpoint.isActive || isIdle || this.#problem !== null) void this.#commitSoon();
+  }
+
+  #commitSoon(): Promise<void> {
+    this.#mustCommit = true;
+    return this.#pump();
   }
 
   /** Commits what is queued, and a checkpoint round if one is under way. Never rejects. */
-  #pump(evenIfEmpty: boolean): Promise<void> {
-    if (!this.#isPumping) this.#pumped = this.#drain(evenIfEmpty);
+  #pump(): Promise<void> {
+    if (!this.#isPumping) this.#pumped = this.#drain();
     return this.#pumped;
   }
 
-  async #drain(evenIfEmpty: boolean): Promise<void> {
+  async #drain(): Promise<void> {
     this.#isPumping = true;
-    let isNeeded = evenIfEmpty;
-    while (isNeeded || this.#queue.length > 0) {
-      await this.#gatherMore();
+    while (this.#queue.length > 0 || this.#mustCommit || this.#mustStore) {
+      if (!this.#mayShowFirst()) await this.#gatherMore();
+      if (this.#showFirst() && !this.#mustCommit && !this.#mustStore) continue;
+      this.#isStoring = true;
+      await this.#storingBeside;
       const problem = await this.#storeUnstored();
+      this.#mustStore = false;
       if (problem !== null) await this.#failQueued(problem);
-      const isStored = problem === null && (await this.#store(this.#next()));
+      else if (this.#mustCommit || (this.#queue.length > 0 && !this.#mayShowFirst())) {
+        this.#mustCommit = false;
+        const isStored = await this.#store(this.#next());
+        this.#mustCommit ||= isStored && this.#parts.memory.checkpoint.isActive;
+      }
       // After a failure only the timer and further appends try again, so that a full disk is not hammered.
-      isNeeded = isStored && this.#parts.memory.checkpoint.isActive;
+      if (this.#problem !== null) this.#mustCommit = false;
+      this.#isStoring = false;
     }
     this.#isPumping = false;
+  }
+
+  /** Shows a commit that nobody waits for, to be stored soon; false if the next one is to be stored first. */
+  #showFirst(): boolean {
+    const { shown, options } = this.#parts;
+    if (!this.#mayShowFirst()) return false;
+    const commit = this.#next();
+    commit.joinBodies();
+    this.#pendingBytes -= commit.bytes;
+    this.#shownFirstBytes += tailBytesOf(commit);
+    for (const record of commit.records) record.committedAt = commit.committedAt;
+    shown.showUnstored(commit.records, this.#waitedMs(commit));
+    commit.resolve();
+    this.#storeTimer ??= setTimeout(() => void this.#storeShown(), options.storeWithinMs);
+    return true;
+  }
+
+  /** Stores what was shown first, while more is shown. */
+  async #storeShown(): Promise<void> {
+    this.#storeTimer = null;
+    if (this.#isStoring) return;
+    this.#storingBeside = this.#storeUnstored();
+    const problem = await this.#storingBeside;
+    this.#storingBeside = null;
+    if (problem === null) return;
+    this.#mustStore = true;
+    void this.#pump();
+  }
+
+  #mayShowFirst(): boolean {
+    const { shown, options } = this.#parts;
+    const { storeWithinMs, tailBytes, tailRecords } = options;
+    const [commit] = this.#queue;
+    if (storeWithinMs === 0 || this.#problem !== null || !commit?.canBeShownFirst) return false;
+    const records = shown.head - shown.stored + commit.records.length;
+    const bytes = this.#shownFirstBytes + tailBytesOf(commit);
+    return records <= tailRecords / 2 && bytes <= Math.min(maxShownFirstBytes, tailBytes / 2);
   }
 
   #next(): Commit {
@@ -203,10 +268,13 @@ export class Committer {
   /** Stores what was shown and is not stored yet. Returns what is wrong, null if nothing. Never rejects. */
   async #storeUnstored(): Promise<string | null> {
     const { shown } = this.#parts;
+    // Not what is shown meanwhile: it would come in ever so small parts.
+    const { head } = shown;
+    const bytes = this.#shownFirstBytes;
     for (;;) {
-      const records = shown.unstored(unstoredBytes);
+      const records = shown.stored < head ? shown.unstored(unstoredBytes) : [];
       const last = records.at(-1);
-      if (!last) return null;
+      if (!last) break;
       try {
         const { oldest } = await this.#write({ ...emptyBatch, committedAt: this.time, records });
         shown.storedThrough(last.seq, oldest);
@@ -214,6 +282,8 @@ export class Committer {
         return messageOf(error);
       }
     }
+    this.#shownFirstBytes -= bytes;
+    return null;
   }
 
   /** One transaction. Never rejects; false if it failed. */
@@ -315,6 +385,10 @@ export class Committer {
       if (!(await this.#store(commit))) return;
     }
   }
+}
+
+function tailBytesOf({ bytes, records }: Commit): number {
+  return bytes + records.length * recordOverheadBytes;
 }
 
 const noPart: CheckpointPart = { rows: [], checkpoint: null, entries: [] };

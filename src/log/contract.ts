@@ -152,6 +152,11 @@ export interface Append {
   readonly progress?: Progress;
   /** When the oldest of it came to the gateway, epoch milliseconds; absent: now. Listeners are told how long it has waited. */
   readonly cameAt?: number;
+  /**
+   * False if nobody is told that it is stored: its readings may be shown before they are (`LogOptions.storeWithinMs`), and the promise
+   * then resolves when they are shown. Absent: true.
+   */
+  readonly isAwaited?: boolean;
 }
 
 /** Which quarantined packets to return, and in which order. */

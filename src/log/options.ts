@@ -11,6 +11,11 @@ export interface LogOptions {
   readonly maxPendingBytes: number;
   /** Under load a commit begins no sooner than this after the one before, so that more gathers in it. Milliseconds. */
   readonly gatherMs: number;
+  /**
+   * Readings that nobody waits for (`Append.isAwaited`) are shown as soon as they have their places, and stored within so long: a
+   * subscriber need not wait for the store, and it gets fewer, larger commits. 0: everything is stored first. Milliseconds.
+   */
+  readonly storeWithinMs: number;
   /** Size at which a commit takes no further append; larger ones would hold up everything behind them. */
   readonly maxCommitBytes: number;
   /** Likewise in readings: what follows from a commit (latest, the push, acknowledgements) is done in one turn of the main loop. */
@@ -46,6 +51,7 @@ export const defaultLogOptions: LogOptions = {
   tailRecords: 500_000,
   maxPendingBytes: 32 * mebibyte,
   gatherMs: 5,
+  storeWithinMs: 0,
   maxCommitBytes: 2 * mebibyte,
   maxCommitReadings: 256,
   maxTopics: 100_000,

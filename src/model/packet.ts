@@ -8,6 +8,8 @@ export interface Packet {
   readonly receivedAt: number;
   /** The MQTT client id or other name of the sender, null where there is none (a last will, a replay). */
   readonly client: string | null;
+  /** False if the sender is not told whether it was stored (QoS 0). Absent: true. */
+  readonly isAwaited?: boolean;
 }
 
 /** What a format made of a packet. Both can be filled: one bad entity of many does not take the others with it. */

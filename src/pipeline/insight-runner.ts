@@ -12,6 +12,8 @@ export interface ConfiguredInsight {
 }
 
 export interface InsightOptions {
+  /** Commits that follow each other closer wake the insights once. Milliseconds. */
+  readonly spacingMs: number;
   /** How often what became due is looked for, milliseconds. */
   readonly tickMs: number;
   /** Bytes of bodies read from the log at a time; between two pages others have their turn. */
@@ -29,6 +31,7 @@ export interface InsightOptions {
 }
 
 export const defaultInsightOptions: InsightOptions = {
+  spacingMs: 20,
   tickMs: 1_000,
   pageBytes: 64 * 1024,
   gatherReadings: 1_000,
@@ -88,7 +91,8 @@ export function startInsights(
   const ended = endSwitchedOff(off, saved, log, logger).catch((err: unknown) => {
     logger.error({ err }, "what insights told that are switched off could not be ended");
   });
-  const unsubscribe = log.onCommitted(wake);
+  const spaced = new SpacedCall(all.spacingMs, wake);
+  const unsubscribe = log.onCommitted(() => spaced.call());
   const timer = setInterval(wake, all.tickMs);
   timer.unref();
   wake();
@@ -98,8 +102,37 @@ export function startInsights(
     close: async () => {
       unsubscribe();
       clearInterval(timer);
+      spaced.stop();
       await ended;
       await Promise.all(cursors.map((cursor) => cursor.close()));
     },
   };
+}
+
+/** Calls at once, and then no sooner than a while later. */
+class SpacedCall {
+  readonly #gapMs: number;
+  readonly #call: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #isWanted = false;
+
+  constructor(gapMs: number, call: () => void) {
+    this.#gapMs = gapMs;
+    this.#call = call;
+  }
+
+  call(): void {
+    this.#isWanted = this.#timer !== null;
+    if (this.#isWanted) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.#isWanted) this.call();
+    }, this.#gapMs);
+    this.#call();
+  }
+
+  stop(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
 }

@@ -145,14 +145,14 @@ class PacketPipeline implements Pipeline {
   }
 
   #store(
-    { receivedAt }: Packet,
+    { receivedAt, isAwaited = true }: Packet,
     readings: readonly Reading[],
     quarantine: QuarantinedPacket | null,
     remember: readonly Packet[],
   ): Promise<void> | null {
     const committed = this.#log.append(
       quarantine === null
-        ? { readings, remember, cameAt: receivedAt }
+        ? { readings, remember, cameAt: receivedAt, isAwaited }
         : { readings, remember, cameAt: receivedAt, quarantine: [quarantine] },
     );
     this.counts.readings += readings.length;
