@@ -9,6 +9,8 @@ interface Device<Fold> {
   readonly track: Track<Fix, Fold>;
   /** When its newest position came, by the log's clock. */
   heardAt: number;
+  /** When something is to be told if nothing comes, by the device's clock; absent: not before it counts as silent. */
+  closesAt?: number;
 }
 
 /** By device, in the order in which they were last heard. The state of insights that follow positions. */
@@ -21,6 +23,8 @@ interface Options<Fold> {
   readonly maxDevices: number;
   /** The course is closed when nothing came for so long, seconds; infinite: never. */
   readonly silentAfterS: number;
+  /** When the course has something to tell before that, by the device's clock; infinite: never. */
+  closesAt?(fold: Fold): number;
   /** Puts what is told of a device into the log. */
   tellTo(device: string, emit: Emit): Tell;
   /** See insight.ts; absent: always. */
@@ -37,7 +41,7 @@ export class DeviceCourses<Fold> implements Reducer {
   constructor(options: Options<Fold>) {
     this.#options = options;
     this.#rework = new Rework(options.course, options.lateReadings);
-    for (const [name, device] of options.devices) if (!device.track.isClosed) this.#await(name, device);
+    for (const [name, device] of options.devices) if (!isSilent(device)) this.#await(name, device);
   }
 
   reduce(reading: CommittedReading, emit: Emit): void {
@@ -48,18 +52,35 @@ export class DeviceCourses<Fold> implements Reducer {
     const device = devices.get(name) ?? { track: this.#rework.newTrack(), heardAt: reading.committedAt };
     const forgotten = putBounded(devices, name, device, maxDevices);
     if (forgotten !== undefined) this.#silent.delete(forgotten);
-    if (!this.#rework.take(device.track, fix, this.#options.tellTo(name, emit))) return;
-    device.heardAt = reading.committedAt;
-    if (this.#silent.get(name) === undefined) this.#await(name, device);
+    const isNewest = this.#rework.take(device.track, fix, this.#options.tellTo(name, emit));
+    if (isNewest) device.heardAt = reading.committedAt;
+    const isSooner = this.#noteClosing(device);
+    const isAwaited = this.#silent.get(name) !== undefined;
+    if (isAwaited ? isSooner : isNewest) this.#await(name, device);
   }
 
   advance(now: number, emit: Emit): void {
     for (let next = this.#silent.take(now); next !== null; next = this.#silent.take(now)) {
       const device = this.#options.devices.get(next.key);
       if (!device) continue;
-      if (this.#dueOf(device) > next.due) this.#await(next.key, device);
-      else this.#rework.close(device.track, this.#options.tellTo(next.key, emit));
+      if (this.#dueOf(device) <= next.due) this.#close(next.key, device, emit);
+      if (!isSilent(device)) this.#await(next.key, device);
     }
+  }
+
+  #close(name: string, device: Device<Fold>, emit: Emit): void {
+    const { closesAt = Number.POSITIVE_INFINITY } = device;
+    const to = closesAt < this.#silentAt(device) ? closesAt : Number.POSITIVE_INFINITY;
+    this.#rework.close(device.track, this.#options.tellTo(name, emit), to);
+    this.#noteClosing(device);
+  }
+
+  /** Returns whether something is to be told sooner than was known. */
+  #noteClosing(device: Device<Fold>): boolean {
+    if (!this.#options.closesAt) return false;
+    const before = device.closesAt ?? Number.POSITIVE_INFINITY;
+    device.closesAt = this.#options.closesAt(this.#rework.head(device.track));
+    return device.closesAt < before;
   }
 
   stands(shown: Shown): boolean {
@@ -71,11 +92,25 @@ export class DeviceCourses<Fold> implements Reducer {
     if (due < Number.POSITIVE_INFINITY) this.#silent.set(name, due);
   }
 
-  #dueOf({ heardAt, track }: Device<Fold>): number {
-    // Clocks of devices may be ahead.
-    const newest = track.items.at(-1)?.time ?? heardAt;
-    return Math.ceil(Math.max(heardAt, newest) + 1_000 * this.#options.silentAfterS);
+  #dueOf(device: Device<Fold>): number {
+    const { heardAt, closesAt = Number.POSITIVE_INFINITY } = device;
+    // What comes late may be followed by more that is as late.
+    const lateMs = Math.max(0, heardAt - newestOf(device));
+    return Math.ceil(Math.min(this.#silentAt(device), closesAt) + lateMs);
   }
+
+  /** When the device has been silent for long, by its clock: which may be ahead. */
+  #silentAt(device: Device<Fold>): number {
+    return newestOf(device) + 1_000 * this.#options.silentAfterS;
+  }
+}
+
+function newestOf<Fold>({ track, heardAt }: Device<Fold>): number {
+  return track.items.at(-1)?.time ?? heardAt;
+}
+
+function isSilent<Fold>({ track }: Device<Fold>): boolean {
+  return track.isClosed && track.closedTo === undefined;
 }
 
 /** Under what name a device's results stand: its id, with its domain ahead if that is not `gps`. */

@@ -1,28 +1,11 @@
-import { z } from "zod";
 import { isoTime, type Values } from "../model/reading.ts";
 import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
-import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter, speedOf } from "./fixes.ts";
+import { type EtaPlace, type EtaSettings, etaSettings } from "./eta-settings.ts";
+import { accuracyOf, type Fix, type FixFilter, judge, newFixFilter, speedOf } from "./fixes.ts";
 import { type Anchor, anchorAt, anchoredM, distanceM, isWithinM } from "./geo.ts";
 import type { Insight } from "./insight.ts";
 import { pointShape } from "./map-shapes.ts";
 import type { Course, Tell } from "./rework.ts";
-
-const place = z.strictObject({
-  name: z
-    .string()
-    .min(1)
-    .max(100)
-    .regex(/^[^/+#]+$/, "must be one topic level: no `/`, `+` or `#`")
-    .describe("Topic level of the place"),
-  lat: z.number().min(-90).max(90).describe("Latitude"),
-  lon: z.number().min(-180).max(180).describe("Longitude"),
-  radiusM: z
-    .number()
-    .positive()
-    .max(10_000)
-    .default(100)
-    .describe("Who is within that has arrived, in metres"),
-});
 
 /** Ahead of a place's name in the channel. */
 const ownLevel = "eta/";
@@ -32,47 +15,7 @@ const noiseM = 50;
 /** After a halt that was longer, milliseconds, the speed before it says nothing of the way that begins. */
 const longHaltMs = 180_000;
 
-const seconds = z.number().positive().max(86_400);
-
-const settings = z.strictObject({
-  places: z.array(place).max(100).default([]).describe("Where devices may be on their way to"),
-  maxDistanceM: z
-    .number()
-    .positive()
-    .max(1_000_000)
-    .default(20_000)
-    .describe("Devices farther away are not on their way to a place, in metres"),
-  detour: z.number().min(1).max(5).default(1.3).describe("How much longer the way is than the straight line"),
-  averageS: seconds
-    .default(600)
-    .describe("The speed is averaged over about that, halts included, in seconds"),
-  minSpeedKmh: z
-    .number()
-    .positive()
-    .max(100)
-    .default(4)
-    .describe("Who is slower on average is not on the way"),
-  everyS: seconds.default(60).describe("How often it is reckoned, in seconds"),
-  changeS: z
-    .number()
-    .min(0)
-    .max(86_400)
-    .default(60)
-    .describe("A time of arrival that differs less from the one told is not told, in seconds"),
-  changePct: z
-    .number()
-    .min(0)
-    .max(100)
-    .default(10)
-    .describe("Nor is one that differs by less than so much of the time that is left, in percent"),
-  silentAfterS: seconds
-    .default(300)
-    .describe("After so long without a position nothing is known, in seconds"),
-  ...fixSettings,
-});
-
-type Settings = z.infer<typeof settings>;
-type Place = z.infer<typeof place> & Anchor;
+type Place = EtaPlace & Anchor;
 
 interface Approach {
   state: "coming" | "away" | "standing" | "arrived" | "unknown";
@@ -107,11 +50,11 @@ interface Calm {
  * (seconds from the reading's time), `arrivesAt` (ISO 8601) and `distanceM` (straight). It is the straight distance times
  * `detour` by the average speed, an estimate that knows no roads; null unless the device comes nearer.
  */
-export const eta: Insight<Settings, Devices<Fold>> = {
+export const eta: Insight<EtaSettings, Devices<Fold>> = {
   name: "eta",
   description: "When devices that tell their position will arrive at places",
   onByDefault: false,
-  settings,
+  settings: etaSettings,
   writes: ["trips"],
   reads: ({ filters }) => filters,
   problem: ({ places }) => {
@@ -137,10 +80,12 @@ export const eta: Insight<Settings, Devices<Fold>> = {
     const names = new Set(settings.places.map(({ name }) => name));
     const isPlace = (name: string) => names.has(name);
     forgetNames(devices, ({ approaches }) => approaches, isPlace);
+    const course = new EtaCourse(settings);
     return new DeviceCourses({
       ...settings,
       devices,
-      course: new EtaCourse(settings),
+      course,
+      closesAt: (fold) => course.closesAt(fold),
       tellTo: (device, emit) => (name, time, values) =>
         emit({ domain: "trips", device, channel: `${ownLevel}${name}`, time, values }),
       stands: ({ channel = "" }) => isPlace(channel.slice(ownLevel.length)),
@@ -149,13 +94,13 @@ export const eta: Insight<Settings, Devices<Fold>> = {
 };
 
 class EtaCourse implements Course<Fix, Fold> {
-  readonly #settings: Settings;
+  readonly #settings: EtaSettings;
   readonly #places: readonly Place[];
   readonly #byName: ReadonlyMap<string, Place>;
   /** What can be made again, and would be another with other settings. */
   readonly #calm = new WeakMap<Fold, Calm>();
 
-  constructor(settings: Settings) {
+  constructor(settings: EtaSettings) {
     const places = settings.places.map((place) => ({ ...place, ...anchorAt(place) }));
     this.#settings = settings;
     this.#places = places;
@@ -176,8 +121,13 @@ class EtaCourse implements Course<Fix, Fold> {
   step(fold: Fold, fix: Fix, tell: Tell | null): void {
     const { filter } = fold;
     const before = filter.last;
-    if (before && fix.time - before.time > 1_000 * this.#settings.silentAfterS) this.close(fold, tell);
-    else this.#reckonAll(fold, fix.time, tell);
+    const isSilent = before !== null && fix.time - before.time > 1_000 * this.#settings.silentAfterS;
+    const due = this.#dueBefore(fix.time);
+    if (isSilent) this.close(fold, tell, Number.POSITIVE_INFINITY);
+    else if (due > fold.seen) {
+      if (this.closesAt(fold) <= due) this.close(fold, tell, due);
+      this.#reckonAll(fold, due, tell);
+    }
     fold.seen = fix.time;
     const verdict = judge(filter, fix, this.#settings);
     if (verdict === "bad") return;
@@ -190,14 +140,35 @@ class EtaCourse implements Course<Fix, Fold> {
     this.step(fold, fix, null);
   }
 
-  close(fold: Fold, tell: Tell | null): void {
+  /** Nothing came up to `to`: who was foretold and has not come by then may be anywhere, and after a longer silence everybody. */
+  close(fold: Fold, tell: Tell | null, to: number): void {
     const { filter, approaches } = fold;
     this.#keepDistances(fold);
-    const time = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
+    const silentAt = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
     for (const [name, approach] of approaches) {
       if (approach.state === "unknown" || approach.state === "arrived") continue;
+      const time = Math.min(silentAt, this.#overdueAt(approach));
+      if (time > to) continue;
       this.#say(name, { ...approach, state: "unknown", arrivesAt: null }, approaches, time, tell);
     }
+  }
+
+  /** When `close` has something to tell before the silence is long. */
+  closesAt({ approaches }: Fold): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const approach of approaches.values()) first = Math.min(first, this.#overdueAt(approach));
+    return first;
+  }
+
+  /** Who is on the way and heard of is reckoned anew by then. */
+  #overdueAt({ state, arrivesAt }: Pick<Approach, "state" | "arrivesAt">): number {
+    if (state !== "coming" || arrivesAt === null) return Number.POSITIVE_INFINITY;
+    return arrivesAt + 2_000 * this.#settings.everyS;
+  }
+
+  #dueBefore(time: number): number {
+    const everyMs = 1_000 * this.#settings.everyS;
+    return Math.floor(time / everyMs) * everyMs;
   }
 
   #average(fold: Fold, fix: Fix, before: Fix): void {
@@ -228,11 +199,9 @@ class EtaCourse implements Course<Fix, Fold> {
   }
 
   /** At every full `everyS` that lies between two positions, for where the device was before (as in trip.ts). */
-  #reckonAll(fold: Fold, time: number, tell: Tell | null): void {
+  #reckonAll(fold: Fold, due: number, tell: Tell | null): void {
     const { last } = fold.filter;
-    const everyMs = 1_000 * this.#settings.everyS;
-    const due = Math.floor(time / everyMs) * everyMs;
-    if (last === null || due <= fold.seen) return;
+    if (last === null) return;
     const { approaches } = fold;
     const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
     const stands = averageKmh === null || averageKmh < this.#settings.minSpeedKmh;
@@ -310,7 +279,9 @@ class EtaCourse implements Course<Fix, Fold> {
       known.fromM = metres;
     }
     const secondsToGo = state === "coming" ? (metres * detour * 3.6) / (averageKmh as number) : null;
-    const arrivesAt = secondsToGo === null ? null : last.time + Math.round(secondsToGo) * 1_000;
+    let arrivesAt = secondsToGo === null ? null : last.time + Math.round(secondsToGo) * 1_000;
+    // By a position as old as that it would have come.
+    if (this.#overdueAt({ state, arrivesAt }) <= due) [state, arrivesAt] = ["unknown", null];
     if (state === known.state && !this.#isNews(known.arrivesAt, arrivesAt, due)) return;
     this.#say(place.name, { ...known, state, arrivesAt }, approaches, due, tell);
   }
@@ -318,6 +289,7 @@ class EtaCourse implements Course<Fix, Fold> {
   /** Whether a time of arrival is worth telling after the one that was told. The nearer, the less it may be off. */
   #isNews(told: number | null, arrivesAt: number | null, now: number): boolean {
     if (told === null || arrivesAt === null) return false;
+    if (told <= now && arrivesAt > told) return true;
     const { changeS, changePct } = this.#settings;
     return Math.abs(arrivesAt - told) >= Math.max(1_000 * changeS, (changePct / 100) * (arrivesAt - now));
   }

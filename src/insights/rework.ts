@@ -17,8 +17,11 @@ export interface Course<Item extends Timed, Fold> {
   step(fold: Fold, item: Item, tell: Tell): void;
   /** The same, when all that follows has been told before; for courses to which words cost something. Absent: `step` does. */
   settle?(fold: Fold, item: Item): void;
-  /** Tells what follows from nothing coming after the newest for so long; a later `step` must come to the same by itself. */
-  close?(fold: Fold, tell: Tell): void;
+  /**
+   * Tells what follows from nothing coming after the newest up to `to`, or ever if that is infinite; a later `step` must come to the
+   * same by itself.
+   */
+  close?(fold: Fold, tell: Tell, to: number): void;
   /** Makes one observation of two of the same time; whichever came first, it must come to the same. Absent: one of them counts. */
   merge?(one: Item, other: Item): Item;
   /**
@@ -45,6 +48,8 @@ export interface Track<Item extends Timed, Fold> {
   base: Fold;
   baseTime: number;
   isClosed: boolean;
+  /** Up to when, as far as nothing has come by then; absent: for good. */
+  closedTo?: number;
   /** What was told, by name, in the order of times: for what follows from `items`, and the last before it. */
   readonly told: Map<string, Told[]>;
 }
@@ -98,7 +103,10 @@ export class Rework<Item extends Timed, Fold> {
     const head = isNewest && !track.isClosed ? this.head(track) : null;
     items.splice(at, 0, item);
     while (items.length > this.#maxItems) this.#settle(track);
-    if (isNewest) track.isClosed = false;
+    if (isNewest) {
+      track.isClosed = false;
+      delete track.closedTo;
+    }
     if (head === null) this.#rework(track, tell);
     else
       this.#course.step(head, item, (name, time, values) =>
@@ -107,13 +115,16 @@ export class Rework<Item extends Timed, Fold> {
     return isNewest;
   }
 
-  /** Nothing came after the newest observation for long: tells what follows from that. */
-  close(track: Track<Item, Fold>, tell: Tell): void {
+  /** Nothing came after the newest observation up to `to`, or for long if that is infinite: tells what follows from that. */
+  close(track: Track<Item, Fold>, tell: Tell, to = Number.POSITIVE_INFINITY): void {
     const by = track.items.at(-1)?.time;
-    if (track.isClosed || by === undefined) return;
+    if (by === undefined || (track.isClosed && closedTo(track) >= to)) return;
     const head = this.head(track);
     track.isClosed = true;
-    this.#course.close?.(head, (name, time, values) => this.#note(track, name, { time, by, values }, tell));
+    if (to < Number.POSITIVE_INFINITY) track.closedTo = to;
+    else delete track.closedTo;
+    const note: Tell = (name, time, values) => this.#note(track, name, { time, by, values }, tell);
+    this.#course.close?.(head, note, to);
   }
 
   /** The course is another one than when the track was made: tells what is new or different, as far back as is kept. */
@@ -159,7 +170,7 @@ export class Rework<Item extends Timed, Fold> {
       by = item.time;
       this.#course.step(fold, item, tell);
     }
-    if (track.isClosed) this.#course.close?.(fold, tell);
+    if (track.isClosed) this.#course.close?.(fold, tell, closedTo(track));
     this.#heads.set(track, fold);
     return fold;
   }
@@ -198,6 +209,10 @@ export class Rework<Item extends Timed, Fold> {
   #touch(told: Map<string, Told[]>, name: string, list: Told[]): void {
     putBounded(told, name, list, this.#course.maxNames ?? defaultMaxNames);
   }
+}
+
+function closedTo({ closedTo = Number.POSITIVE_INFINITY }: { readonly closedTo?: number }): number {
+  return closedTo;
 }
 
 /** Of two observations of the same time the same one is kept, whichever came first. */

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { eta } from "../../src/insights/eta.ts";
 import { fencesProblem } from "../../src/insights/fences.ts";
 import { distanceM, type Position, placeAt } from "../../src/insights/geo.ts";
 import { geofence } from "../../src/insights/geofence.ts";
@@ -316,5 +317,61 @@ describe("geofences", () => {
     const told = fencesProblem([{ name: "a", area }]);
     if (problem === null) expect(told).toBeNull();
     else expect(told).toMatch(new RegExp(`^fences\\.0\\.area: .*${problem}`));
+  });
+});
+
+describe("times of arrival", () => {
+  const place: Position = placeAt(home, 90, 6_000);
+  const settings = { places: [{ name: "depot", ...place }], silentAfterS: 7_200 };
+  /** At 36 km/h, a position each 20 s. */
+  const drive = (from: number, to: number) =>
+    Array.from({ length: (to - from) / 20 + 1 }, (_, n) =>
+      fix(from + 20 * n, placeAt(home, 90, 10 * (from + 20 * n))),
+    );
+
+  it("that have passed stand no longer than two reckonings, until something is heard again", () => {
+    const told = run(eta, settings, drive(0, 300));
+    const [overdue, last] = told.toReversed();
+    expect(last?.values).toMatchObject({ state: "coming", etaS: expect.any(Number) });
+    const arrivesAt = Date.parse(String(last?.values["arrivesAt"]));
+    expect(overdue).toMatchObject({
+      time: arrivesAt + 120_000,
+      values: { state: "unknown", arrivesAt: null },
+    });
+    const again = run(eta, settings, [...drive(0, 300), ...drive(1_200, 1_320).map(slower)]);
+    expect(again.slice(told.length).map(({ values }) => values["state"])).toEqual(["coming", "unknown"]);
+  });
+
+  /** As if it had stood still for a quarter of an hour. */
+  function slower({ values, ...reading }: Reading): Reading {
+    return { ...reading, values: { ...values, ...placeAt(home, 90, (reading.time - start) / 100 - 9_000) } };
+  }
+
+  it("are told anew before they have passed by who is heard of, however slow he becomes", () => {
+    const crawl = Array.from({ length: 60 }, (_, n) => fix(320 + 20 * n, placeAt(home, 90, 3_000 + 30 * n)));
+    const told = run(eta, { ...settings, averageS: 3_600 }, [...drive(0, 300), ...crawl]);
+    const words = told.filter(({ time }) => time <= start + 1_500_000);
+    expect(words.map(({ values }) => values["state"])).not.toContain("unknown");
+    for (const [n, { values }] of words.entries()) {
+      const next = words[n + 1]?.time ?? 0;
+      expect(next - Date.parse(String(values["arrivesAt"]))).toBeLessThanOrEqual(60_000);
+    }
+  });
+
+  it("are the same over restarts at any place, and whenever time is told", () => {
+    const readings = [...drive(0, 300), ...drive(1_200, 1_320).map(slower)];
+    const arrivals = readings.map((reading) => ({ at: reading.time, reading }));
+    const context = { timezone: null, files: new Map<string, Uint8Array>() };
+    const until = start + 20_000_000;
+    const parsed = eta.settings.parse(settings);
+    const whole = play(eta, parsed, context, { arrivals, until });
+    const places = fc.array(fc.nat(arrivals.length), { maxLength: 4 });
+    const ticks = fc.array(fc.integer({ min: start, max: until }), { maxLength: 30 });
+    fc.assert(
+      fc.property(places, ticks, (places, ticks) => {
+        const how = { restarts: new Set(places), ticks: ticks.sort((a, b) => a - b) };
+        expect(play(eta, parsed, context, { arrivals, until, ...how })).toEqual(whole);
+      }),
+    );
   });
 });
