@@ -1,6 +1,7 @@
 import type { Values } from "../model/reading.ts";
 import { bodyExtras, bodyValues, freeShape, readBody, type Shape } from "../wire/body.ts";
 import type { LogRecord, Topic } from "./contract.ts";
+import { integerBytes, readFlatValues } from "./flat-values.ts";
 
 /** What the head of a body says, read without decoding its values. */
 export interface BodyHead {
@@ -60,6 +61,8 @@ export class StoredRecord implements LogRecord {
   }
 
   #decode(): Values {
+    this.#values = readFlatValues(this.body, this.#shape);
+    if (this.#values !== null) return this.#values;
     const { rest } = readBody(this.body);
     this.#attrs = bodyExtras(this.#shape, rest).attrs;
     this.#values = bodyValues(this.#shape, rest);
@@ -150,9 +153,4 @@ function readInteger(view: DataView, at: number): number {
     default:
       throw new Error(notAnInteger);
   }
-}
-
-function integerBytes(tag: number): number {
-  if (tag < 0x80 || tag >= 0xe0) return 1;
-  return 1 + (1 << ((tag - 0xcc) & 3));
 }

@@ -119,7 +119,8 @@ export function bodyValues(shape: Shape, rest: readonly unknown[]): Values {
   return values;
 }
 
-function unscaled(item: Value, decimals: number): Value {
+/** What `writeBody` made of a value whose name is scaled. */
+export function unscaled(item: Value, decimals: number): Value {
   if (typeof item === "number") return item / (powersOfTen[decimals] as number);
   return Array.isArray(item) ? (item[0] as Value) : item;
 }
