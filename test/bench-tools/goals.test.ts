@@ -51,6 +51,20 @@ describe("goals", () => {
     expect(JSON.parse(goalLines(outcomes)[0] as string)).toMatchObject({ goal: "all-to-50", reached: true });
   });
 
+  it("say when a row that they rest on is in doubt", () => {
+    const rows = rowsOf(find("each-its-own"), ["fieldcast", "aedes-uws", "nats"]);
+    const runs = new Map(
+      rows.map((row) => [row, [{ cpuPerDelivery: 50, held: row.contestant === "nats" ? 50 : 100 }]]),
+    );
+    const outcomes = judge(new Map([["each-its-own", runs]]));
+    expect(outcomes.map(({ isReached, isDoubtful }) => [isReached, isDoubtful])).toEqual([
+      [true, false],
+      [true, true],
+    ]);
+    expect(goalTable(outcomes)).toContain("yes, in doubt");
+    expect(JSON.parse(goalLines(outcomes)[1] as string)).toMatchObject({ reached: true, doubtful: true });
+  });
+
   it("of a curve are held against its first point", () => {
     const runs = runsOf("more-devices", { fieldcast: [1] });
     const grown = new Map([...runs].map(([row], index) => [row, [{ cpuPerDelivery: 1 + index }]]));

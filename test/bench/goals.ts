@@ -1,5 +1,5 @@
 import type { ContestantName } from "./contestants.ts";
-import { type Runs, summarize } from "./results.ts";
+import { doubtsOf, type Runs, summarize } from "./results.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 /** The bench's own mark in a reading is 16 letters and their header, and no part of what is promised. */
@@ -54,58 +54,67 @@ export interface Outcome {
   readonly measured: number;
   readonly most: number;
   readonly isReached: boolean;
+  /** A row that it rests on is to be doubted: it says nothing either way. */
+  readonly isDoubtful: boolean;
 }
 
 /** The goals that the runs say something about, by scenario name. */
 export function judge(results: ReadonlyMap<string, Runs>): Outcome[] {
   return goals.flatMap((goal) => {
-    const rows = [...(results.get(goal.scenario) ?? [])].map(([{ contestant }, runs]) => ({
-      contestant,
-      value: summarize(runs)[goal.figure] ?? Number.NaN,
-    }));
-    const ours = rows.filter(({ contestant }) => contestant === "fieldcast");
-    const measured = ours.at(-1)?.value ?? Number.NaN;
-    const most = limitOf(goal, rows, ours);
-    if (Number.isNaN(measured) || Number.isNaN(most)) return [];
-    return [{ goal, measured, most, isReached: measured <= most }];
+    const rows = [...(results.get(goal.scenario) ?? [])].map(([{ contestant }, runs]) => {
+      const figures = summarize(runs);
+      const isDoubtful = doubtsOf(figures).length > 0;
+      return { contestant, value: figures[goal.figure] ?? Number.NaN, isDoubtful };
+    });
+    const ours = rows.filter(({ contestant }) => contestant === "fieldcast").at(-1);
+    const limit = limitOf(goal, rows);
+    if (ours === undefined || Number.isNaN(ours.value) || Number.isNaN(limit.value)) return [];
+    const { value: measured } = ours;
+    const most = limit.value;
+    return [
+      { goal, measured, most, isReached: measured <= most, isDoubtful: ours.isDoubtful || limit.isDoubtful },
+    ];
   });
 }
 
 interface Measured {
   readonly contestant: ContestantName;
   readonly value: number;
+  readonly isDoubtful: boolean;
 }
 
-/** NaN where there is nothing to hold it against. */
-function limitOf({ most }: Goal, rows: readonly Measured[], ours: readonly Measured[]): number {
-  if (typeof most === "number") return most;
+/** The value is NaN where there is nothing to hold it against. */
+function limitOf({ most }: Goal, rows: readonly Measured[]): Omit<Measured, "contestant"> {
+  if (typeof most === "number") return { value: most, isDoubtful: false };
+  const ours = rows.filter(({ contestant }) => contestant === "fieldcast");
   const other =
     most.of === "first" ? ours.slice(0, -1)[0] : rows.find(({ contestant: name }) => name === most.of);
-  return most.times * (other?.value ?? Number.NaN);
+  return { value: most.times * (other?.value ?? Number.NaN), isDoubtful: other?.isDoubtful ?? false };
 }
 
 /** The outcomes as a table. */
 export function goalTable(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map(({ goal, measured, most, isReached }) => [
+  const rows = outcomes.map(({ goal, measured, most, isReached, isDoubtful }) => [
     goal.scenario,
     words[goal.figure],
     formatNumber(measured),
     formatNumber(most),
     typeof goal.most === "number" ? "" : `${goal.most.times} × ${goal.most.of}`,
-    isReached ? "yes" : "NO",
+    `${isReached ? "yes" : "NO"}${isDoubtful ? ", in doubt" : ""}`,
   ]);
   return formatTable(["goal", "", "measured", "at most", "", "reached"], rows);
 }
 
 /** One line of JSON per outcome, for machines. */
 export function goalLines(outcomes: readonly Outcome[]): string[] {
-  return outcomes.map(({ goal, measured, most, isReached }) =>
+  return outcomes.map(({ goal, measured, most, isReached, isDoubtful }) =>
     JSON.stringify({
       goal: goal.scenario,
       unit: words[goal.figure],
       value: Number(measured.toPrecision(5)),
       "at most": Number(most.toPrecision(5)),
       reached: isReached,
+      ...(isDoubtful && { doubtful: true }),
     }),
   );
 }

@@ -14,7 +14,7 @@ const usage = `npm run bench -- [--quick] [--only <scenario>] [--with <contestan
                  ${[...scenarios.map(({ name }) => name), ...apart].join(", ")}
   --with         only this contestant; may be repeated
   --repetitions  runs of each contestant in each scenario (3)
-  --warm-up      seconds of load before the measurement (10; with --quick 2)
+  --warm-up      seconds of load before the measurement (10; with --quick 6)
   --svg          draw the main scenarios into this file
   --set          a setting of Fieldcast, as \`fieldcast serve\` takes it; may be repeated
   --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
@@ -70,7 +70,7 @@ export function readPlan(args: readonly string[]): Plan | string {
     const repetitions = Number(values.repetitions ?? (quick ? 1 : 3));
     if (!(Number.isInteger(repetitions) && repetitions > 0))
       return `--repetitions must be a whole number from 1\n\n${usage}`;
-    const warmUpMs = Number(values["warm-up"] ?? (quick ? 2 : 10)) * 1_000;
+    const warmUpMs = Number(values["warm-up"] ?? (quick ? 6 : 10)) * 1_000;
     // Sooner than that, not every device has been heard.
     if (!(warmUpMs >= 2_000)) return `--warm-up must be 2 seconds or more\n\n${usage}`;
     const names = new Set<string>(scenarios.flatMap(({ contestants }) => contestants));
@@ -90,7 +90,7 @@ export function readPlan(args: readonly string[]): Plan | string {
       start: !only.includes("storage-start") ? null : quick ? "quick" : "whole",
       repetitions,
       windows: quick
-        ? { warmUpMs, measuredMs: 1_000, settleMs: 500 }
+        ? { warmUpMs, measuredMs: 2_000, settleMs: 500 }
         : { warmUpMs, measuredMs: 5_000, settleMs: 2_000 },
       settings: values.set,
       profileDir,

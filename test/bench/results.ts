@@ -76,16 +76,20 @@ const busyPercent = 85;
 /** Beyond these a row is the cost of another rate. */
 const [heldFrom, heldTo] = [90, 110] as const;
 
+/** In words, why a row is not to be trusted; empty if it is. */
+export function doubtsOf({ generatorLoad = 0, held = 100 }: Figures): string[] {
+  return [
+    ...(generatorLoad < busyPercent
+      ? []
+      : [`a load process used ${formatNumber(generatorLoad)} % of a core`]),
+    ...(held >= heldFrom && held <= heldTo ? [] : [`${formatNumber(held)} % of the rate`]),
+  ];
+}
+
 /** In words, the rows that are not to be trusted, and why; empty if there are none. */
 export function doubtfulRows(scenario: string, runs: Runs): string[] {
   return [...runs].flatMap(([row, figures]) => {
-    const { generatorLoad = 0, held = 100 } = summarize(figures);
-    const reasons = [
-      ...(generatorLoad < busyPercent
-        ? []
-        : [`a load process used ${formatNumber(generatorLoad)} % of a core`]),
-      ...(held >= heldFrom && held <= heldTo ? [] : [`${formatNumber(held)} % of the rate`]),
-    ];
+    const reasons = doubtsOf(summarize(figures));
     return reasons.length === 0 ? [] : [`${scenario}, ${row.name}: ${reasons.join(", ")}`];
   });
 }
