@@ -240,6 +240,10 @@ class Broker implements MqttBroker {
       onRefused: refuse,
       onPublish: (topic, chunk, start, end, messageId) =>
         this.#intake.takeDirect(connection, topic, chunk, start, end, messageId),
+      onDisconnect: () => {
+        // Aedes sends it when the connection ends (`close` in its client.js), if it has not seen the DISCONNECT.
+        (connection.client as { will?: unknown }).will = null;
+      },
     });
     const connection = new Connection(guard, this.#aedes.handle(guard), peer);
     this.#connections.add(connection);

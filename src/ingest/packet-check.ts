@@ -177,3 +177,21 @@ function loginProblem(fields: Fields, flags: number): RefusalReason | null {
   if (hasPassword && fields.field() === null) return "malformed";
   return fields.done ? null : "malformed";
 }
+
+/** True if there is a DISCONNECT among the whole packets with which `bytes` begins. */
+export function hasDisconnect(bytes: Buffer): boolean {
+  let at = 0;
+  while (at + 2 <= bytes.length) {
+    const first = bytes[at++] as number;
+    let length = 0;
+    for (let factor = 1, more = true; more; factor *= 128) {
+      if (factor > 2_097_152 || at >= bytes.length) return false;
+      const byte = bytes[at++] as number;
+      length += (byte & 0x7f) * factor;
+      more = byte >= 0x80;
+    }
+    if (first >> 4 === packetType.disconnect) return length === 0 && firstByteProblems[first] === null;
+    at += length;
+  }
+  return false;
+}

@@ -1,8 +1,10 @@
 import type { Duplex } from "node:stream";
 
-/** First bytes of a PUBACK and a SUBACK (MQTT 3.1.1, 3.4.1 and 3.9.1). */
+/** First bytes of what the gateway answers with (MQTT 3.1.1, 2.2). */
 const puback = 0x40;
 const suback = 0x90;
+/** Those that Aedes answers with: PUBREC, PUBCOMP, SUBACK, UNSUBACK, PINGRESP. */
+const answers: ReadonlySet<number> = new Set([0x50, 0x70, suback, 0xb0, 0xd0]);
 
 /** Buffered bytes above which retained messages wait for `drain`; more than a socket's own high-water mark. */
 const retainedPaceBytes = 64 * 1024;
@@ -11,7 +13,8 @@ const lingerMs = 1_000;
 
 /** What a writer tells of what it writes. */
 export interface PacketWriterEvents {
-  readonly onSuback: () => void;
+  /** An answer of Aedes to anything but CONNECT and PUBLISH of QoS 1 is being written. */
+  readonly onAnswer: (isSuback: boolean) => void;
   /** More waits for the client than may, and a packet begins; true if that ends the connection, and the packet is dropped. */
   readonly onSlowReader: () => boolean;
 }
@@ -41,7 +44,7 @@ export class PacketWriter {
       this.#atPacketStart = false;
       const first = typeof chunk === "string" ? 0 : (chunk[0] as number);
       this.#writesRetained = (first & 0xf1) === 0x31;
-      if (first === suback) this.#events.onSuback();
+      if (answers.has(first)) this.#events.onAnswer(first === suback);
       if (this.bufferedBytes > this.#maxBufferedBytes && this.#events.onSlowReader()) return true;
     }
     if (typeof chunk === "string")

@@ -6,11 +6,13 @@ import {
   connectProblem,
   filtersProblem,
   firstByteProblems,
+  hasDisconnect,
   packetType,
   takeKeepalive,
   topicNameProblem,
 } from "./packet-check.ts";
 import { PacketWriter } from "./packet-writer.ts";
+import { Silence } from "./silence.ts";
 import type { RefusalReason } from "./stats.ts";
 
 /** What `#examine` says instead of a packet's length. */
@@ -22,6 +24,9 @@ const noBytes = Buffer.alloc(0);
 
 /** A client that says nothing for one and a half times its keepalive is gone (MQTT-3.1.2-24). */
 const keepaliveFactorMs = 1_500;
+
+/** How long a client that has ended its side may wait for the last answers. */
+const lastAnswersMs = 10_000;
 
 /** What a guard tells of its connection. */
 export interface GuardEvents {
@@ -39,6 +44,11 @@ export interface GuardEvents {
     end: number,
     messageId: number | null,
   ) => boolean;
+  /**
+   * Called when a DISCONNECT has come, be it that packets before it have not had their turn: whatever becomes of the connection
+   * now, there is no last will (MQTT-3.14.4-3).
+   */
+  readonly onDisconnect: () => void;
 }
 
 /**
@@ -53,7 +63,6 @@ export class WireGuard extends Duplex {
   readonly #lower: Duplex;
   readonly #limits: MqttLimits;
   readonly #events: GuardEvents;
-  readonly #clock: Clock;
   #phase: "fresh" | "connecting" | "open" | "draining" = "fresh";
   /** Bytes from a packet's border on that wait, for their rest or for their turn. */
   #backlog: Buffer | null = null;
@@ -68,11 +77,13 @@ export class WireGuard extends Duplex {
   #outbox: Buffer[] = [];
   readonly #flow: Flow;
   readonly #writer: PacketWriter;
-  /** Ends a connection whose CONNECT does not come, then one that breaks its keepalive. */
-  #silenceTimer: NodeJS.Timeout;
+  /** Ends a connection whose CONNECT does not come, and one that has ended its side and gets no answers. */
+  #deadline: NodeJS.Timeout;
+  readonly #silence: Silence;
   /** Silence that ends the connection, milliseconds; 0 never does. */
   #maxSilenceMs = 0;
-  #heardAt = 0;
+  /** Packets other than PUBLISH of QoS 0 and 1 that Aedes has not answered. */
+  #unanswered = 0;
   /** PUBLISH and SUBSCRIBE packets with Aedes that it has not answered: what comes behind them must not overtake them. */
   #atAedes = 0;
   /** The last topic, as bytes and as text. */
@@ -92,21 +103,25 @@ export class WireGuard extends Duplex {
     this.#limits = limits;
     this.#flow = new Flow(limits, clock, () => this.#resumeSoon());
     this.#writer = new PacketWriter(lower, limits.maxClientBufferBytes, {
-      onSuback: () => this.#atAedes--,
+      onAnswer: (isSuback) => this.#aedesAnswered(isSuback),
       onSlowReader: () => {
         if (this.#phase === "draining") return false;
         this.#refuse("slowReader");
         return true;
       },
     });
-    this.#clock = clock;
     this.#events = events;
-    this.#silenceTimer = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
+    this.#silence = new Silence(
+      () => this.destroy(),
+      // What is not read because of our own limits is no silence of the client.
+      () => this.#blocked,
+    );
+    this.#deadline = setTimeout(() => this.#refuse("connectTimeout"), limits.connectTimeoutMs);
     lower.on("data", (chunk: Buffer) => this.#receive(chunk));
     lower.on("drain", () => this.emit("drain"));
     lower.on("end", () => {
       this.#ended = true;
-      if (!this.#blocked) this.destroy();
+      if (!this.#blocked) this.#endAnswered();
     });
     lower.on("error", () => this.destroy());
     lower.on("close", () => this.destroy());
@@ -124,10 +139,10 @@ export class WireGuard extends Duplex {
 
   /** The CONNACK has left: what follows may come. */
   open(): void {
-    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#deadline);
     if (this.#phase !== "connecting") return;
     this.#phase = "open";
-    if (this.#maxSilenceMs > 0) this.#watchSilence(this.#maxSilenceMs);
+    if (this.#maxSilenceMs > 0) this.#silence.watch(this.#maxSilenceMs);
     this.#resumeSoon();
   }
 
@@ -135,7 +150,24 @@ export class WireGuard extends Duplex {
   answered(byAedes: boolean): void {
     if (byAedes) this.#atAedes--;
     this.#flow.answered();
-    if (this.#blocked) this.#resumeSoon();
+    if (this.#blocked || this.#ended) this.#resumeSoon();
+  }
+
+  #aedesAnswered(isSuback: boolean): void {
+    if (isSuback) this.#atAedes--;
+    this.#unanswered--;
+    if (this.#blocked || this.#ended) this.#resumeSoon();
+  }
+
+  /** The client has ended its side: so do we, as soon as it has the answers to what it sent. */
+  #endAnswered(): void {
+    if (this.#isAnswered || this.#phase !== "open") return void this.destroy();
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.destroy(), lastAnswersMs);
+  }
+
+  get #isAnswered(): boolean {
+    return this.#flow.size === 0 && this.#unanswered === 0;
   }
 
   /** Lets nothing more through; what is under way can still be answered. */
@@ -145,7 +177,7 @@ export class WireGuard extends Duplex {
 
   #receive(chunk: Buffer): void {
     if (this.destroyed) return;
-    this.#heardAt = this.#clock.now();
+    this.#silence.heard();
     if (this.#backlog === null) this.#scan(chunk);
     else {
       this.#append(chunk);
@@ -222,7 +254,7 @@ export class WireGuard extends Duplex {
       if (byte < 0x80) break;
     }
     const type = first >> 4;
-    const order = this.#orderOf(type);
+    const order = this.#orderOf(type, length);
     if (order !== 1) return order;
     return type === packetType.publish
       ? this.#examinePublish(chunk, at, body, length)
@@ -230,11 +262,13 @@ export class WireGuard extends Duplex {
   }
 
   /** CONNECT comes first and once (MQTT-3.1.0-1, MQTT-3.1.0-2); the rest waits for CONNACK. */
-  #orderOf(type: number): number {
+  #orderOf(type: number, length: number): number {
     if (this.#phase === "open") {
       if (type === packetType.connect) return this.#refuse("protocolOrder");
-      // Aedes closes on DISCONNECT at once; the acknowledgements under way go first.
-      return type === packetType.disconnect && this.#flow.size > 0 ? wait : 1;
+      if (type !== packetType.disconnect || length > 0) return 1;
+      this.#events.onDisconnect();
+      // Aedes closes on DISCONNECT at once; the answers under way go first.
+      return this.#isAnswered ? 1 : wait;
     }
     if (this.#phase !== "fresh") return wait;
     return type === packetType.connect ? 1 : this.#refuse("protocolOrder");
@@ -267,7 +301,10 @@ export class WireGuard extends Duplex {
         id,
       );
     }
-    if (!this.#taken) this.#atAedes++;
+    if (!this.#taken) {
+      this.#atAedes++;
+      if (qos === 2) this.#unanswered++;
+    }
     return total;
   }
 
@@ -296,14 +333,19 @@ export class WireGuard extends Duplex {
         const problem = filtersProblem(filters, type === packetType.subscribe, this.#limits);
         if (problem) return this.#refuse(problem);
         if (type === packetType.subscribe) this.#atAedes++;
+        this.#unanswered++;
         return total;
       }
       case packetType.pingreq:
       case packetType.disconnect:
-        return length === 0 ? total : this.#refuse("malformed");
+        if (length > 0) return this.#refuse("malformed");
+        if (type === packetType.pingreq) this.#unanswered++;
+        return total;
       default:
         if (length !== 2) return this.#refuse("malformed");
-        return chunk.readUInt16BE(body) === 0 ? this.#refuse("packetIdZero") : total;
+        if (chunk.readUInt16BE(body) === 0) return this.#refuse("packetIdZero");
+        if (type === packetType.pubrel) this.#unanswered++;
+        return total;
     }
   }
 
@@ -321,16 +363,6 @@ export class WireGuard extends Duplex {
     return false;
   }
 
-  /** One timer a period and none a packet: it is looked at only when the time may be over. */
-  #watchSilence(delayMs: number): void {
-    this.#silenceTimer = setTimeout(() => {
-      // What is not read because of our own limits is no silence of the client; a clock that was set back is none either.
-      const silentMs = this.#blocked ? 0 : Math.max(0, this.#clock.now() - this.#heardAt);
-      if (silentMs >= this.#maxSilenceMs) this.destroy();
-      else this.#watchSilence(this.#maxSilenceMs - silentMs);
-    }, delayMs);
-  }
-
   #need(bytes: number): number {
     this.#needBytes = bytes;
     return incomplete;
@@ -346,7 +378,7 @@ export class WireGuard extends Duplex {
       this.#blocked = false;
       this.#scanBacklog();
       if (this.destroyed || this.#blocked) return;
-      if (this.#ended) this.destroy();
+      if (this.#ended) this.#endAnswered();
       else this.#lower.resume();
     });
   }
@@ -398,8 +430,11 @@ export class WireGuard extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#deadline);
+    this.#silence.stop();
     this.#flow.stop();
+    if (this.#backlog !== null && hasDisconnect(this.#backlog.subarray(0, this.#backlogBytes)))
+      this.#events.onDisconnect();
     this.#backlog = null;
     this.#outbox = [];
     if (this.#abrupt || this.#lower.destroyed) this.#lower.destroy();
