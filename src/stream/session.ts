@@ -44,7 +44,8 @@ export class Session implements SocketHandler {
   private requestsWhileFull = 0;
   /** The client gave a sign of life since the last beat. */
   private heard = true;
-  private heardAt = 0;
+  /** Beats since then: a clock that is set is no silence. */
+  private silentBeats = 0;
 
   constructor(socket: Socket, hub: Hub, events: SessionEvents) {
     this.socket = socket;
@@ -133,12 +134,17 @@ export class Session implements SocketHandler {
   }
 
   /** Beats the heart, asks for a sign of life, and drops a connection that gave none for too long. */
-  beat(now: number): void {
+  beat(): void {
+    const { heartbeatMs, silentMs } = this.hub.options;
     // Unsent bytes mean a slow reader, which is never a reason to drop it; the kernel notices a dead one.
     const isWaiting = this.socket.bufferedBytes() > 0;
-    if (isWaiting || this.heard) this.heardAt = now;
+    this.silentBeats = isWaiting || this.heard ? 0 : this.silentBeats + 1;
     this.heard = false;
-    if (now - this.heardAt > this.hub.options.silentMs) return this.socket.terminate();
+    if (this.silentBeats * heartbeatMs > silentMs) {
+      // If the process stood still, what the client sent meanwhile has not been read yet.
+      setImmediate(() => this.heard || this.socket.terminate());
+      return;
+    }
     const beat = () => {
       if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
       this.socket.ping();

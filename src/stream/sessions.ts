@@ -1,4 +1,3 @@
-import type { Clock } from "../model/clock.ts";
 import { closeCodes } from "../model/errors.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Hub } from "./hub.ts";
@@ -11,7 +10,6 @@ const beatSlots = 16;
 /** Every open session, whichever way its client came: how many there may be, their heartbeats, their end. */
 export class Sessions {
   private readonly hub: Hub;
-  private readonly clock: Clock;
   private readonly logger: Logger;
   /** By the slot in which their hearts beat. */
   private readonly open = Array.from({ length: beatSlots }, () => new Set<Session>());
@@ -19,9 +17,8 @@ export class Sessions {
   private isClosing = false;
   private beats: NodeJS.Timeout | null = null;
 
-  constructor(hub: Hub, clock: Clock, logger: Logger) {
+  constructor(hub: Hub, logger: Logger) {
     this.hub = hub;
-    this.clock = clock;
     this.logger = logger;
   }
 
@@ -54,8 +51,7 @@ export class Sessions {
     let slot = 0;
     this.beats = setInterval(() => {
       slot = (slot + 1) % beatSlots;
-      const now = this.clock.now();
-      for (const session of this.open[slot] ?? []) session.beat(now);
+      for (const session of this.open[slot] ?? []) session.beat();
     }, this.hub.options.heartbeatMs / beatSlots);
     this.beats.unref();
   }

@@ -71,7 +71,7 @@ export async function startStream(
 ): Promise<StreamServer> {
   const { log, clock, logger, mqtt, options, host, port } = dependencies;
   const hub = new Hub(log, options, clock);
-  const sessions = new Sessions(hub, clock, logger);
+  const sessions = new Sessions(hub, logger);
   const openSession = (socket: Socket, client: string): SocketHandler =>
     sessions.accept(socket, {
       publish: async (topic, payload) =>

@@ -7,6 +7,7 @@ import {
   connectPacket,
   publishPacket,
   raw,
+  reset,
   roundTrip,
   session,
   subscribePacket,
@@ -173,7 +174,7 @@ test("a client that leaves mid-commit harms nothing", async () => {
   const client = await session(to, "a");
   client.send(publishPacket("t", 1, 1), publishPacket("t", 2, 2), publishPacket("t", 0));
   await until(() => commits.packets.length === 3);
-  client.socket.destroy();
+  reset(client);
   await until(() => to.connections() === 0);
   for (const index of [0, 1, 2]) commits.resolve(index);
   const next = await session(to, "a");

@@ -8,6 +8,7 @@ import {
   publishPacket,
   RawClient,
   raw,
+  reset,
   roundTrip,
   session,
   subscribePacket,
@@ -23,11 +24,6 @@ async function mortal(to: MqttBroker, id: string, halfOpen = false): Promise<Raw
   client.send({ ...connectPacket(id), will });
   await until(() => client.of("connack").length === 1);
   return client;
-}
-
-function reset({ socket }: RawClient): void {
-  if (!("resetAndDestroy" in socket)) throw new Error("not a TCP socket");
-  (socket as import("node:net").Socket).resetAndDestroy();
 }
 
 /** Takes last wills at once, and all else when the test says so. */

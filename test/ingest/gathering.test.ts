@@ -5,6 +5,7 @@ import {
   Commits,
   publishPacket,
   type RawClient,
+  reset,
   session,
   subscribePacket,
   until,
@@ -111,7 +112,7 @@ test("what a device sent before it went is taken, whether it says goodbye or not
   const { device } = await gathering(commits);
   device.send(publishPacket("a", 0));
   await read(device);
-  device.socket.destroy();
+  reset(device);
   await until(() => commits.packets.length === 2);
   const to = await broker({ onPacket: commits.note, gather: { qos0Ms: 20, qos1Ms: 20 } });
   const other = await session(to, "other");

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { generate, type IConnectPacket, type Packet as MqttPacket, parser } from "mqtt-packet";
 import { onTestFinished, vi } from "vitest";
@@ -95,6 +95,12 @@ export async function raw(to: MqttBroker): Promise<RawClient> {
   const client = new RawClient(socket);
   await once(socket, "connect");
   return client;
+}
+
+/** Breaks the connection off: not even a FIN leaves. */
+export function reset({ socket }: RawClient): void {
+  if (!(socket instanceof Socket)) throw new Error("not a TCP socket");
+  socket.resetAndDestroy();
 }
 
 /** Connects and waits for CONNACK. */
