@@ -224,8 +224,10 @@ export function selectionKey({
   return [from, to, currency, cabin, flight, departs].join("\n");
 }
 
-export function currencyOfSelection(key: string): string {
-  return key.split("\n")[2] as string;
+/** What every selection has. */
+export function fareOfSelection(key: string): { readonly [name in "from" | "to" | "currency"]: string } {
+  const [from = "", to = "", currency = ""] = key.split("\n");
+  return { from, to, currency };
 }
 
 /** A new watch, and one whose words changed, begins armed. */

@@ -7,7 +7,7 @@ import { askedFilter, askedOf, maxAskedWatches } from "./fare-asked.ts";
 import { type FiguresFold, figuresCourse, type PriceFold, type Quoted } from "./fare-price.ts";
 import { type Quote, quoteOf } from "./fare-quote.ts";
 import {
-  currencyOfSelection,
+  fareOfSelection,
   maxWatches,
   selectionKey,
   selectionsOf,
@@ -288,8 +288,9 @@ function tellFigures(key: string, emit: Emit): Tell {
 }
 
 function tellWatch(selection: string, emit: Emit): Tell {
-  const money = moneyValues(currencyOfSelection(selection));
-  return (device, time, values) => emit({ domain: "watches", device, time, values: { ...money, ...values } });
+  const { from, to, currency } = fareOfSelection(selection);
+  const fare = { from, to, ...moneyValues(currency) };
+  return (device, time, values) => emit({ domain: "watches", device, time, values: { ...fare, ...values } });
 }
 
 function moneyValues(currency: string): Values {

@@ -16,6 +16,8 @@ export interface Watch {
   readonly fires: number;
   readonly firedAt: number | null;
   readonly firedMinor: number | null;
+  /** Of what, in words: `HEL → ARN`, or with the flight and the date that it names; empty if it has not said. */
+  readonly route: string;
   /** What it waits for, in words: `a price below €89.00`, `a drop by 8 %`. */
   readonly waitsFor: string;
   /** Where the price was when the watch was last told, in words: `€85.00; 5.6 % below the highest, €90.00`. */
@@ -65,6 +67,7 @@ function toldWatch(
     fires: numberIn(values, "fires") ?? 0,
     firedAt: instantIn(values, "firedAt"),
     firedMinor: numberIn(values, "firedMinor"),
+    route: routeWords(values),
     waitsFor: conditionWords(values, money),
     stands: standingWords(values, money),
     toldAt: time,
@@ -90,11 +93,19 @@ function newWatch(name: string, wish: Values, locale: string | undefined): Watch
     fires: 0,
     firedAt: null,
     firedMinor: null,
+    route: routeWords(wish, textIn(wish, "flight"), textIn(wish, "departs")),
     waitsFor: limit("below") ?? limit("above") ?? move,
-    stands: `no price of ${String(wish["from"])} → ${String(wish["to"])} yet`,
+    stands: "no price yet",
     toldAt: null,
     isAsked: true,
   };
+}
+
+function routeWords(values: Values, ...more: (string | null)[]): string {
+  const [from, to] = [textIn(values, "from"), textIn(values, "to")];
+  return from === null || to === null
+    ? ""
+    : [`${from} → ${to}`, ...more].filter((part) => part !== null).join(" · ");
 }
 
 /** An amount as it was asked for, `119.9`, like all others. */

@@ -58,13 +58,13 @@ interface WatchRowProps {
 }
 
 function WatchRow({ watch, now, isPast, onRemove }: WatchRowProps) {
-  const { name, state, waitsFor, stands, toldAt, isAsked } = watch;
+  const { name, state, route, waitsFor, stands, toldAt, isAsked } = watch;
   return (
     <li class="item" data-watch={name} data-fired={state === "fired"}>
       <span class={state === "fired" ? "mark-word good" : "mark-word"}>{state}</span>
       <div class="item-main">
         <strong>{name}</strong>
-        <span class="item-sub">waits for {waitsFor}</span>
+        <span class="item-sub">{[route, `waits for ${waitsFor}`].filter(Boolean).join(": ")}</span>
         <span class="item-sub">{toldAt === null ? stands : `at ${clockWords(toldAt, now)}: ${stands}`}</span>
       </div>
       <span class="item-time">{firedWords(watch, now)}</span>

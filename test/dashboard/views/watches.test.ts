@@ -33,7 +33,7 @@ it("lists the watches that fired first, what each waits for, and those that can 
     ["soon", "new", "a price below €119.90", true],
     ["stockholm", "armed", "a price below €89.00", false],
   ]);
-  expect(watches[2]).toMatchObject({ stands: "no price of HEL → ARN yet" });
+  expect(watches[2]).toMatchObject({ route: "HEL → ARN", stands: "no price yet" });
   expect(watches[3]).toMatchObject({
     fires: 2,
     firedAt: start + 5_000,
