@@ -222,8 +222,8 @@ export function forgetOld(meter: Meter, keepMs: number): void {
     const end = meter.ends[name];
     if (end !== undefined) moveFloor(track, meter.newest - keepMs);
     forgetPeriods(track);
-    const isEmpty = levels.every((level) => track.slots[level].size === 0);
-    if (end !== undefined && end <= track.floor && isEmpty) delete meter.tracks[name];
+    if (end === undefined || end > track.floor) continue;
+    if (levels.every((level) => track.slots[level].size === 0)) delete meter.tracks[name];
   }
 }
 

@@ -97,18 +97,19 @@ export function addPoint(
   if (time <= track.floor) return false;
   let at = points.length;
   while (at > 0 && (points[at - 1] as Point).time > time) at--;
-  const [before, same] = [points[at - 2], points[at - 1]];
+  const same = at > 0 ? points[at - 1] : undefined;
   if (same?.time === time) {
-    if (value <= same.value || same.isSealed || before?.isSealed) return false;
+    if (value <= same.value || same.isSealed || points[at - 2]?.isSealed) return false;
     exchange(track, at - 1, { ...same, value }, rules, teller);
     return true;
   }
   if (same?.isSealed) return false;
   if (at === points.length) moveFloor(track, time - rules.keepMs);
-  const next = points[at];
+  const next = at < points.length ? points[at] : undefined;
   if (same && next) contribute(track, same, next, -1, rules, teller);
   const point = { time, value, arrivedAt, isSealed: false };
-  points.splice(at, 0, point);
+  if (next) points.splice(at, 0, point);
+  else points.push(point);
   if (same) contribute(track, same, point, 1, rules, teller);
   if (next) contribute(track, point, next, 1, rules, teller);
   if (points.length > maxPoints) makeRoom(track, arrivedAt);
@@ -229,10 +230,16 @@ function seal(track: Track, now: number, lateMs: number): void {
   track.sealedAt = now;
   const { points } = track;
   const isClosed = (point: Point) => point.arrivedAt < now - lateMs;
-  for (const [index, point] of points.entries()) {
-    const next = points[index + 1];
-    if (!next || point.isSealed || next.time - point.time > maxSealedMs) continue;
+  for (let at = 0; at + 1 < points.length; at++) {
+    const [point, next] = [points[at] as Point, points[at + 1] as Point];
+    if (point.isSealed || next.time - point.time > maxSealedMs) continue;
     point.isSealed = isClosed(point) && isClosed(next);
   }
-  track.points = points.filter((point, index) => !point.isSealed || !points[index - 1]?.isSealed);
+  let kept = 0;
+  let wasSealed = false;
+  for (const point of points) {
+    if (!point.isSealed || !wasSealed) points[kept++] = point;
+    wasSealed = point.isSealed;
+  }
+  if (kept < points.length) points.length = kept;
 }

@@ -105,22 +105,27 @@ function detourNotice(known: Known): Notice[] {
 }
 
 function earlyNotices(known: Known, left: readonly Call[], { earlyNoticeS }: NoticeLimits): Notice[] {
-  return left.flatMap((call) => {
+  const notices: Notice[] = [];
+  for (const call of left) {
     const earlyS = -lateS(known.run, call);
-    if (earlyS < earlyNoticeS) return [];
+    if (earlyS < earlyNoticeS) continue;
     const text = `${known.routeName}: left ${Math.round(earlyS)} s before its time`;
-    return [stopNotice(known, "early", call.stop, { since: call.departAt as number, delayS: -earlyS }, text)];
-  });
+    const values = { since: call.departAt as number, delayS: -earlyS };
+    notices.push(stopNotice(known, "early", call.stop, values, text));
+  }
+  return notices;
 }
 
 function skippedNotices(known: Known, settledAt: number): Notice[] {
   const { assessment, journey } = known;
-  return assessment.behind.flatMap(({ state, stop }) => {
-    if (state !== "skipped") return [];
+  const notices: Notice[] = [];
+  for (const { state, stop } of assessment.behind) {
+    if (state !== "skipped") continue;
     const since = seenBeyondAt(journey, stop);
-    if (since > settledAt) return [];
-    return [stopNotice(known, "skipped", stop, { since }, `${known.routeName}: did not stop here`)];
-  });
+    if (since > settledAt) continue;
+    notices.push(stopNotice(known, "skipped", stop, { since }, `${known.routeName}: did not stop here`));
+  }
+  return notices;
 }
 
 /**

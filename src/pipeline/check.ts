@@ -32,15 +32,17 @@ export function checkReadings(readings: readonly Reading[]): {
   good: readonly Reading[];
   problem: string | null;
 } {
+  const bad = new Set<Reading>();
   let problem: string | null = null;
-  let good = readings;
-  for (const reading of readings) {
+  // By index: V8 (11.3) compiled a loop over the items anew with nearly every call, and threw it away at its end.
+  for (let at = 0; at < readings.length; at++) {
+    const reading = readings[at] as Reading;
     const found = checkReading(reading);
     if (found === null) continue;
     problem ??= found;
-    good = good.filter((other) => other !== reading);
+    bad.add(reading);
   }
-  return { good, problem };
+  return { good: bad.size === 0 ? readings : readings.filter((reading) => !bad.has(reading)), problem };
 }
 
 function isTopicTooLong(reading: Reading): boolean {
