@@ -22,19 +22,20 @@ export async function endingsOf(
 ): Promise<Reading[]> {
   const readings: Reading[] = [];
   if (ending === undefined) return readings;
-  for (const domain of writes) {
-    let next: number | null = 0;
-    while (next !== null) {
-      const page = log.latestPage(`${domain}/#`, next, topicsPerTurn);
-      for (const latest of page.entries) {
-        const shown = shownOf(latest);
-        const values = ending(shown, log.time);
-        if (values === null || (reducer?.stands?.(shown, log.time) ?? reducer !== null)) continue;
-        readings.push(endOf(domain, latest, values, log.time));
-      }
-      next = page.next;
-      if (next !== null) await nextTurn();
+  let next: number | null = 0;
+  while (next !== null) {
+    // Looked through once, also for an insight that writes to several first levels.
+    const page = log.latestPage(writes.length === 1 ? `${writes[0]}/#` : "#", next, topicsPerTurn);
+    for (const latest of page.entries) {
+      const domain = writes.find((level) => latest.topic.name.startsWith(`${level}/`));
+      if (domain === undefined) continue;
+      const shown = shownOf(latest);
+      const values = ending(shown, log.time);
+      if (values === null || (reducer?.stands?.(shown, log.time) ?? reducer !== null)) continue;
+      readings.push(endOf(domain, latest, values, log.time));
     }
+    next = page.next;
+    if (next !== null) await nextTurn();
   }
   return readings;
 }
