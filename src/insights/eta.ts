@@ -35,14 +35,6 @@ interface Fold {
   stoodSince: number | null;
   /** By place, while the device is not farther away than `maxDistanceM`. */
   readonly approaches: Map<string, Approach>;
-  /** Where it was reckoned last, when that changed nothing but distances, which are not kept then. */
-  reckonedAt?: Fix | null;
-}
-
-/** Around where a device stood, and how far from there it may be, metres, without that being news of any place. */
-interface Calm {
-  readonly at: Fix;
-  readonly withinM: number;
 }
 
 /**
@@ -97,8 +89,6 @@ class EtaCourse implements Course<Fix, Fold> {
   readonly #settings: EtaSettings;
   readonly #places: readonly Place[];
   readonly #byName: ReadonlyMap<string, Place>;
-  /** What can be made again, and would be another with other settings. */
-  readonly #calm = new WeakMap<Fold, Calm>();
 
   constructor(settings: EtaSettings) {
     const places = settings.places.map((place) => ({ ...place, ...anchorAt(place) }));
@@ -114,7 +104,6 @@ class EtaCourse implements Course<Fix, Fold> {
       averageKmh: null,
       stoodSince: null,
       approaches: new Map(),
-      reckonedAt: null,
     };
   }
 
@@ -143,7 +132,6 @@ class EtaCourse implements Course<Fix, Fold> {
   /** Nothing came up to `to`: who was foretold and has not come by then may be anywhere, and after a longer silence everybody. */
   close(fold: Fold, tell: Tell | null, to: number): void {
     const { filter, approaches } = fold;
-    this.#keepDistances(fold);
     const silentAt = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
     for (const [name, approach] of approaches) {
       if (approach.state === "unknown" || approach.state === "arrived") continue;
@@ -187,7 +175,6 @@ class EtaCourse implements Course<Fix, Fold> {
     for (const place of this.#places) {
       if (!isWithinM(place, fix, place.radiusM) || approaches.get(place.name)?.state === "arrived") continue;
       const metres = distanceM(place, fix);
-      this.#calm.delete(fold);
       this.#say(
         place.name,
         { state: "arrived", distanceM: metres, fromM: metres, arrivesAt: fix.time },
@@ -204,40 +191,16 @@ class EtaCourse implements Course<Fix, Fold> {
     if (last === null) return;
     const { approaches } = fold;
     const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
-    const stands = averageKmh === null || averageKmh < this.#settings.minSpeedKmh;
-    const calm = this.#calm.get(fold);
-    if (stands && calm !== undefined && isWithinM(calm.at, last, calm.withinM)) {
-      fold.reckonedAt = last;
-      return;
-    }
-    this.#keepDistances(fold);
     const here = anchorAt(last);
     const { maxDistanceM } = this.#settings;
     let inReach = 0;
-    let calmM = Number.POSITIVE_INFINITY;
     for (const place of this.#places) {
       const metres = anchoredM(place, here);
-      calmM = Math.min(calmM, Math.abs(metres - maxDistanceM));
       if (metres > maxDistanceM) continue;
       inReach++;
       this.#reckon(place, last, metres, averageKmh, approaches, due, tell);
-      if (stands) calmM = Math.min(calmM, calmOf(approaches.get(place.name), place, metres));
     }
     if (inReach < approaches.size) this.#leave(approaches, last, due, tell);
-    if (stands && calmM > 0) this.#calm.set(fold, { at: last, withinM: calmM / 2 });
-    else this.#calm.delete(fold);
-  }
-
-  /** The distances of where it was reckoned last. */
-  #keepDistances(fold: Fold): void {
-    const { reckonedAt, approaches } = fold;
-    this.#calm.delete(fold);
-    if (!reckonedAt) return;
-    fold.reckonedAt = null;
-    for (const [name, approach] of approaches) {
-      const place = this.#byName.get(name);
-      if (place && approach.state === "standing") approach.distanceM = distanceM(place, reckonedAt);
-    }
   }
 
   /** Places that are out of reach now. */
@@ -304,12 +267,6 @@ class EtaCourse implements Course<Fix, Fold> {
     approaches.set(name, approach);
     tell?.(name, time, valuesOf(approach, time));
   }
-}
-
-/** How far a device that stands may move, metres, without a word on a place that it has been reckoned for. */
-function calmOf(approach: Approach | undefined, { radiusM }: Place, metres: number): number {
-  if (approach?.state === "standing") return Number.POSITIVE_INFINITY;
-  return approach?.state === "arrived" ? radiusM + noiseM - metres : 0;
 }
 
 function hasStood({ stoodSince }: Fold, time: number): boolean {
