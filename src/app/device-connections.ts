@@ -60,8 +60,7 @@ class Connections implements DeviceConnections {
   onReadings(client: string | null, readings: readonly Reading[]): void {
     if (client === null) return;
     const last = this.#lastOf.get(client);
-    if (last && readings.every(({ domain, device }) => last.domain === domain && last.device === device))
-      return;
+    if (last && areAllOf(readings, last)) return;
     if (!this.#open.has(client)) return;
     for (const { domain, device } of readings) {
       const key = `${domain}/${device}`;
@@ -147,4 +146,12 @@ function* parts(devices: readonly string[]): Generator<string[]> {
     chars += device.length;
   }
   if (part.length > 0) yield part;
+}
+
+function areAllOf(
+  readings: readonly Reading[],
+  { domain, device }: Pick<Reading, "domain" | "device">,
+): boolean {
+  for (const reading of readings) if (reading.device !== device || reading.domain !== domain) return false;
+  return true;
 }

@@ -20,11 +20,15 @@ export interface GatheredPacket {
   readonly messageId: number | null;
 }
 
-interface Waiting extends Omit<GatheredPacket, "payload"> {
+/** Its payload is cut out of the slab when it is handed on. */
+interface Waiting extends GatheredPacket {
+  payload: Buffer;
   readonly slab: Buffer;
   readonly start: number;
   readonly end: number;
 }
+
+const noBytes = Buffer.alloc(0);
 
 /**
  * Gathers packets for as long as they would otherwise wait for their commit, and hands them on together. A device's packet
@@ -65,7 +69,7 @@ export class Gathering {
   ): void {
     const { slab, start, end } = this.#keep(chunk, from, to);
     const receivedAt = this.#clock.now();
-    this.#waiting.push({ connection, topic, slab, start, end, receivedAt, messageId });
+    this.#waiting.push({ connection, topic, payload: noBytes, receivedAt, messageId, slab, start, end });
     this.#waitingBytes += end - start;
     if (this.#waiting.length >= maxPackets || this.#waitingBytes >= maxBytes) this.flush();
     else this.#plan(receivedAt, gatherMs);
@@ -82,15 +86,8 @@ export class Gathering {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#onDue(
-      waiting.map(({ connection, topic, slab, start, end, receivedAt, messageId }) => ({
-        connection,
-        topic,
-        payload: slab.subarray(start, end),
-        receivedAt,
-        messageId,
-      })),
-    );
+    for (const packet of waiting) packet.payload = packet.slab.subarray(packet.start, packet.end);
+    this.#onDue(waiting);
   }
 
   #keep(chunk: Buffer, from: number, to: number): { slab: Buffer; start: number; end: number } {

@@ -243,10 +243,19 @@ function noteArrival(device: Device, now: number): boolean {
   return before === null || device.rhythmMs < before;
 }
 
-/** Of an even number the lower one of the two in the middle. */
+/** Of an even number the lower one of the two in the middle. Counted and not sorted: they are few, and this makes no garbage. */
 function medianOf(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[(sorted.length - 1) >> 1] as number;
+  const middle = (numbers.length - 1) >> 1;
+  for (const candidate of numbers) {
+    let smaller = 0;
+    let same = 0;
+    for (const number of numbers) {
+      if (number < candidate) smaller++;
+      else if (number === candidate) same++;
+    }
+    if (smaller <= middle && middle < smaller + same) return candidate;
+  }
+  throw new Error("there are no numbers");
 }
 
 function deviceKeys(value: Value | undefined): string[] {

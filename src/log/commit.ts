@@ -42,9 +42,9 @@ export class Commit {
 
   add(part: CommitPart): void {
     for (const record of part.records) this.records.push(record);
-    this.quarantine.push(...part.quarantine);
-    this.remembered.push(...part.remembered);
-    this.released.push(...part.released);
+    if (part.quarantine.length > 0) this.quarantine.push(...part.quarantine);
+    if (part.remembered.length > 0) this.remembered.push(...part.remembered);
+    if (part.released.length > 0) this.released.push(...part.released);
     if (part.progress) {
       this.progress.push(part.progress);
       for (const record of part.records) this.#tied.add(record);
@@ -134,16 +134,29 @@ export interface CommitPart {
   readonly isAwaited: boolean;
 }
 
+const nothing: readonly never[] = [];
+
+function copyOf(packet: Packet): Packet {
+  return { ...packet, payload: new Uint8Array(packet.payload) };
+}
+
 export function commitPart(
   records: readonly StoredRecord[],
-  { quarantine = [], remember = [], release = [], progress = null, cameAt, isAwaited = true }: PartOfAppend,
+  {
+    quarantine = nothing,
+    remember = nothing,
+    release = nothing,
+    progress = null,
+    cameAt,
+    isAwaited = true,
+  }: PartOfAppend,
 ): CommitPart {
   let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
   for (const record of records) bytes += record.body.length;
   for (const packet of quarantine) bytes += packet.payload.length + 2 * packet.topic.length;
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
   // A payload may be a view of a socket's buffer, which is not ours to keep.
-  const remembered = remember.map((packet) => ({ ...packet, payload: new Uint8Array(packet.payload) }));
+  const remembered = remember.length === 0 ? nothing : remember.map(copyOf);
   const isMore = quarantine.length + remember.length + release.length > 0 || progress !== null;
   return {
     records,

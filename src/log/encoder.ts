@@ -5,13 +5,15 @@ import { MsgpackWriter } from "../wire/writer.ts";
 import { UnstorableReading } from "./contract.ts";
 import type { RecentReadings } from "./recent.ts";
 import { StoredRecord } from "./record.ts";
-import { type ShapeTable, sameNames } from "./shapes.ts";
+import type { ShapeTable } from "./shapes.ts";
 import type { TopicEntry, TopicTable } from "./topics.ts";
 
 /** Most values in a reading, and most entries in a map inside one; the decoders of clients have a limit as well. */
 const maxFields = 1_024;
 /** How deep arrays and objects in a value may nest. */
 const maxDepth = 16;
+
+const noRecords: readonly StoredRecord[] = [];
 
 /** Turns readings into records: topic, shape and the one encoding. */
 export class RecordEncoder {
@@ -37,18 +39,20 @@ export class RecordEncoder {
     firstSeq: number,
     oldest: number,
     recent: RecentReadings,
-  ): StoredRecord[] {
-    const entries = readings.map((reading, index) =>
-      this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel),
-    );
-    const records: StoredRecord[] = [];
-    for (const [index, reading] of readings.entries()) {
-      const record = this.#record(firstSeq + records.length, entries[index] as TopicEntry, reading);
+  ): readonly StoredRecord[] {
+    let records: StoredRecord[] | null = null;
+    for (let index = 0; index < readings.length; index++) {
+      const reading = readings[index] as Reading;
+      const entry = this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel);
+      const record = this.#record(firstSeq + (records?.length ?? 0), entry, reading);
       // Two packets in a row may be unreadable alike, and each counts.
       const isRepeated = reading.domain !== "quarantine" && recent.isRepeated(record.body);
-      if (!isRepeated) records.push(record);
+      if (isRepeated) continue;
+      // Most appends are of one reading, and an array that grows takes room for many.
+      if (records === null) records = [record];
+      else records.push(record);
     }
-    return records;
+    return records ?? noRecords;
   }
 
   /** The same record at another seq. */
@@ -83,21 +87,23 @@ export class RecordEncoder {
   }
 
   #shapeOf(entry: TopicEntry, values: Values): Shape {
-    const names = Object.keys(values);
     let shape = entry.shape;
-    if (!shape || !sameNames(shape.names, names)) {
+    if (!shape || !hasNames(values, shape.names)) {
+      const names = Object.keys(values);
       const problem = namesProblem(names);
       if (problem) throw new UnstorableReading(`${entry.topic.name}: ${problem}`);
       shape = this.#shapes.resolve(names);
       entry.shape = shape.id === 0 ? null : shape;
     }
-    for (let i = 0; i < names.length; i++) {
-      const value = values[names[i] as string] as Value;
+    let index = -1;
+    for (const name in values) {
+      index++;
+      const value = values[name] as Value;
       if (typeof value !== "object" || value === null) continue;
       const problem = nestedProblem(value, maxDepth);
-      if (problem) throw new UnstorableReading(`${entry.topic.name}, ${names[i]}: ${problem}`);
+      if (problem) throw new UnstorableReading(`${entry.topic.name}, ${name}: ${problem}`);
       // Under a scaled name a body's array of one means "not scaled" (wire/body.ts), so it cannot be a value there.
-      if (shape.decimals[i] !== 0) return freeShape;
+      if (shape.decimals[index] !== 0) return freeShape;
     }
     return shape;
   }
@@ -109,6 +115,13 @@ function attrsOf(topic: string, { attrs }: Reading): Values | null {
   const problem = nestedProblem(attrs, maxDepth);
   if (problem) throw new UnstorableReading(`${topic}, attrs: ${problem}`);
   return attrs;
+}
+
+/** Whether these are the names of `values`, in this order. Says so without a list of them, which nearly each reading would need. */
+function hasNames(values: Values, names: readonly string[]): boolean {
+  let count = 0;
+  for (const name in values) if (names[count++] !== name) return false;
+  return count === names.length;
 }
 
 function namesProblem(names: readonly string[]): string | null {

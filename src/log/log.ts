@@ -87,6 +87,8 @@ function noteDamage(
   else logger.warn({ from, to }, `readings of ${place} are damaged on the disk; the other copy serves`);
 }
 
+const nothing: readonly never[] = [];
+
 class SequencedLog implements Log {
   readonly epoch: string;
   readonly damage: DamageCounts;
@@ -146,7 +148,7 @@ class SequencedLog implements Log {
   }
 
   append(batch: Append): Promise<void> | null {
-    const { readings, quarantine = [], remember = [], release = [], progress } = batch;
+    const { readings, quarantine = nothing, remember = nothing, release = nothing, progress } = batch;
     const parts = readings.length + quarantine.length + remember.length + release.length;
     const { last, stopped, nextSeq } = this.#committer;
     if (parts === 0 && progress === undefined && !last) return null;

@@ -18,8 +18,9 @@ export class RecentReadings {
   readonly #slots: Float64Array;
   /** By bucket, the slot that is filled next. */
   readonly #next: Uint8Array;
-  /** Slots of the append at hand. */
+  /** Slots of the append at hand, so many of the list: to empty a list gives its memory back, and the next append would ask for it again. */
   readonly #staged: number[] = [];
+  #stagedCount = 0;
 
   /** @param count how many are known, roughly; 0 for none: then nothing is taken for a repetition */
   constructor(count: number) {
@@ -38,14 +39,16 @@ export class RecentReadings {
     const next = this.#next[bucket] as number;
     this.#next[bucket] = (next + 1) % slotsPerBucket;
     this.#slots[first + next] = hash;
-    this.#staged.push(first + next);
+    this.#staged[this.#stagedCount++] = first + next;
     return false;
   }
 
   /** The append at hand was taken; or it was not, and its readings are not known. */
   settle(isTaken: boolean): void {
-    if (!isTaken) for (const slot of this.#staged) this.#slots[slot] = empty;
-    this.#staged.length = 0;
+    if (!isTaken) {
+      for (let i = 0; i < this.#stagedCount; i++) this.#slots[this.#staged[i] as number] = empty;
+    }
+    this.#stagedCount = 0;
   }
 
   /** It will not be stored: what comes again must be. */

@@ -59,7 +59,7 @@ export class ShapeTable {
   }
 }
 
-export function sameNames(a: readonly string[], b: readonly string[]): boolean {
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
