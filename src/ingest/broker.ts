@@ -129,6 +129,10 @@ class Broker implements MqttBroker {
       subscribers,
       gather: options.gather ?? { qos0Ms: 0, qos1Ms: 0 },
       isReserved,
+      route: ({ topic, payload, messageId }, { retain }) =>
+        void this.publish(topic, payload, messageId === null ? 0 : 1, retain).catch((err: unknown) =>
+          logger.debug({ err, topic }, "a packet was stored and not routed"),
+        ),
     });
     this.#aedes = new Aedes({
       persistence: this.#sessions,
@@ -238,8 +242,8 @@ class Broker implements MqttBroker {
     };
     const guard = new WireGuard(stream, limits, clock, {
       onRefused: refuse,
-      onPublish: (topic, chunk, start, end, messageId) =>
-        this.#intake.takeDirect(connection, topic, chunk, start, end, messageId),
+      onPublish: (topic, chunk, start, end, messageId, retain) =>
+        this.#intake.takeDirect(connection, topic, chunk, start, end, messageId, retain),
       onDisconnect: () => {
         // Aedes sends it when the connection ends (`close` in its client.js), if it has not seen the DISCONNECT.
         (connection.client as { will?: unknown }).will = null;

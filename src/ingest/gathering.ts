@@ -8,7 +8,13 @@ const maxBytes = 64 * 1024;
 /** What is longer is copied faster by the system. */
 const maxLoopBytes = 512;
 
-/** A PUBLISH of QoS 0 or 1 that no client subscribes to. */
+/** How a packet goes on to MQTT subscribers once it is stored. */
+export interface Routing {
+  /** It is kept, too, for who subscribes later. */
+  readonly retain: boolean;
+}
+
+/** A PUBLISH of QoS 0 or 1. */
 export interface GatheredPacket {
   readonly connection: Connection;
   readonly topic: string;
@@ -18,6 +24,7 @@ export interface GatheredPacket {
   readonly receivedAt: number;
   /** Null for QoS 0. */
   readonly messageId: number | null;
+  readonly routing: Routing | null;
 }
 
 /** Its payload is cut out of the slab when it is handed on. */
@@ -65,11 +72,22 @@ export class Gathering {
     from: number,
     to: number,
     messageId: number | null,
+    routing: Routing | null,
     gatherMs: number,
   ): void {
     const { slab, start, end } = this.#keep(chunk, from, to);
     const receivedAt = this.#clock.now();
-    this.#waiting.push({ connection, topic, payload: noBytes, receivedAt, messageId, slab, start, end });
+    this.#waiting.push({
+      connection,
+      topic,
+      payload: noBytes,
+      receivedAt,
+      messageId,
+      routing,
+      slab,
+      start,
+      end,
+    });
     this.#waitingBytes += end - start;
     if (this.#waiting.length >= maxPackets || this.#waitingBytes >= maxBytes) this.flush();
     else this.#plan(receivedAt, gatherMs);

@@ -5,7 +5,7 @@ import type { Logger } from "../observe/log.ts";
 import { isCommandTopic } from "./commands.ts";
 import type { Connection, Connections, KnownTopic } from "./connection.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { type GatheredPacket, Gathering } from "./gathering.ts";
+import { type GatheredPacket, Gathering, type Routing } from "./gathering.ts";
 import type { MqttStats } from "./stats.ts";
 import type { Subscribers } from "./subscribers.ts";
 
@@ -23,6 +23,9 @@ export interface GatherTimes {
   readonly qos1Ms: number;
 }
 
+const kept: Routing = { retain: true };
+const passed: Routing = { retain: false };
+
 /** One warning at most in this time while the log takes nothing. */
 const warningIntervalMs = 10_000;
 
@@ -38,6 +41,8 @@ export interface IntakeParts {
   readonly exchanges: Exchanges;
   readonly subscribers: Subscribers;
   readonly gather: GatherTimes;
+  /** Hands a packet to those who subscribe to its topic, and keeps it if it is to be retained. */
+  readonly route: (packet: GatheredPacket, routing: Routing) => void;
   /** Topics that clients may publish to, but that other clients get from the gateway alone. */
   readonly isReserved: (topic: string) => boolean;
 }
@@ -45,8 +50,9 @@ export interface IntakeParts {
 type Done = (error?: Error | null) => void;
 
 /**
- * Takes what clients publish to the pipeline. It hangs on Aedes' `authorizePublish`, the only hook that delays the
- * PUBACK; an error from it closes the connection, so that the device resends after it reconnects.
+ * Takes what clients publish to the pipeline: packets of QoS 0 and 1 from the wire itself, those of QoS 2 and last wills from
+ * Aedes' `authorizePublish`, the only hook that delays the PUBREC; an error from it closes the connection, so that the device
+ * resends after it reconnects.
  */
 export class Intake {
   readonly #parts: IntakeParts;
@@ -70,7 +76,10 @@ export class Intake {
     this.flush();
   }
 
-  /** Aedes' `authorizePublish`: `done` lets the acknowledgement go, with an error it closes the connection. */
+  /**
+   * Aedes' `authorizePublish`, for packets of QoS 2 and last wills: `done` lets the acknowledgement go, with an error it closes
+   * the connection.
+   */
   readonly accept = (client: Client | null, packet: PublishPacket, done: Done): void => {
     // No packet overtakes another.
     this.flush();
@@ -78,21 +87,19 @@ export class Intake {
     if (client === null || client.closed) return this.#acceptWill(packet, done);
     const connection = this.#parts.connections.of(client);
     if (connection === undefined) return done(new Error("the connection has ended"));
-    const answer =
-      packet.qos === 2 ? this.#takeOnce(client, packet) : this.#take(client.id, packet, packet.qos > 0);
-    connection.answers.push(answer, (failure) => {
+    connection.answers.push(this.#takeOnce(client, packet), (failure) => {
       if (failure === undefined) {
-        if (packet.qos > 0) this.#parts.stats.acks++;
+        this.#parts.stats.acks++;
         this.#keepFromOthers(packet);
         done(null);
       } else this.#reject(client, packet, failure, done);
-      connection.guard.answered(true);
+      connection.guard.answered();
     });
   };
 
   /**
-   * Takes a packet of QoS 0 or 1 that Aedes has nothing to do with, from `chunk`; false if it has, because a client subscribes to
-   * it. What Aedes would do for it besides costs more than all the rest.
+   * Takes a packet of QoS 0 or 1 from `chunk`. What Aedes would do for it costs more than all the rest, and would let a packet of
+   * QoS 1 fall behind one of QoS 0: it only gets what it is to route, after the commit.
    */
   takeDirect(
     connection: Connection,
@@ -101,12 +108,13 @@ export class Intake {
     start: number,
     end: number,
     messageId: number | null,
-  ): boolean {
+    retain: boolean,
+  ): void {
     const { subscribers, stats } = this.#parts;
     if (connection.lastTopic.topic !== topic) connection.lastTopic = this.#known(topic);
     const { isReserved, isCommand } = connection.lastTopic;
-    if (topic.startsWith("$") || (!isReserved && subscribers.want(topic))) return false;
     if (isReserved) stats.unrouted++;
+    const routing = isReserved || !(retain || subscribers.want(topic)) ? null : retain ? kept : passed;
     this.#gathering.add(
       connection,
       topic,
@@ -114,10 +122,10 @@ export class Intake {
       start,
       end,
       messageId,
-      // Somebody waits for a device's answer.
-      isCommand ? 0 : this.#gatherMs(connection, messageId),
+      routing,
+      // Somebody waits for a device's answer, or listens to its packets.
+      isCommand || routing ? 0 : this.#gatherMs(connection, messageId),
     );
-    return true;
   }
 
   #known(topic: string): KnownTopic {
@@ -133,14 +141,11 @@ export class Intake {
     let answer: Promise<void> | null = null;
     let waiting: GatheredPacket[] = [];
     for (const packet of packets) {
-      const own = this.#take(
-        packet.connection.client.id,
-        packet,
-        packet.messageId !== null,
-        packet.receivedAt,
-      );
-      if (packet.messageId !== null) this.#acknowledge(packet, packet.messageId, own);
-      else if (own === null) packet.connection.guard.answered(false);
+      const { connection, messageId, receivedAt, routing } = packet;
+      const isAwaited = messageId !== null;
+      const own = this.#take(connection.client.id, packet, isAwaited, receivedAt);
+      if (isAwaited || routing !== null) this.#answer(packet, own);
+      else if (own === null) connection.guard.answered();
       else if (own === answer) waiting.push(packet);
       else {
         answer = own;
@@ -150,24 +155,29 @@ export class Intake {
     }
   }
 
-  #acknowledge({ connection, topic }: GatheredPacket, messageId: number, answer: Promise<void> | null): void {
+  /** Ends with the commit, and in its client's turn. */
+  #answer(packet: GatheredPacket, answer: Promise<void> | null): void {
+    const { connection, topic, messageId, routing } = packet;
     const { client, guard, answers } = connection;
     answers.push(answer, (failure) => {
       if (failure !== undefined) {
-        this.#report(client, { topic, qos: 1 }, failure);
-        guard.destroy();
+        this.#report(client, { topic, qos: messageId === null ? 0 : 1 }, failure);
+        if (messageId !== null) guard.destroy();
       } else {
-        this.#parts.stats.acks++;
-        guard.acknowledge(messageId);
+        if (messageId !== null) {
+          this.#parts.stats.acks++;
+          guard.acknowledge(messageId);
+        }
+        if (routing) this.#parts.route(packet, routing);
       }
-      guard.answered(false);
+      guard.answered();
     });
   }
 
   /** Packets of QoS 0 that share a commit. */
   #settle(packets: readonly GatheredPacket[], answer: Promise<void>): void {
     const answered = () => {
-      for (const { connection } of packets) connection.guard.answered(false);
+      for (const { connection } of packets) connection.guard.answered();
     };
     answer.then(answered, (failure: unknown) => {
       for (const { connection, topic } of packets)
@@ -235,12 +245,7 @@ export class Intake {
 
   #reject(client: Client | null, packet: PublishPacket, failure: unknown, done: Done): void {
     this.#report(client, packet, failure);
-    if (packet.qos > 0 || client === null) {
-      done(failure instanceof Error ? failure : new Error(String(failure)));
-      return;
-    }
-    drop(packet);
-    done(null);
+    done(failure instanceof Error ? failure : new Error(String(failure)));
   }
 
   #report(client: Client | null, packet: Pick<PublishPacket, "topic" | "qos">, failure: unknown): void {

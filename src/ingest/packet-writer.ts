@@ -1,10 +1,9 @@
 import type { Duplex } from "node:stream";
 
-/** First bytes of what the gateway answers with (MQTT 3.1.1, 2.2). */
+/** First byte of a PUBACK (MQTT 3.1.1, 3.4.1). */
 const puback = 0x40;
-const suback = 0x90;
-/** Those that Aedes answers with: PUBREC, PUBCOMP, SUBACK, UNSUBACK, PINGRESP. */
-const answers: ReadonlySet<number> = new Set([0x50, 0x70, suback, 0xb0, 0xd0]);
+/** First bytes of what Aedes answers with: PUBREC, PUBCOMP, SUBACK, UNSUBACK, PINGRESP. */
+const answers: ReadonlySet<number> = new Set([0x50, 0x70, 0x90, 0xb0, 0xd0]);
 
 /** Buffered bytes above which retained messages wait for `drain`; more than a socket's own high-water mark. */
 const retainedPaceBytes = 64 * 1024;
@@ -13,8 +12,8 @@ const lingerMs = 1_000;
 
 /** What a writer tells of what it writes. */
 export interface PacketWriterEvents {
-  /** An answer of Aedes to anything but CONNECT and PUBLISH of QoS 1 is being written. */
-  readonly onAnswer: (isSuback: boolean) => void;
+  /** An answer of Aedes to anything but CONNECT is being written. */
+  readonly onAnswer: () => void;
   /** More waits for the client than may, and a packet begins; true if that ends the connection, and the packet is dropped. */
   readonly onSlowReader: () => boolean;
 }
@@ -44,7 +43,7 @@ export class PacketWriter {
       this.#atPacketStart = false;
       const first = typeof chunk === "string" ? 0 : (chunk[0] as number);
       this.#writesRetained = (first & 0xf1) === 0x31;
-      if (answers.has(first)) this.#events.onAnswer(first === suback);
+      if (answers.has(first)) this.#events.onAnswer();
       if (this.bufferedBytes > this.#maxBufferedBytes && this.#events.onSlowReader()) return true;
     }
     if (typeof chunk === "string")

@@ -15,11 +15,8 @@ interface ClientId {
 
 /** What Aedes takes for a promise: it only ever calls `then`. */
 interface Answered<T> {
-  then(take: (value: T) => void): void;
+  then(take: (value: T) => void, refuse: (error: Error) => void): void;
 }
-
-/** Aedes only asks whether there is one. */
-const unknownExchange = new Error("no such packet");
 
 /**
  * Gives `value` in this very turn. Aedes numbers a message, then asks its persistence, then hands the message to the
@@ -30,6 +27,13 @@ function answered<T>(value: T): Answered<T> {
   // biome-ignore lint/suspicious/noThenProperty: see above
   return { then: (take) => take(value) };
 }
+
+const noSuchPacket = new Error("no such packet");
+/** Aedes only asks whether there is one. */
+const unknownExchange: Answered<never> = {
+  // biome-ignore lint/suspicious/noThenProperty: see `answered`
+  then: (_take, refuse) => refuse(noSuchPacket),
+};
 
 /**
  * The persistence that Aedes works on, with a limit on everything it keeps. Its methods are Aedes' interface
@@ -102,10 +106,11 @@ export class Sessions {
   }
 
   /** Aedes passes all subscriptions of a SUBSCRIBE once for each of them, the refused ones too: each is stored once. */
-  async addSubscriptions(client: Owner, subscriptions: readonly Subscription[]): Promise<void> {
+  addSubscriptions(client: Owner, subscriptions: readonly Subscription[]): Answered<void> {
     for (const subscription of subscriptions) {
       if (this.#granted.delete(subscription)) this.#subscriptions.add(client.id, subscription);
     }
+    return answered(undefined);
   }
 
   async removeSubscriptions(client: Owner, filters: readonly string[]): Promise<void> {
@@ -155,22 +160,24 @@ export class Sessions {
     return Readable.from(this.#queues.list(client.id));
   }
 
-  /** Resolves if Aedes shall not route the PUBLISH (again), or for a PUBREL if its message is known. */
-  async incomingGetPacket(
+  /** Gives something if Aedes shall not route the PUBLISH (again), or for a PUBREL if its message is known. */
+  incomingGetPacket(
     client: Owner,
     packet: { readonly cmd: string; readonly messageId: number },
-  ): Promise<object> {
+  ): Answered<object> {
     const exchange = this.#exchanges.find(client, packet.messageId);
-    if (exchange === undefined) throw unknownExchange;
+    if (exchange === undefined) return unknownExchange;
     if (packet.cmd === "publish" && !exchange.routed) {
       exchange.routed = true;
-      throw unknownExchange;
+      return unknownExchange;
     }
-    return exchange;
+    return answered(exchange);
   }
 
   /** Nothing to do: the exchange was opened before the commit. */
-  async incomingStorePacket(): Promise<void> {}
+  incomingStorePacket(): Answered<void> {
+    return answered(undefined);
+  }
 
   async incomingDelPacket(client: Owner, packet: { readonly messageId: number }): Promise<void> {
     this.#exchanges.release(client, packet.messageId);

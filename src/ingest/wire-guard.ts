@@ -25,6 +25,9 @@ const noBytes = Buffer.alloc(0);
 /** A client that says nothing for one and a half times its keepalive is gone (MQTT-3.1.2-24). */
 const keepaliveFactorMs = 1_500;
 
+/** More packets than Aedes can have at a time of one client. */
+const maxAtAedes = 65_536;
+
 /** How long a client that has ended its side may wait for the last answers. */
 const lastAnswersMs = 10_000;
 
@@ -33,9 +36,8 @@ export interface GuardEvents {
   /** Called once, before the close, when the client broke a rule. */
   readonly onRefused: (reason: RefusalReason) => void;
   /**
-   * Offers a whole PUBLISH of QoS 0 or 1 that is not to be retained; `messageId` is null for QoS 0. Its payload lies in `chunk`,
-   * which is good during the call only, from `start` to `end`. True if it was taken: Aedes does not see it then, and `answered`
-   * is called for it as for any other.
+   * Takes a PUBLISH of QoS 0 or 1, which Aedes does not see; `messageId` is null for QoS 0. Its payload lies in `chunk`, which is
+   * good during the call only, from `start` to `end`.
    */
   readonly onPublish: (
     topic: string,
@@ -43,7 +45,8 @@ export interface GuardEvents {
     start: number,
     end: number,
     messageId: number | null,
-  ) => boolean;
+    retain: boolean,
+  ) => void;
   /**
    * Called when a DISCONNECT has come, be it that packets before it have not had their turn: whatever becomes of the connection
    * now, there is no last will (MQTT-3.14.4-3).
@@ -72,8 +75,6 @@ export class WireGuard extends Duplex {
   #blocked = false;
   #resuming = false;
   #ended = false;
-  /** Bytes of a PUBLISH that was let through and whose payload is still coming. */
-  #skipBytes = 0;
   #outbox: Buffer[] = [];
   readonly #flow: Flow;
   readonly #writer: PacketWriter;
@@ -82,15 +83,11 @@ export class WireGuard extends Duplex {
   readonly #silence: Silence;
   /** Silence that ends the connection, milliseconds; 0 never does. */
   #maxSilenceMs = 0;
-  /** Packets other than PUBLISH of QoS 0 and 1 that Aedes has not answered. */
+  /** Packets with Aedes that it has not answered. */
   #unanswered = 0;
-  /** PUBLISH and SUBSCRIBE packets with Aedes that it has not answered: what comes behind them must not overtake them. */
-  #atAedes = 0;
   /** The last topic, as bytes and as text. */
   #topicBytes: Buffer = noBytes;
   #topic = "";
-  /** The packet that was examined last has been taken and is not for Aedes. */
-  #taken = false;
   #abrupt = false;
 
   /**
@@ -103,7 +100,7 @@ export class WireGuard extends Duplex {
     this.#limits = limits;
     this.#flow = new Flow(limits, clock, () => this.#resumeSoon());
     this.#writer = new PacketWriter(lower, limits.maxClientBufferBytes, {
-      onAnswer: (isSuback) => this.#aedesAnswered(isSuback),
+      onAnswer: () => this.#aedesAnswered(),
       onSlowReader: () => {
         if (this.#phase === "draining") return false;
         this.#refuse("slowReader");
@@ -146,15 +143,13 @@ export class WireGuard extends Duplex {
     this.#resumeSoon();
   }
 
-  /** The oldest PUBLISH under way was answered; `byAedes` if it was not taken by `onPublish`. */
-  answered(byAedes: boolean): void {
-    if (byAedes) this.#atAedes--;
+  /** The oldest PUBLISH under way was answered. */
+  answered(): void {
     this.#flow.answered();
     if (this.#blocked || this.#ended) this.#resumeSoon();
   }
 
-  #aedesAnswered(isSuback: boolean): void {
-    if (isSuback) this.#atAedes--;
+  #aedesAnswered(): void {
     this.#unanswered--;
     if (this.#blocked || this.#ended) this.#resumeSoon();
   }
@@ -206,24 +201,22 @@ export class WireGuard extends Duplex {
   }
 
   #scan(chunk: Buffer): void {
-    let at = Math.min(this.#skipBytes, chunk.length);
-    this.#skipBytes -= at;
+    let at = 0;
     let verdict = 1;
     /** From here on nothing has been passed on. */
     let from = 0;
     while (at < chunk.length) {
+      const isDirect = ((chunk[at] as number) & 0xf4) === 0x30;
+      if (isDirect && at > from) {
+        // It must not overtake them: a client may have subscribed to what it publishes.
+        this.#pass(chunk.subarray(from, at));
+        if (this.destroyed) return;
+        from = at;
+      }
       verdict = this.#examine(chunk, at);
       if (verdict <= 0) break;
-      if (this.#taken) {
-        this.#taken = false;
-        if (at > from) this.#pass(chunk.subarray(from, at));
-        from = at + verdict;
-      }
       at += verdict;
-    }
-    if (at > chunk.length) {
-      this.#skipBytes = at - chunk.length;
-      at = chunk.length;
+      if (isDirect) from = at;
     }
     if (verdict === wait) this.#lower.pause();
     this.#blocked = verdict === wait;
@@ -236,10 +229,10 @@ export class WireGuard extends Duplex {
     this.#outbox.push(Buffer.from(bytes));
     // Aedes waits for one `readable` per unfinished packet before it reads (`_parsingBatch` in its client.js). How much
     // may be under way is decided here, so it is made to read now: a PINGREQ must not wait for commits.
-    for (let tries = this.#flow.size; tries >= 0 && this.#outbox.length > 0; tries--) this.emit("readable");
+    for (let tries = maxAtAedes; tries > 0 && this.#outbox.length > 0; tries--) this.emit("readable");
   }
 
-  /** The length of the good packet at `at` (its end may lie beyond the chunk), or why there is none. */
+  /** The length of the good packet at `at`, or why there is none. */
   #examine(chunk: Buffer, at: number): number {
     const first = chunk[at] as number;
     const problem = firstByteProblems[first];
@@ -288,22 +281,15 @@ export class WireGuard extends Duplex {
     const problem = topicNameProblem(chunk, topic, topicEnd);
     if (problem) return this.#refuse(problem);
     if (hasId && chunk.readUInt16BE(topicEnd) === 0) return this.#refuse("packetIdZero"); // MQTT-2.3.1-1
+    if (at + total > chunk.length) return this.#need(total);
     if (!this.#flow.admit(total)) return wait;
-    const qos = ((chunk[at] as number) >> 1) & 0x03;
-    const isRetained = ((chunk[at] as number) & 0x01) !== 0;
-    if (qos < 2 && !isRetained && this.#atAedes === 0 && at + total <= chunk.length) {
+    const first = chunk[at] as number;
+    if ((first & 0x04) !== 0)
+      this.#unanswered++; // QoS 2, which is for Aedes
+    else {
       const id = hasId ? chunk.readUInt16BE(topicEnd) : null;
-      this.#taken = this.#events.onPublish(
-        this.#topicText(chunk, topic, topicEnd),
-        chunk,
-        headEnd,
-        at + total,
-        id,
-      );
-    }
-    if (!this.#taken) {
-      this.#atAedes++;
-      if (qos === 2) this.#unanswered++;
+      const text = this.#topicText(chunk, topic, topicEnd);
+      this.#events.onPublish(text, chunk, headEnd, at + total, id, (first & 0x01) !== 0);
     }
     return total;
   }
@@ -332,7 +318,6 @@ export class WireGuard extends Duplex {
         const filters = chunk.subarray(body, body + length);
         const problem = filtersProblem(filters, type === packetType.subscribe, this.#limits);
         if (problem) return this.#refuse(problem);
-        if (type === packetType.subscribe) this.#atAedes++;
         this.#unanswered++;
         return total;
       }

@@ -1,3 +1,4 @@
+import { generate } from "mqtt-packet";
 import { expect, test } from "vitest";
 import {
   broker,
@@ -6,6 +7,8 @@ import {
   publishPacket,
   type RawClient,
   raw,
+  reset,
+  roundTrip,
   session,
   subscribePacket,
   until,
@@ -109,4 +112,57 @@ test("what the gateway publishes itself is not lost among packets that are being
   await Promise.all([to.publish("three", "x", 1, true), to.publish("four", "x", 0, false)]);
   await until(() => watcher.of("publish").length === 4);
   expect(got(watcher).toSorted()).toEqual(["four x", "one x", "three x", "two x"]);
+});
+
+test("what one client publishes to a topic keeps its order at a subscriber, whatever QoS and size it has", async () => {
+  const to = await broker({ onPacket: batchedCommits(), gather: { qos0Ms: 5, qos1Ms: 2 } });
+  const watcher = await session(to, "watcher");
+  const device = await session(to, "device");
+  watcher.send(subscribePacket(["t"], 2));
+  await until(() => watcher.of("suback").length === 1);
+  const sent: string[] = [];
+  for (let n = 1; n <= 150; n++) {
+    const payload = n % 20 === 0 ? `${n} ${"x".repeat(150_000)}` : `${n}`;
+    const qos = (n % 7) % 3;
+    const more = { payload, retain: n % 5 === 0 };
+    device.send(publishPacket("t", qos as 0 | 1 | 2, qos === 0 ? undefined : n, more));
+    sent.push(`t ${payload}`);
+  }
+  await until(() => watcher.of("publish").length === sent.length);
+  expect(got(watcher).map((text) => Number.parseInt(text.slice(2), 10))).toEqual(
+    sent.map((_, index) => index + 1),
+  );
+  expect(got(watcher)).toEqual(sent);
+});
+
+test("what was stored reaches subscribers, though its sender broke off before the commit", async () => {
+  const commits = new Commits();
+  const to = await broker({ onPacket: commits.onPacket });
+  const watcher = await session(to, "watcher");
+  watcher.send(subscribePacket(["#"], 1));
+  const device = await session(to, "device");
+  await until(() => watcher.of("suback").length === 1);
+  device.send(publishPacket("t", 1, 1), publishPacket("r", 1, 2, { retain: true }), publishPacket("z", 0));
+  await until(() => commits.packets.length === 3);
+  reset(device);
+  await until(() => to.connections() === 1);
+  for (const index of [0, 1, 2]) commits.resolve(index);
+  await until(() => watcher.of("publish").length === 3);
+  expect(got(watcher)).toEqual(["t x", "r x", "z x"]);
+});
+
+test("a packet on its way byte by byte is taken whole, and others pass it", async () => {
+  const commits = new Commits();
+  const to = await broker({ onPacket: commits.note });
+  const slow = await session(to, "slow");
+  const quick = await session(to, "quick");
+  const bytes = generate(publishPacket("slow", 1, 1, { payload: "0123456789".repeat(5) }));
+  for (const byte of bytes.subarray(0, -1)) {
+    slow.send(Buffer.of(byte));
+    await roundTrip(quick);
+  }
+  expect(commits.topics).toEqual([]);
+  slow.send(bytes.subarray(-1));
+  await until(() => slow.ids("puback").length === 1);
+  expect(commits.packets[0]?.payload.toString()).toBe("0123456789".repeat(5));
 });
