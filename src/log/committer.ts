@@ -105,12 +105,16 @@ export class Committer {
     return `${this.#pendingBytes} bytes wait to be stored (maxPendingBytes is ${maxPendingBytes}): the store is slower than the devices`;
   }
 
-  /** Takes a part whose records begin with `nextSeq`. @param leans see `Commit.settled` */
-  add(part: CommitPart, leans: boolean): Promise<void> {
+  /**
+   * Takes a part whose records begin with `nextSeq`. Returns null if nobody has to wait, for anything.
+   * @param leans see `Commit.settled`
+   */
+  add(part: CommitPart, leans: boolean): Promise<void> | null {
     const commit = this.#gathering();
     commit.add(part);
     this.#pendingBytes += part.bytes;
     this.#nextSeq += part.records.length;
+    if (!part.isAwaited && this.#inFlight === null && this.#mayShowFirst()) return null;
     return commit.settled(leans);
   }
 

@@ -153,8 +153,8 @@ export interface Append {
   /** When the oldest of it came to the gateway, epoch milliseconds; absent: now. Listeners are told how long it has waited. */
   readonly cameAt?: number;
   /**
-   * False if nobody is told that it is stored: its readings may be shown before they are (`LogOptions.storeWithinMs`), and the promise
-   * then resolves when they are shown. Absent: true.
+   * False if nobody is told that it is stored: its readings may be shown before they are (`LogOptions.storeWithinMs`). There is a promise
+   * only if the store holds things up; it resolves when they are shown. Absent: true.
    */
   readonly isAwaited?: boolean;
 }

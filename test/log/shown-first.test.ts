@@ -29,9 +29,11 @@ describe.each(engines)("readings that nobody waits for (%s)", (_name, newEngine)
   };
   afterEach(() => log.close());
 
+  /** Resolves when they are shown. */
   const show = async (...numbers: number[]) => {
     const readings = numbers.map((n) => reading("a", { n }));
     await log.append({ readings, isAwaited: false });
+    await until(() => seen.includes(numbers.at(-1)));
   };
   const storedSeqs = () => engine.batches.flatMap(({ records }) => records.map(({ seq }) => seq));
 
