@@ -12,7 +12,7 @@ export interface MqttLimits {
    * 1 MiB so that a payload which is merely too long for a reading is quarantined and not fatal to its device.
    */
   readonly maxPacketBytes: number;
-  /** Bytes of any other packet: these are held whole before they are checked. Refused beyond. */
+  /** Bytes of any other packet. Refused beyond. */
   readonly maxControlPacketBytes: number;
   /** UTF-8 bytes of a client id; a longer one gets CONNACK 2 and is refused. */
   readonly maxClientIdBytes: number;

@@ -57,7 +57,8 @@ export interface GuardEvents {
 /**
  * The filter on the wire between a client's stream and Aedes. It finds the packets' borders and lets through only what
  * is well formed and within limits; it holds back everything after CONNECT until `open()`, and PUBLISH packets beyond
- * those that `answered()` accounts for, by not reading the stream.
+ * those that `answered()` accounts for, by not reading the stream. PUBLISH packets of QoS 0 and 1 go to `onPublish`, the rest to
+ * Aedes, in the order in which they came.
  *
  * It takes the place of a Duplex for Aedes, which uses `read(null)`, `readable`, `write`, `cork` and `destroy`; these
  * go straight to the stream below, because a second set of stream buffers would cost more than all the checks.

@@ -168,7 +168,7 @@ test("a process that stood still reads what came meanwhile before it calls a cli
   await until(() => clients.every((client) => client.of("connack").length === 1));
   const standStill = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   // At whatever point of its silence the standstill meets a client.
-  for (const pauseMs of [0, 500, 900, 1_200]) {
+  for (const pauseMs of [500, 1_200]) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     for (const client of clients) client.send({ cmd: "pingreq" });
     standStill(2_000);
