@@ -127,6 +127,16 @@ export function leave(account: Account, topic: string, meter: Meter): void {
   }
 }
 
+/** Whether all meters that were ever heard of have told as much as what is over needs. */
+export function hasHeardAll({ members, calendar, state }: Account): boolean {
+  // All periods end with a quarter-hour.
+  const { start } = calendar.periodOf("quarterHour", state.newest);
+  for (const byDevice of Object.values(members)) {
+    for (const channels of byDevice.values()) if (channels.some(({ newest }) => newest < start)) return false;
+  }
+  return true;
+}
+
 /**
  * Adds up what the meters know of a period. Those that were first observed after it are left out, as if they had not come yet:
  * a sum is the same whenever it is made.

@@ -54,6 +54,8 @@ export interface Track {
   readonly slots: Slots;
   /** The slot of each level that was used last, with its start: nearly always it is the next one too. */
   recent?: Partial<Record<Level, readonly [start: number, slot: Slot]>>;
+  /** The slots of all levels that a quarter-hour belongs to, with its start: nearly all that is added is of the running one. */
+  running?: readonly [quarter: number, slots: readonly Slot[]];
 }
 
 /** What a track is read by. Made from settings, so it is no part of the state. */
@@ -156,6 +158,17 @@ function contribute(
   const interval = measure(from.value, to.value, ms);
   if (interval === null) return;
   const whole = interval.upTo(1);
+  const quarter = calendar.periodOf("quarterHour", from.time);
+  if (to.time <= quarter.end && quarter.end > Math.max(track.floor, teller.newest)) {
+    // Longer periods begin and end with quarter-hours, so none of them is over either.
+    for (const slot of runningSlots(track, quarter.start, calendar)) {
+      slot[0] += sign * whole[0];
+      slot[1] += sign * whole[1];
+      slot[2] += sign * ms;
+      if (interval.isEstimated) slot[3] += sign * ms;
+    }
+    return;
+  }
   for (const level of levels) {
     let period = calendar.periodOf(level, from.time);
     if (to.time > period.end && ms > maxBridgeMs[level]) continue;
@@ -197,6 +210,14 @@ function slotOf(track: Track, level: Level, start: number): Slot {
   return slot;
 }
 
+function runningSlots(track: Track, quarter: number, calendar: Calendar): readonly Slot[] {
+  const { running } = track;
+  if (running?.[0] === quarter) return running[1];
+  const slots = levels.map((level) => slotOf(track, level, calendar.periodOf(level, quarter).start));
+  track.running = [quarter, slots];
+  return slots;
+}
+
 /** Moves the floor up, and forgets all observations at or before it but the last. */
 export function moveFloor(track: Track, floor: number): void {
   const { points } = track;
@@ -222,6 +243,7 @@ export function forgetPeriods(track: Track): void {
     for (const start of slots.keys()) if (start + longestMs[level] <= track.forgetTo) slots.delete(start);
   }
   track.recent = {};
+  delete track.running;
   track.forgetTo = track.floor;
 }
 

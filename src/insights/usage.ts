@@ -18,6 +18,7 @@ import {
   type Account,
   type AccountState,
   accountsOf,
+  hasHeardAll,
   join,
   leave,
   newAccountState,
@@ -38,6 +39,8 @@ import { type UsageSettings, usageProblem, usageSettings } from "./usage-setting
 
 /** What is over is told so much later: what is read at the same time comes in several messages. */
 const settleMs = 10_000;
+/** What is over at a site waits so long for meters that have not told it yet: each has its own rhythm. */
+const maxAwaitMs = 60_000;
 
 interface State {
   /** By topic, in the order of their last reading. */
@@ -176,7 +179,7 @@ class UsageReducer implements Reducer {
     for (const account of entry?.accounts ?? []) leave(account, topic, entry?.meter as Meter);
   }
 
-  #nextDue({ pending, due }: Meter | AccountState, now: number): number {
+  #nextDue({ pending, due }: Meter, now: number): number {
     const { refreshS } = this.#settings;
     const refreshMs = refreshS * 1_000;
     const isOver = levels.some((level) => pending[level].size > 0);
@@ -213,7 +216,8 @@ class UsageReducer implements Reducer {
     state.isMoved = true;
     // With nothing to wait for it tells at once: after its meters, which are due at the same moment.
     const isOver = levels.some((level) => state.pending[level].size > 0);
-    state.due = isOver ? this.#nextDue(state, now) : now;
+    const waitMs = !isOver ? 0 : hasHeardAll(account) ? settleMs : maxAwaitMs;
+    state.due = Math.min(now + waitMs, state.due ?? Number.POSITIVE_INFINITY);
     this.#due.set(accountKey(account), state.due);
   }
 

@@ -72,6 +72,25 @@ describe("a site", () => {
     expect(shown(told, "usage/sites/home/L3/hour", 0)).toMatchObject({ importWh: 360, meters: 1 });
   });
 
+  it("is told once for all its meters, each of which has its own second, and does not wait for one that is silent", () => {
+    const meters = ["a", "b", "c"].flatMap((device, index) =>
+      Array.from({ length: 17 }, (_, n) => ({
+        minute: n + index / 3,
+        device,
+        values: { energyImportWh: 10 * n },
+      })),
+    );
+    const settings = { sites: [{ name: "home", grid: ["energy/+"] }] };
+    const quarterHours = (seen: readonly Seen[]) =>
+      run(seen, settings)
+        .filter(({ device, channel }) => device === "sites/home" && channel === "quarterHour")
+        .map(({ values }) => [values["meters"], values["incompleteMeters"]]);
+    // b and c are known from 20 s and 40 s on.
+    expect(quarterHours(meters)).toEqual([[3, 2]]);
+    const isHeard = ({ device, minute }: Seen) => device !== "c" || minute < 10;
+    expect(quarterHours(meters.filter(isHeard))).toEqual([[3, 2]]);
+  });
+
   it("has another peak when a buffer that comes after midnight shows that it was another quarter-hour", () => {
     const hour = 60;
     const counts = (minute: number) =>
