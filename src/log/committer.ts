@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../observe/log.ts";
+import { Ahead } from "./ahead.ts";
 import type { CheckpointPart } from "./checkpoint.ts";
 import { Commit, type CommitPart, emptyBatch } from "./commit.ts";
 import { LogUnavailable } from "./contract.ts";
@@ -11,14 +12,9 @@ import type { LogOptions } from "./options.ts";
 import type { StoredRecord } from "./record.ts";
 import type { Shown } from "./shown.ts";
 import { messageOf } from "./store-reader.ts";
-import { recordOverheadBytes } from "./tail.ts";
 
 /** While the store takes nothing, it is tried this often at most. */
 const retryMs = 100;
-/** What is offered at a time to a store that took nothing, so that trying costs little and healing holds up nobody. */
-const unstoredBytes = 64 * 1024;
-/** So much is shown ahead of a store that is slow, and no more than half of the tail; what comes then is stored first. */
-const maxShownFirstBytes = 4 * 1024 * 1024;
 
 export interface CommitterParts {
   readonly engine: LogEngine;
@@ -36,6 +32,7 @@ export interface CommitterParts {
  */
 export class Committer {
   readonly #parts: CommitterParts;
+  readonly #ahead: Ahead;
   readonly #timer: NodeJS.Timeout;
   /** The log's clock, as far as it was asked. */
   #time = 0;
@@ -49,12 +46,6 @@ export class Committer {
   #mustCommit = false;
   /** What was shown first is to be stored now. */
   #mustStore = false;
-  /** What was shown first is being stored while more is shown; the problem, null if there is none. */
-  #storingBeside: Promise<string | null> | null = null;
-  #isStoring = false;
-  #storeTimer: NodeJS.Timeout | null = null;
-  /** What was shown first takes so much of the tail, at most. */
-  #shownFirstBytes = 0;
   #isClosing = false;
   #pumped: Promise<void> = Promise.resolve();
   #lastCommitAt: number;
@@ -65,7 +56,18 @@ export class Committer {
 
   constructor(parts: CommitterParts) {
     this.#parts = parts;
-    this.#nextSeq = parts.shown.head + 1;
+    const { shown, options } = parts;
+    this.#ahead = new Ahead({
+      shown,
+      options,
+      write: (batch) => this.#write(batch),
+      now: () => this.time,
+      onProblem: () => {
+        this.#mustStore = true;
+        void this.#pump();
+      },
+    });
+    this.#nextSeq = shown.head + 1;
     this.#lastCommitAt = parts.clock.now();
     this.#timer = setInterval(() => this.#tick(), parts.options.latestCheckpointMs);
     this.#timer.unref();
@@ -136,7 +138,7 @@ export class Committer {
     this.#stopped ??= "the log is closed";
     this.#isClosing = true;
     clearInterval(this.#timer);
-    if (this.#storeTimer) clearTimeout(this.#storeTimer);
+    this.#ahead.close();
     await this.#pumped;
     const { shown, logger } = this.#parts;
     this.#mustStore = !shown.isStored;
@@ -184,9 +186,7 @@ export class Committer {
     while (this.#queue.length > 0 || this.#mustCommit || this.#mustStore) {
       if (!this.#mayShowFirst()) await this.#gatherMore();
       if (this.#showFirst() && !this.#mustCommit && !this.#mustStore) continue;
-      this.#isStoring = true;
-      await this.#storingBeside;
-      const problem = await this.#storeUnstored();
+      const problem = await this.#ahead.store();
       this.#mustStore = false;
       if (problem !== null) await this.#failQueued(problem);
       else if (this.#mustCommit || (this.#queue.length > 0 && !this.#mayShowFirst())) {
@@ -196,46 +196,22 @@ export class Committer {
       }
       // After a failure only the timer and further appends try again, so that a full disk is not hammered.
       if (this.#problem !== null) this.#mustCommit = false;
-      this.#isStoring = false;
     }
     this.#isPumping = false;
   }
 
   /** Shows a commit that nobody waits for, to be stored soon; false if the next one is to be stored first. */
   #showFirst(): boolean {
-    const { shown, options } = this.#parts;
     if (!this.#mayShowFirst()) return false;
     const commit = this.#next();
-    commit.joinBodies();
     this.#pendingBytes -= commit.bytes;
-    this.#shownFirstBytes += tailBytesOf(commit);
-    for (const record of commit.records) record.committedAt = commit.committedAt;
-    shown.showUnstored(commit.records, this.#waitedMs(commit));
-    commit.resolve();
-    this.#storeTimer ??= setTimeout(() => void this.#storeShown(), options.storeWithinMs);
+    this.#ahead.show(commit, this.#waitedMs(commit));
     return true;
   }
 
-  /** Stores what was shown first, while more is shown. */
-  async #storeShown(): Promise<void> {
-    this.#storeTimer = null;
-    if (this.#isStoring) return;
-    this.#storingBeside = this.#storeUnstored();
-    const problem = await this.#storingBeside;
-    this.#storingBeside = null;
-    if (problem === null) return;
-    this.#mustStore = true;
-    void this.#pump();
-  }
-
   #mayShowFirst(): boolean {
-    const { shown, options } = this.#parts;
-    const { storeWithinMs, tailBytes, tailRecords } = options;
     const [commit] = this.#queue;
-    if (storeWithinMs === 0 || this.#problem !== null || !commit?.canBeShownFirst) return false;
-    const records = shown.head - shown.stored + commit.records.length;
-    const bytes = this.#shownFirstBytes + tailBytesOf(commit);
-    return records <= tailRecords / 2 && bytes <= Math.min(maxShownFirstBytes, tailBytes / 2);
+    return this.#problem === null && commit !== undefined && this.#ahead.hasRoomFor(commit);
   }
 
   #next(): Commit {
@@ -267,27 +243,6 @@ export class Committer {
     // A clock that was set back must not hold anything up.
     if (this.#isClosing || goneMs < 0 || goneMs >= sinceLastMs) return null;
     return new Promise((resolve) => setTimeout(resolve, sinceLastMs - goneMs));
-  }
-
-  /** Stores what was shown and is not stored yet. Returns what is wrong, null if nothing. Never rejects. */
-  async #storeUnstored(): Promise<string | null> {
-    const { shown } = this.#parts;
-    // Not what is shown meanwhile: it would come in ever so small parts.
-    const { head } = shown;
-    const bytes = this.#shownFirstBytes;
-    for (;;) {
-      const records = shown.stored < head ? shown.unstored(unstoredBytes) : [];
-      const last = records.at(-1);
-      if (!last) break;
-      try {
-        const { oldest } = await this.#write({ ...emptyBatch, committedAt: this.time, records });
-        shown.storedThrough(last.seq, oldest);
-      } catch (error) {
-        return messageOf(error);
-      }
-    }
-    this.#shownFirstBytes -= bytes;
-    return null;
   }
 
   /** One transaction. Never rejects; false if it failed. */
@@ -389,10 +344,6 @@ export class Committer {
       if (!(await this.#store(commit))) return;
     }
   }
-}
-
-function tailBytesOf({ bytes, records }: Commit): number {
-  return bytes + records.length * recordOverheadBytes;
 }
 
 const noPart: CheckpointPart = { rows: [], checkpoint: null, entries: [] };
