@@ -172,7 +172,10 @@ describe.sequential("the views of a city", () => {
   it("fares: the price of each route in its typical band, and the watches", async () => {
     await open("fares");
     await untilShown("li.fare", /HEL → ARN .*€\d+\.\d\d.*(low|typical|high)/);
-    await untilShown("[data-watch=stockholm]", /(armed|fired) stockholm HEL → ARN: waits for a price below €89\.00/);
+    await untilShown(
+      "[data-watch=stockholm]",
+      /(armed|fired) stockholm HEL → ARN: waits for a price below €89\.00/,
+    );
     expect(await page.locator(".range-band").count()).toBeGreaterThan(3);
     await untilShown("[data-watch=london]", /waits for a drop by 8 % at .*: €\d+\.\d\d; .*the highest/);
     expect(await page.locator("[data-watch=london] button").count()).toBe(0);
@@ -186,7 +189,10 @@ describe.sequential("the views of a city", () => {
     await untilShown("dialog [role=alert]", /below: EUR has 2 decimals, 119.999 has more/);
     await page.fill("dialog [name=amount]", "9999");
     await page.keyboard.press("Enter");
-    await untilShown("[data-watch=weekend]", /fired weekend .* → .*: waits for a price below €9,999\.00 at .*: €\d+/);
+    await untilShown(
+      "[data-watch=weekend]",
+      /fired weekend .* → .*: waits for a price below €9,999\.00 at .*: €\d+/,
+    );
     expect(await page.locator("dialog").count()).toBe(0);
     await page.click("[aria-label='Remove the watch weekend']");
     await untilShown("section[aria-label=Watches] [role=status]", /weekend is watched no more/);
