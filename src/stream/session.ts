@@ -17,6 +17,9 @@ const maxRefusals = 100;
 /** A connection that sends this many requests while it reads nothing is dropped: their answers need a bound. */
 const maxRequestsWhileFull = 1_000;
 
+/** Who was silent for this part of what is allowed is asked for a sign of life. */
+const askAfterShare = 1 / 4;
+
 /** Where a session turns to. */
 export interface SessionEvents {
   onEnd(session: Session): void;
@@ -140,6 +143,8 @@ export class Session implements SocketHandler {
     const isWaiting = this.socket.bufferedBytes() > 0;
     this.silentBeats = isWaiting || this.heard ? 0 : this.silentBeats + 1;
     this.heard = false;
+    // Ahead of the beat at which a quarter of what is allowed is over: that leaves time enough for an answer.
+    const isAsked = isWaiting || (this.silentBeats + 1) * heartbeatMs >= askAfterShare * silentMs;
     if (this.silentBeats * heartbeatMs > silentMs) {
       // If the process stood still, what the client sent meanwhile has not been read yet.
       setImmediate(() => this.heard || this.socket.terminate());
@@ -147,7 +152,7 @@ export class Session implements SocketHandler {
     }
     const beat = () => {
       if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
-      this.socket.ping();
+      if (isAsked) this.socket.ping();
     };
     if (this.socket.together) this.socket.together(beat);
     else beat();

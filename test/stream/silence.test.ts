@@ -25,6 +25,21 @@ describeStream(({ join, keep }, start) => {
     await client.until(() => heartbeats(client) > before + 3 || client.closeCode !== null, "heartbeats");
     expect(client.closeCode).toBeNull();
   });
+
+  it("asks a silent client for a sign of life when a quarter of what is allowed is over, not at each beat", async () => {
+    const options = { ...defaultStreamOptions, heartbeatMs: 160, silentMs: 2_000 };
+    const server = await startStream(start, dependencies(keep(await openTestLog()), options));
+    keep({ close: () => server.close(500) });
+    const client = await join(server);
+    let pings = 0;
+    client.socket.on("ping", () => {
+      pings++;
+    });
+    await client.until(() => heartbeats(client) >= 16 || client.closeCode !== null, "heartbeats");
+    expect(client.closeCode).toBeNull();
+    expect(pings).toBeGreaterThanOrEqual(2);
+    expect(pings).toBeLessThanOrEqual(10);
+  });
 });
 
 function heartbeats(client: StreamClient): number {
