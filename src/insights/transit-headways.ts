@@ -58,18 +58,17 @@ export class Headways {
 
   /** Whether another headway than before is found for a vehicle that passed a place. */
   isChanged(vehicle: string, followed: Followed, place: string): boolean {
-    const stop = followed.places.indexOf(place);
-    const before = followed.headways[stop];
+    const stop = followed.stopsAt.get(place)?.[0];
+    const before = stop === undefined ? undefined : followed.headways[stop];
     forget(followed, place);
-    if (before === undefined) return true;
+    if (stop === undefined || before === undefined) return true;
     const now = this.at(vehicle, followed, stop);
     return now?.headwayS !== before?.headwayS || now?.scheduledHeadwayS !== before?.scheduledHeadwayS;
   }
 }
 
-function forget({ places, headways }: Followed, place: string): void {
-  for (let stop = places.indexOf(place); stop !== -1; stop = places.indexOf(place, stop + 1))
-    headways[stop] = undefined;
+function forget({ stopsAt, headways }: Followed, place: string): void {
+  for (const stop of stopsAt.get(place) ?? []) headways[stop] = undefined;
 }
 
 function notePassing(passings: Passings, place: string, passing: Passing): Passing[] {

@@ -64,6 +64,25 @@ export function heardAt({ newest, awayAt }: Journey): number {
   return Math.max(newest?.at ?? 0, awayAt);
 }
 
+/** The journey that a vehicle is on: the one it was heard of last; null if it is on no trip. */
+export function currentOf({
+  journeys,
+  unmatchedAt,
+}: {
+  readonly journeys: ReadonlyMap<string, Journey>;
+  readonly unmatchedAt: number;
+}): Journey | null {
+  let current: Journey | null = null;
+  let best = 0;
+  for (const journey of journeys.values()) {
+    const at = heardAt(journey);
+    if (current !== null && (at < best || (at === best && journey.run < current.run))) continue;
+    current = journey;
+    best = at;
+  }
+  return current === null || unmatchedAt > best ? null : current;
+}
+
 /** Which events say that a vehicle is at the stop that they name. */
 const atStop: ReadonlySet<unknown> = new Set([
   "arrive",

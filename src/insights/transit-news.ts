@@ -32,6 +32,8 @@ export interface Followed {
   calm: Calm | null;
   /** By stop, where headways are measured: a direction of the line there. */
   readonly places: readonly string[];
+  /** By place, the stops where it is: more than one where the trip comes twice. */
+  readonly stopsAt: ReadonlyMap<string, readonly number[]>;
   /** By stop, what `Headways` found; undefined where it is to be looked up. */
   readonly headways: (Headway | null | undefined)[];
 }
@@ -52,13 +54,17 @@ interface Calm {
 
 export function follow(run: Run, path: Path): Followed {
   const { stopIds, trip } = run;
+  const places = stopIds.map((stopId) => `${trip.route} ${trip.direction} ${stopId}`);
+  const stopsAt = new Map<string, readonly number[]>();
+  for (const [stop, place] of places.entries()) stopsAt.set(place, [...(stopsAt.get(place) ?? []), stop]);
   return {
     run,
     path,
     assessment: null,
     settlesAt: Number.NEGATIVE_INFINITY,
     calm: null,
-    places: stopIds.map((stopId) => `${trip.route} ${trip.direction} ${stopId}`),
+    places,
+    stopsAt,
     headways: stopIds.map(() => undefined),
   };
 }

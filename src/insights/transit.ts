@@ -5,7 +5,7 @@ import type { CommittedReading, Emit, Insight, InsightContext, Reducer, Shown } 
 import { type Assessment, assess, type Call } from "./transit-assess.ts";
 import { transitEnding } from "./transit-endings.ts";
 import { Headways, type Passing, type Passings } from "./transit-headways.ts";
-import { heardAt, type Journey, newJourney, observe } from "./transit-journey.ts";
+import { currentOf, heardAt, type Journey, newJourney, observe } from "./transit-journey.ts";
 import { type Followed, follow, isAsTold, isToldVehicle, newsOf, type ToldVehicle } from "./transit-news.ts";
 import { nextSettling, noticeNews, noticeReading } from "./transit-notices.ts";
 import { Paths } from "./transit-path.ts";
@@ -70,6 +70,8 @@ class TransitReducer implements Reducer {
   readonly #due = new DueTimes();
   readonly #runs = new WeakMap<Journey, Run>();
   readonly #followed = new WeakMap<Journey, Followed>();
+  /** What `currentOf` finds; only a reading of the vehicle changes it. */
+  readonly #currents = new WeakMap<Vehicle, Journey | null>();
   readonly #headways: Headways;
   readonly #told = new WeakMap<Vehicle, ToldVehicle>();
 
@@ -92,7 +94,7 @@ class TransitReducer implements Reducer {
     // Forecasts of others are no observations.
     if (channel !== undefined || values["event"] === "alert" || values["event"] === "prediction") return;
     const vehicle = this.#vehicle(device);
-    const before = currentOf(vehicle);
+    const before = this.#currentOf(vehicle);
     const run = this.#finder.find(values, time);
     const journey = run === null ? null : this.#journey(vehicle, run);
     const followed = journey && this.#follow(journey);
@@ -100,7 +102,9 @@ class TransitReducer implements Reducer {
     else if (!observe(journey, followed.run, followed.path, reading, this.#settings.maxAwayM)) {
       followed.assessment = null;
     }
-    const current = currentOf(vehicle);
+    // A journey that is current and is heard of stays so.
+    const current = followed && journey === before ? before : currentOf(vehicle);
+    this.#currents.set(vehicle, current);
     if (journey) this.#tell(device, vehicle, journey, committedAt, emit);
     if (before && before !== current && before !== journey)
       this.#tell(device, vehicle, before, committedAt, emit);
@@ -113,7 +117,7 @@ class TransitReducer implements Reducer {
   advance(now: number, emit: Emit): void {
     for (let next = this.#due.take(now); next !== null; next = this.#due.take(now)) {
       const vehicle = this.#state.vehicles.get(next.key);
-      const current = vehicle && currentOf(vehicle);
+      const current = vehicle && this.#currentOf(vehicle);
       if (!vehicle || !current) continue;
       if (this.#silentAt(current) <= next.due) this.#tell(next.key, vehicle, current, next.due, emit);
       else this.#await(next.key, vehicle, next.due);
@@ -135,7 +139,7 @@ class TransitReducer implements Reducer {
       if (run && isWithin(journey, run)) this.#runs.set(journey, run);
       else vehicle.journeys.delete(key);
     }
-    const current = currentOf(vehicle);
+    const current = this.#currentOf(vehicle);
     // A silence that was told already is told once more, and found to be no news.
     if (current) this.#due.set(name, this.#silentAt(current));
   }
@@ -173,12 +177,20 @@ class TransitReducer implements Reducer {
     return oldest === journey ? null : journey;
   }
 
+  #currentOf(vehicle: Vehicle): Journey | null {
+    const known = this.#currents.get(vehicle);
+    if (known !== undefined) return known;
+    const current = currentOf(vehicle);
+    this.#currents.set(vehicle, current);
+    return current;
+  }
+
   #silentAt(journey: Journey): number {
     return heardAt(journey) + this.#settings.silentS * 1_000;
   }
 
   #await(device: string, vehicle: Vehicle, now: number): void {
-    const current = currentOf(vehicle);
+    const current = this.#currentOf(vehicle);
     if (!current) return;
     const silentAt = this.#silentAt(current);
     if (silentAt > now) this.#due.set(device, silentAt);
@@ -199,7 +211,7 @@ class TransitReducer implements Reducer {
     const heard = heardAt(journey);
     const silentAt = this.#silentAt(journey);
     const isSilent = now >= silentAt;
-    const isReplaced = currentOf(vehicle) !== journey;
+    const isReplaced = this.#currentOf(vehicle) !== journey;
     const around = { isSilent, isReplaced, awayMs: this.#settings.awayS * 1_000 };
     const assessment = assess(journey, run, path, around, before);
     followed.assessment = assessment;
@@ -273,19 +285,6 @@ class TransitReducer implements Reducer {
     vehicle.saidAt = Math.max(vehicle.saidAt, reading.time);
     emit({ ...reading, time: vehicle.saidAt });
   }
-}
-
-/** The journey that a vehicle is on: the one it was heard of last; null if it is on no trip. */
-function currentOf({ journeys, unmatchedAt }: Vehicle): Journey | null {
-  let current: Journey | null = null;
-  let best = 0;
-  for (const journey of journeys.values()) {
-    const at = heardAt(journey);
-    if (current !== null && (at < best || (at === best && journey.run < current.run))) continue;
-    current = journey;
-    best = at;
-  }
-  return current === null || unmatchedAt > best ? null : current;
 }
 
 /** Whether what was seen fits the run's stops. */
