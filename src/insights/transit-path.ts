@@ -77,11 +77,15 @@ export class Path {
     let best: Candidate | null = null;
     // Most lines of a block are too far away, and nearly always their latitudes tell.
     const awayDeg = (maxAwayM / metresPerDegree) * (1 + 1e-7);
-    const [south, north] = [sight.place.lat - awayDeg, sight.place.lat + awayDeg];
+    const south = sight.place.lat - awayDeg;
+    const north = sight.place.lat + awayDeg;
+    const lats = this.#lats;
     for (const { from, to, box } of this.#blocks) {
       if (!isInBox(sight.place, box)) continue;
       for (let line = from; line < to; line++) {
-        const [one, other] = [this.#lats[line] as number, this.#lats[line + 1] as number];
+        // No pair of them: that would be an object for each line.
+        const one = lats[line] as number;
+        const other = lats[line + 1] as number;
         if ((one < south && other < south) || (one > north && other > north)) continue;
         const found = this.#onLine(line, sight, maxAwayM, scheduledAt);
         if (found && (best === null || found.cost < best.cost)) best = found;
