@@ -41,6 +41,11 @@ export type Rule = z.infer<typeof ruleSettings>;
 
 const conditions = ["above", "below", "is", "isNot"] as const;
 
+/** When a rule alerts, as text: one for which that is changed is another rule. */
+export function termsOf({ field, above, below, is, isNot, forS, hysteresis }: Rule): string {
+  return JSON.stringify({ field, above, below, is, isNot, forS, hysteresis });
+}
+
 /** Says what is wrong with rules beyond what the schema can, beginning with the path; null if nothing. */
 export function rulesProblem(rules: readonly Rule[]): string | null {
   const names = new Set<string>();

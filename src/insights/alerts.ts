@@ -3,7 +3,7 @@ import { matchesFilter } from "../model/filter.ts";
 import { type Domain, domains, isoTime } from "../model/reading.ts";
 import { topicOf } from "../model/topic.ts";
 import { type AlertFold, alertCourse, type Observed } from "./alert-course.ts";
-import { type Rule, rulesProblem, rulesSettings, valueFor } from "./alert-rules.ts";
+import { type Rule, rulesProblem, rulesSettings, termsOf, valueFor } from "./alert-rules.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
@@ -37,6 +37,8 @@ type Settings = z.infer<typeof settings>;
 
 interface Alert {
   readonly rule: string;
+  /** Of the rule when it began (alert-rules.ts). */
+  readonly terms: string;
   readonly track: Track<Observed, AlertFold>;
   /** When a pending one fires if nothing comes, by the log's clock. */
   due: number | null;
@@ -62,13 +64,14 @@ export const alerts: Insight<Settings, State> = {
     return { ...values, state: "resolved", resolvedAt: isoTime(now) };
   },
   endsWhenOff: true,
-  stateVersion: 2,
+  stateVersion: 3,
   start: () => new Map(),
   create: (settings, state) => new AlertsReducer(settings, state),
 };
 
 interface ActiveRule {
   readonly rule: Rule;
+  readonly terms: string;
   readonly rework: Rework<Observed, AlertFold>;
 }
 
@@ -79,6 +82,8 @@ class AlertsReducer implements Reducer {
   /** By topic. */
   readonly #known = new Map<string, readonly ActiveRule[]>();
   readonly #due = new DueTimes();
+  /** Alerts of rules that are other ones now. */
+  readonly #dropped = new Set<string>();
 
   constructor(settings: Settings, alerts: State) {
     this.#maxAlerts = settings.maxAlerts;
@@ -86,12 +91,14 @@ class AlertsReducer implements Reducer {
     this.#rules = new Map(
       settings.rules.map((rule) => [
         rule.name,
-        { rule, rework: new Rework(alertCourse(rule), settings.lateReadings) },
+        { rule, terms: termsOf(rule), rework: new Rework(alertCourse(rule), settings.lateReadings) },
       ]),
     );
-    for (const [device, { due }] of alerts) {
-      if (!this.#isOfRule(device)) alerts.delete(device);
-      else if (due !== null) this.#due.set(device, due);
+    for (const [device, { rule, terms, due }] of alerts) {
+      if (!this.#isOfRule(device) || this.#rules.get(rule)?.terms !== terms) {
+        alerts.delete(device);
+        this.#dropped.add(device);
+      } else if (due !== null) this.#due.set(device, due);
     }
   }
 
@@ -123,12 +130,12 @@ class AlertsReducer implements Reducer {
 
   #take(
     device: string,
-    { rule, rework }: ActiveRule,
+    { rule, terms, rework }: ActiveRule,
     observed: Observed,
     committedAt: number,
     emit: Emit,
   ): void {
-    const alert = this.#alerts.get(device) ?? { rule: rule.name, track: rework.newTrack(), due: null };
+    const alert = this.#alerts.get(device) ?? { rule: rule.name, terms, track: rework.newTrack(), due: null };
     rework.take(alert.track, observed, tellOf(device, rule, emit));
     const { state, since } = rework.head(alert.track);
     alert.due = state === "pending" ? Math.max(since + rule.forS * 1_000, committedAt + settleMs) : null;
@@ -151,8 +158,13 @@ class AlertsReducer implements Reducer {
     return rules;
   }
 
-  stands({ device }: Shown): boolean {
-    return this.#isOfRule(device);
+  stands({ device, values }: Shown): boolean {
+    if (!this.#isOfRule(device)) return false;
+    const alert = this.#alerts.get(device);
+    // Of one that is not known it cannot be said that it is over, unless its rule is another one.
+    if (alert === undefined) return !this.#dropped.has(device);
+    const head = this.#rules.get(alert.rule)?.rework.head(alert.track);
+    return values["state"] === "resolved" || head?.state !== "resolved";
   }
 
   /** Whether there is such a rule, and it looks at that topic. */

@@ -9,8 +9,9 @@ import {
   type SavedProgress,
 } from "../log/contract.ts";
 import type { Reading } from "../model/reading.ts";
+import { topicOf } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
-import { endingsOf } from "./insight-endings.ts";
+import { endingsOf, toldToOf } from "./insight-endings.ts";
 import { InsightInputs, RecordReading } from "./insight-inputs.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
 import { decodeState, encodeState } from "./insight-state.ts";
@@ -36,6 +37,8 @@ export class InsightCursor {
   #time: number;
   /** What was emitted up to here is in the log already; null once that is passed. */
   #told: Point | null;
+  /** Until then: what is newer than that, by topic, is new (`toldToOf`). */
+  readonly #toldTo = new Map<string, number>();
   #emitted: Reading[] = [];
   #drained: Promise<void> | null = null;
   #isWoken = false;
@@ -191,6 +194,9 @@ export class InsightCursor {
   /** Once, at the head: what came before may have ended them. With a state that was made anew nobody else would. */
   async #endLeftOvers(): Promise<void> {
     if (this.#isChecked) return;
+    // Topics must show what was made until now.
+    await this.#commit();
+    if (this.#emitted.length > 0) return;
     this.#isChecked = true;
     const endings = await endingsOf(this.#configured.insight, this.#log, this.#reducer);
     for (const ending of endings) this.#emit(ending);
@@ -243,10 +249,11 @@ export class InsightCursor {
     if (this.#told === null || nextSeq <= this.#told.seq) return;
     this.#advance(this.#told.time);
     this.#told = null;
+    this.#toldTo.clear();
   }
 
   readonly #emit = (reading: Reading): void => {
-    if (this.#told !== null) return;
+    if (this.#told !== null && this.#isTold(reading)) return;
     if (!this.#configured.insight.writes.some((domain) => domain === reading.domain)) {
       throw new Error(
         `it wrote to ${reading.domain}/${reading.device}, and \`writes\` does not name ${reading.domain}`,
@@ -255,11 +262,24 @@ export class InsightCursor {
     this.#emitted.push(reading);
   };
 
+  /**
+   * Whether an earlier life told it. What is newer than the end of its topic it did not tell, nor anything of a topic that there was
+   * not: then a rule or a fence is new in the settings, and nobody would hear of it.
+   */
+  #isTold(reading: Reading): boolean {
+    const topic = topicOf(reading);
+    const toldTo = this.#toldTo.get(topic) ?? toldToOf(this.#configured.insight, topic, this.#log);
+    this.#toldTo.set(topic, toldTo);
+    return reading.time <= toldTo;
+  }
+
   /** Stores what was emitted, with the place it follows from; tries until the log takes it. */
   async #commit(): Promise<void> {
     const state = this.#isSaveDue() ? this.#encodeState() : null;
     if (this.#emitted.length === 0 && !state) return;
-    const progress = state ? { ...this.#point, state } : this.#point;
+    // What was told stays told, also while it is worked out again.
+    const point = { ...this.#point, ...this.#told };
+    const progress = state ? { ...point, state } : point;
     while (!(await this.#writer.append(this.#emitted, progress))) {
       // What was emitted stays, so that nothing is taken for saved that is not; after a restart it is made again.
       if (this.#isClosing) return;

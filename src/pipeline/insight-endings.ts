@@ -40,6 +40,14 @@ export async function endingsOf(
   return readings;
 }
 
+/** Up to when an insight has told of a topic all that there is: when it ended, for ever unless it did. */
+export function toldToOf({ ending }: Insight, topic: string, log: Log): number {
+  const [latest] = log.latest(topic);
+  if (latest === undefined) return Number.NEGATIVE_INFINITY;
+  const isOver = ending !== undefined && ending(shownOf(latest), log.time) === null;
+  return isOver ? latest.time : Number.POSITIVE_INFINITY;
+}
+
 /** Ends what insights that are switched off have told, as far as they want it (insights/insight.ts, `endsWhenOff`). */
 export async function endSwitchedOff(
   off: readonly Insight[],

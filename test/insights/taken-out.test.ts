@@ -289,7 +289,9 @@ describe.each(cases)("$what that was taken out of the settings", (one) => {
     const first = await live(engine, clock, { insight, settings: before, readings });
     expect(first.shown).toMatchObject(stands);
     const second = await live(engine, clock, { insight: later, settings: after });
-    for (const topic of Object.keys(second.told)) expect(Object.keys(ends)).toContain(topic);
+    // What was never told may have its first word now: the other site has the meter.
+    const again = Object.keys(second.told).filter((topic) => topic in first.shown);
+    for (const topic of again) expect(Object.keys(ends)).toContain(topic);
     expect(second.told).toMatchObject(ends);
     // Once.
     const third = await live(engine, clock, { insight: later, settings: after });
@@ -316,6 +318,61 @@ describe.each(cases)("$what that was taken out of the settings", (one) => {
     const stayed = Object.keys(first.shown).filter((topic) => !(topic in ends));
     for (const topic of stayed) expect(second.shown[topic]).toEqual(first.shown[topic]);
     expect(second.shown).toMatchObject(ends);
+  });
+});
+
+describe.each(cases)("$what that is new in the settings", (one) => {
+  const { insight, before, after, readings, stands, ends } = one;
+
+  it("is told of what the ring has, although the state is made anew", async () => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    await live(engine, clock, { insight, settings: after, readings });
+    const later = withNewState(insight);
+    const { shown } = await live(engine, clock, { insight: later, settings: before });
+    const news = Object.entries(stands).filter(([topic]) => topic in ends);
+    expect(shown).toMatchObject(Object.fromEntries(news));
+    expect((await live(engine, clock, { insight: later, settings: before })).told).toEqual({});
+  });
+});
+
+describe("a rule that is another one", () => {
+  const insight = registered(alerts);
+  const powers = (powerW: number): Reading[] => [
+    { domain: "energy", device: "pump", time: t0, values: { powerW, voltageV: 230 } },
+  ];
+  const topic = "alerts/rules/one/energy/pump";
+  const settings = (change: object) => ({ rules: [{ name: "one", ...rule, ...change }] });
+
+  it.each([
+    ["a higher limit, with a state as it was saved", { above: 500 }, insight],
+    ["a higher limit, with a state of an older form", { above: 500 }, withNewState(insight)],
+    ["another field, with a state as it was saved", { field: "voltageV", above: 250 }, insight],
+    [
+      "another field, with a state of an older form",
+      { field: "voltageV", above: 250 },
+      withNewState(insight),
+    ],
+    ["a field that nobody tells", { field: "none" }, insight],
+  ])("begins anew: %s", async (_what, change, later) => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    const first = await live(engine, clock, { insight, settings: settings({}), readings: powers(200) });
+    expect(first.shown).toMatchObject({ [topic]: { state: "firing" } });
+    const second = await live(engine, clock, { insight: later, settings: settings(change) });
+    expect(second.told).toMatchObject({ [topic]: { state: "resolved" } });
+    expect((await live(engine, clock, { insight: later, settings: settings(change) })).told).toEqual({});
+    const again = powers(400).map((reading) => ({ ...reading, time: clock.time }));
+    const back = await live(engine, clock, { insight: later, settings: settings({}), readings: again });
+    expect(back.shown).toMatchObject({ [topic]: { state: "firing", value: 400 } });
+  });
+
+  it("goes on where only its words for people are others", async () => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    await live(engine, clock, { insight, settings: settings({}), readings: powers(200) });
+    const changed = settings({ severity: "info", text: "Look" });
+    expect((await live(engine, clock, { insight, settings: changed })).told).toEqual({});
   });
 });
 
