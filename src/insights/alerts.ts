@@ -160,6 +160,8 @@ class AlertsReducer implements Reducer {
 
   stands({ device, values }: Shown): boolean {
     if (!this.#isOfRule(device)) return false;
+    const [, name = ""] = device.split("/");
+    if (values["field"] !== this.#rules.get(name)?.rule.field) return false;
     const alert = this.#alerts.get(device);
     // Of one that is not known it cannot be said that it is over, unless its rule is another one.
     if (alert === undefined) return !this.#dropped.has(device);

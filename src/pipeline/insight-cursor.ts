@@ -9,12 +9,12 @@ import {
   type SavedProgress,
 } from "../log/contract.ts";
 import type { Reading } from "../model/reading.ts";
-import { topicOf } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
-import { endingsOf, toldToOf } from "./insight-endings.ts";
+import { endingsOf } from "./insight-endings.ts";
 import { InsightInputs, RecordReading } from "./insight-inputs.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
 import { decodeState, encodeState } from "./insight-state.ts";
+import { ToldBefore } from "./insight-told.ts";
 import { InsightWriter } from "./insight-writer.ts";
 
 /** A point in the order in which things happen to an insight: records by seq, and time passing between them. */
@@ -37,8 +37,7 @@ export class InsightCursor {
   #time: number;
   /** What was emitted up to here is in the log already; null once that is passed. */
   #told: Point | null;
-  /** Until then: what is newer than that, by topic, is new (`toldToOf`). */
-  readonly #toldTo = new Map<string, number>();
+  readonly #toldBefore: ToldBefore;
   #emitted: Reading[] = [];
   #drained: Promise<void> | null = null;
   #isWoken = false;
@@ -75,6 +74,7 @@ export class InsightCursor {
     this.#seq = known(restored?.seq ?? 0);
     this.#time = restored?.time ?? Number.NEGATIVE_INFINITY;
     this.#told = saved && { seq: known(saved.seq), time: saved.time };
+    this.#toldBefore = new ToldBefore(insight, log);
     this.#savedAt = log.time;
     this.#inputs = new InsightInputs(insight.reads(settings), insight.writes);
     let reducer: Reducer | null = null;
@@ -249,11 +249,11 @@ export class InsightCursor {
     if (this.#told === null || nextSeq <= this.#told.seq) return;
     this.#advance(this.#told.time);
     this.#told = null;
-    this.#toldTo.clear();
+    for (const reading of this.#toldBefore.takeUnsaid(this.#reducer, this.#time)) this.#emit(reading);
   }
 
   readonly #emit = (reading: Reading): void => {
-    if (this.#told !== null && this.#isTold(reading)) return;
+    if (this.#told !== null && this.#toldBefore.has(reading)) return;
     if (!this.#configured.insight.writes.some((domain) => domain === reading.domain)) {
       throw new Error(
         `it wrote to ${reading.domain}/${reading.device}, and \`writes\` does not name ${reading.domain}`,
@@ -261,17 +261,6 @@ export class InsightCursor {
     }
     this.#emitted.push(reading);
   };
-
-  /**
-   * Whether an earlier life told it. What is newer than the end of its topic it did not tell, nor anything of a topic that there was
-   * not: then a rule or a fence is new in the settings, and nobody would hear of it.
-   */
-  #isTold(reading: Reading): boolean {
-    const topic = topicOf(reading);
-    const toldTo = this.#toldTo.get(topic) ?? toldToOf(this.#configured.insight, topic, this.#log);
-    this.#toldTo.set(topic, toldTo);
-    return reading.time <= toldTo;
-  }
 
   /** Stores what was emitted, with the place it follows from; tries until the log takes it. */
   async #commit(): Promise<void> {

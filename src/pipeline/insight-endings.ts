@@ -40,14 +40,6 @@ export async function endingsOf(
   return readings;
 }
 
-/** Up to when an insight has told of a topic all that there is: when it ended, for ever unless it did. */
-export function toldToOf({ ending }: Insight, topic: string, log: Log): number {
-  const [latest] = log.latest(topic);
-  if (latest === undefined) return Number.NEGATIVE_INFINITY;
-  const isOver = ending !== undefined && ending(shownOf(latest), log.time) === null;
-  return isOver ? latest.time : Number.POSITIVE_INFINITY;
-}
-
 /** Ends what insights that are switched off have told, as far as they want it (insights/insight.ts, `endsWhenOff`). */
 export async function endSwitchedOff(
   off: readonly Insight[],
@@ -66,7 +58,7 @@ export async function endSwitchedOff(
   }
 }
 
-function shownOf({ topic, time, values }: Latest): Shown {
+export function shownOf({ topic, time, values }: Latest): Shown {
   const { domain, device, channel } = topicParts(topic.name, topic.channelAt);
   return { domain: domain as DerivedDomain, device, channel, time, values };
 }

@@ -334,6 +334,18 @@ describe.each(cases)("$what that is new in the settings", (one) => {
     expect(shown).toMatchObject(Object.fromEntries(news));
     expect((await live(engine, clock, { insight: later, settings: before })).told).toEqual({});
   });
+
+  it("is told of what is still so when it is back, although the state is made anew", async () => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    await live(engine, clock, { insight, settings: before, readings });
+    expect((await live(engine, clock, { insight, settings: after })).shown).toMatchObject(ends);
+    const later = withNewState(insight);
+    const { shown } = await live(engine, clock, { insight: later, settings: before });
+    const news = Object.entries(stands).filter(([topic]) => topic in ends);
+    expect(shown).toMatchObject(Object.fromEntries(news));
+    expect((await live(engine, clock, { insight: later, settings: before })).told).toEqual({});
+  });
 });
 
 describe("a rule that is another one", () => {
@@ -354,6 +366,7 @@ describe("a rule that is another one", () => {
       withNewState(insight),
     ],
     ["a field that nobody tells", { field: "none" }, insight],
+    ["a field that nobody tells, with a state of an older form", { field: "none" }, withNewState(insight)],
   ])("begins anew: %s", async (_what, change, later) => {
     const engine = memoryEngine();
     const clock = new TestClock();
