@@ -5,9 +5,9 @@ import { Aedes, type AuthenticateError, type Client, type Subscription } from "a
 import type { Clock } from "../model/clock.ts";
 import { isReadingTopic } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
-import { CommandDeliveries } from "./command-deliveries.ts";
 import { isCommandTopic } from "./commands.ts";
 import { Connection, Connections } from "./connection.ts";
+import { asPublished, Deliveries } from "./deliveries.ts";
 import { Exchanges } from "./exchanges.ts";
 import { type GatherTimes, Intake, type OnPacket } from "./intake.ts";
 import type { MqttLimits } from "./limits.ts";
@@ -91,7 +91,7 @@ class Broker implements MqttBroker {
   readonly #options: BrokerOptions;
   readonly #stats = createStats();
   readonly #connections = new Connections();
-  readonly #deliveries = new CommandDeliveries(this.#connections);
+  readonly #deliveries = new Deliveries(this.#connections);
   /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
   readonly #streams = new Set<Duplex>();
   readonly #exchanges: Exchanges;
@@ -211,7 +211,7 @@ class Broker implements MqttBroker {
   #ready(client: Client): void {
     const connection = this.#connections.of(client);
     if (connection === undefined) return;
-    for (const filter of connection.filters) this.#normalized?.restore(connection, filter);
+    for (const filter of connection.filters.filters()) this.#normalized?.restore(connection, filter);
     connection.guard.open();
   }
 
@@ -287,10 +287,10 @@ class Broker implements MqttBroker {
       this.#stats.subscriptionsRefused++;
       return null;
     }
-    filters.add(subscription.topic);
+    filters.grant(subscription.topic, subscription.qos);
     this.#subscribers.add(client.id, subscription.topic);
     this.#sessions.grant(subscription);
-    return subscription;
+    return asPublished(subscription);
   }
 
   connections(): number {

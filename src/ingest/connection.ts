@@ -1,5 +1,6 @@
 import type { Client } from "aedes";
 import { Answers } from "./answers.ts";
+import { GrantedFilters } from "./granted-filters.ts";
 import type { WireGuard } from "./wire-guard.ts";
 
 /** One client's connection, from accept to close. */
@@ -10,7 +11,7 @@ export class Connection {
   readonly peer: string;
   readonly answers = new Answers();
   /** The filters it subscribes to; Aedes' own list lags behind by a turn of the loop. */
-  readonly filters = new Set<string>();
+  readonly filters = new GrantedFilters();
   /** What is known of the topic it published to last: most devices have one. */
   lastTopic: KnownTopic = { topic: "", isReserved: false, isCommand: false };
 

@@ -1,20 +1,22 @@
 import { FilterTree } from "./filter-tree.ts";
+import type { Qos } from "./granted-filters.ts";
 
 /** A subscription as Aedes hands it over and wants it back. */
 export interface Subscription {
   readonly topic: string;
-  readonly qos: 0 | 1 | 2;
+  readonly qos: Qos;
 }
 
-interface Entry extends Subscription {
+/** A subscription and whose it is. */
+export interface Subscriber extends Subscription {
   readonly clientId: string;
 }
 
 /** The subscriptions of sessions that last (clean=0), by client and by topic. As bounded as the sessions are. */
 export class LastingSubscriptions {
-  readonly #byClient = new Map<string, Map<string, Entry>>();
+  readonly #byClient = new Map<string, Map<string, Subscriber>>();
   /** Those of QoS 1 and 2: messages are queued for them. */
-  readonly #queued = new FilterTree<Entry>();
+  readonly #queued = new FilterTree<Subscriber>();
 
   add(clientId: string, { topic, qos }: Subscription): void {
     let entries = this.#byClient.get(clientId);
@@ -24,7 +26,7 @@ export class LastingSubscriptions {
     }
     const before = entries.get(topic);
     if (before) this.#queued.remove(topic, before);
-    const entry: Entry = { topic, qos, clientId };
+    const entry: Subscriber = { topic, qos, clientId };
     entries.set(topic, entry);
     if (qos > 0) this.#queued.add(topic, entry);
   }
@@ -50,7 +52,7 @@ export class LastingSubscriptions {
   }
 
   /** Those of QoS 1 and 2 that match `topic`; a client with several comes several times. */
-  matching(topic: string): readonly Entry[] {
+  matching(topic: string): readonly Subscriber[] {
     if (this.#queued.size === 0) return [];
     const found = this.#queued.match(topic);
     // MQTT-4.7.2-1

@@ -1,3 +1,4 @@
+import type { Qos } from "./granted-filters.ts";
 import type { MqttLimits } from "./limits.ts";
 import type { MqttStats } from "./stats.ts";
 import { type StoredPublish, storedPublish } from "./stored-packet.ts";
@@ -33,12 +34,16 @@ export class OfflineQueues {
     this.#stats = stats;
   }
 
-  /** Queues one message for each of `clientIds`; they share its bytes in memory, each is charged for them. */
-  enqueue(clientIds: Iterable<string>, packet: StoredPublish): void {
+  /**
+   * Queues one message for each of `subscribers` (by client id), at no higher QoS than theirs; they share its bytes in memory, each is
+   * charged for them.
+   */
+  enqueue(subscribers: ReadonlyMap<string, Qos>, packet: StoredPublish): void {
     let shared: StoredPublish | undefined;
-    for (const clientId of clientIds) {
+    for (const [clientId, granted] of subscribers) {
       shared ??= storedPublish(packet);
-      this.#add(this.#queueOf(clientId), { ...shared });
+      const qos = granted < packet.qos ? granted : packet.qos;
+      this.#add(this.#queueOf(clientId), { ...shared, qos });
     }
   }
 

@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import { isCommandTopic } from "./commands.ts";
 import type { Exchanges, Owner } from "./exchanges.ts";
-import { LastingSubscriptions, type Subscription } from "./lasting-subscriptions.ts";
+import type { Qos } from "./granted-filters.ts";
+import { LastingSubscriptions, type Subscriber, type Subscription } from "./lasting-subscriptions.ts";
 import type { MqttLimits } from "./limits.ts";
 import { OfflineQueues, type StoredRelease } from "./offline-queue.ts";
 import { RetainedMessages } from "./retained.ts";
@@ -26,6 +27,15 @@ interface Answered<T> {
 function answered<T>(value: T): Answered<T> {
   // biome-ignore lint/suspicious/noThenProperty: see above
   return { then: (take) => take(value) };
+}
+
+/** By client: of several filters that match, the highest QoS counts (MQTT 3.1.1, 3.3.5). */
+function highestQos(subscribers: readonly Subscriber[]): ReadonlyMap<string, Qos> {
+  const highest = new Map<string, Qos>();
+  for (const { clientId, qos } of subscribers) {
+    if (qos > (highest.get(clientId) ?? 0)) highest.set(clientId, qos);
+  }
+  return highest;
 }
 
 const noSuchPacket = new Error("no such packet");
@@ -121,7 +131,7 @@ export class Sessions {
     return this.#subscriptions.of(client.id);
   }
 
-  subscriptionsByTopic(topic: string): Answered<readonly { readonly clientId: string }[]> {
+  subscriptionsByTopic(topic: string): Answered<readonly Subscriber[]> {
     return answered(this.#subscriptions.matching(topic));
   }
 
@@ -133,17 +143,14 @@ export class Sessions {
     this.#subscriptions.forget(client.id);
   }
 
-  async outgoingEnqueue(subscriber: { readonly clientId: string }, packet: StoredPublish): Promise<void> {
-    this.#queues.enqueue([subscriber.clientId], packet);
+  async outgoingEnqueue({ clientId }: { readonly clientId: string }, packet: StoredPublish): Promise<void> {
+    this.#queues.enqueue(new Map([[clientId, packet.qos]]), packet);
   }
 
-  outgoingEnqueueCombi(
-    subscribers: readonly { readonly clientId: string }[],
-    packet: StoredPublish,
-  ): Answered<void> {
+  outgoingEnqueueCombi(subscribers: readonly Subscriber[], packet: StoredPublish): Answered<void> {
     // A command that comes hours late does harm.
     if (subscribers.length > 0 && !isCommandTopic(packet.topic))
-      this.#queues.enqueue(new Set(subscribers.map(({ clientId }) => clientId)), packet);
+      this.#queues.enqueue(highestQos(subscribers), packet);
     return answered(undefined);
   }
 
