@@ -102,7 +102,7 @@ const ring = z
         "Tighter limits of one domain's history: what is found by topic and time. Cursors resume within the ring's own",
       ),
     gatherMs: whole(0, 1_000)
-      .default(10)
+      .default(20)
       .describe(
         "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Where `stream.batchMs` is 0, at most 2. Milliseconds",
       ),
