@@ -1,4 +1,4 @@
-import { isTime, type Reading, type Value, type Values } from "../model/reading.ts";
+import { domains, isTime, type Reading, type Value, type Values } from "../model/reading.ts";
 import { topicOf } from "../model/topic.ts";
 import { freeShape, type Shape, writeBody } from "../wire/body.ts";
 import { MsgpackWriter } from "../wire/writer.ts";
@@ -14,6 +14,9 @@ const maxFields = 1_024;
 const maxDepth = 16;
 
 const noRecords: readonly StoredRecord[] = [];
+
+/** First levels of what is sent again when nobody acknowledged it. */
+const sentAgain: ReadonlySet<string> = new Set(domains);
 
 /** Turns readings into records: topic, shape and the one encoding. */
 export class RecordEncoder {
@@ -31,7 +34,7 @@ export class RecordEncoder {
   }
 
   /**
-   * Records with seqs from `firstSeq` on, without those that `recent` knows. Its `settle` must be called before the next.
+   * Records with seqs from `firstSeq` on, without those of devices that `recent` knows. Its `settle` must be called before the next.
    * @throws TooManyTopics, UnstorableReading; no seq has been used then
    */
   encode(
@@ -45,9 +48,8 @@ export class RecordEncoder {
       const reading = readings[index] as Reading;
       const entry = this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel);
       const record = this.#record(firstSeq + (records?.length ?? 0), entry, reading);
-      // Two packets in a row may be unreadable alike, and each counts.
-      const isRepeated = reading.domain !== "quarantine" && recent.isRepeated(record.body);
-      if (isRepeated) continue;
+      // What the gateway makes comes once, and may be so, then corrected, then so after all; packets may be unreadable alike.
+      if (sentAgain.has(reading.domain) && recent.isRepeated(record.body)) continue;
       // Most appends are of one reading, and an array that grows takes room for many.
       if (records === null) records = [record];
       else records.push(record);

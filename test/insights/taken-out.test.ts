@@ -40,7 +40,7 @@ interface Start {
 /** A run of the gateway on the log of `engine`, from start to stop. */
 async function live(engine: LogEngine, clock: TestClock, start: Start): Promise<Life> {
   const { insight, settings, readings = [], context = { timezone: null, files: new Map() } } = start;
-  const log = await open(engine, { gatherMs: 0 }, clock);
+  const log = await open(engine, { gatherMs: 0, maxRecentReadings: 1_000 }, clock);
   onTestFinished(() => log.close());
   const from = log.head;
   const configured = settings ? [{ insight, settings: insight.settings.parse(settings), context }] : [];
@@ -386,6 +386,30 @@ describe("a rule that is another one", () => {
     await live(engine, clock, { insight, settings: settings({}), readings: powers(200) });
     const changed = settings({ severity: "info", text: "Look" });
     expect((await live(engine, clock, { insight, settings: changed })).told).toEqual({});
+  });
+});
+
+describe("a watch that is another one", () => {
+  const insight = registered(fares);
+  const settings = (below: number) => ({ watches: [{ ...watch, below, name: "one" }] });
+
+  it("says what it makes of the price with the next quote, each time", async () => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    const said = async (below: number) => {
+      const readings = [0, 1].map((n) => ({
+        ...quote,
+        time: clock.time + n * 1_000,
+        values: { ...quote.values, amountMinor: 9_000 + n },
+      }));
+      return (await live(engine, clock, { insight, settings: settings(below), readings })).shown[
+        "watches/one"
+      ];
+    };
+    expect(await said(120)).toMatchObject({ state: "fired", fires: 1 });
+    expect(await said(50)).toMatchObject({ state: "armed", fires: 0, belowMinor: 5_000 });
+    expect(await said(120)).toMatchObject({ state: "fired", fires: 1, belowMinor: 12_000 });
+    expect(await said(50)).toMatchObject({ state: "armed", fires: 0, belowMinor: 5_000 });
   });
 });
 

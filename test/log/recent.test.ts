@@ -63,6 +63,20 @@ describe("a reading that is sent again", () => {
     await log.close();
   });
 
+  it("is stored each time if the gateway made it: what was corrected may be so after all", async () => {
+    const log = await open(memoryEngine(), options);
+    const word = (state: string) => ({
+      domain: "alerts" as const,
+      device: "rules/a",
+      time: t0,
+      values: { state },
+    });
+    for (const state of ["firing", "resolved", "firing"]) await append(log, word(state));
+    expect(log.latest("alerts/#").map(({ values }) => values["state"])).toEqual(["firing"]);
+    expect(log.head).toBe(3);
+    await log.close();
+  });
+
   it("is known after a restart", async () => {
     const log = await open(sqliteIn(folder), options);
     for (let n = 0; n < 28; n++) await append(log, reading("a", { n }));
