@@ -5,10 +5,10 @@ import type { QuarantineQuery, StoredPacket } from "../contract.ts";
 import type { Damage, EngineState, ObservedAsk } from "../engine.ts";
 import { startOfTopic, takeObserved } from "../observed.ts";
 import type { SqliteOptions } from "../options.ts";
-import { readBodyHead } from "../record.ts";
-import { endOfBody, packBodies, unpackBodies } from "./blocks.ts";
+import { type Blocks, findLater, readPage } from "./block-pages.ts";
+import { packBodies } from "./blocks.ts";
 import { blockChecksum } from "./checksum.ts";
-import { DamageTeller, damageError, isDamage } from "./damage.ts";
+import { DamageTeller, damageError } from "./damage.ts";
 import { readDictionary, writeDictionary } from "./dictionary.ts";
 import { FileWatch } from "./file-watch.ts";
 import { Mending } from "./mending.ts";
@@ -17,7 +17,7 @@ import { Retention, rowBytes } from "./retention.ts";
 import { SegmentIndex } from "./segments.ts";
 import type { PackedBatch, PackedObserved, PackedPage, Resumption } from "./sqlite-protocol.ts";
 import { codeOf, describeProblem, openDatabase } from "./sqlite-schema.ts";
-import { type BlockRow, type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
+import { type MetaRow, prepareStatements, type Statements } from "./sqlite-statements.ts";
 
 /** After these the handle may be of no use any more, so the next commit opens the file anew. */
 const reopenAfter = /^SQLITE_(IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN)/;
@@ -138,38 +138,10 @@ export class SqliteStore {
 
   /** @throws Error if the store cannot be read or is damaged */
   read(after: number, maxBytes: number): PackedPage {
-    const wanted = after + 1;
-    if (wanted < this.#oldest) return { kind: "evicted", oldest: this.#oldest };
-    const parts: Uint8Array[] = [];
-    const commits: { count: number; committedAt: number }[] = [];
-    let next = wanted;
-    let left = Math.max(1, maxBytes);
-    try {
-      for (const found of this.#sql.blocksFrom.iterate(wanted)) {
-        const row = this.#mending.soundBlock(found);
-        if (row === null) {
-          if (next > wanted) break;
-          return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
-        }
-        if (row.last_seq < next || row.first_seq > next) break;
-        const part = cutBlock(row, next, left);
-        parts.push(part.bytes);
-        commits.push({ count: part.nextSeq - next, committedAt: row.committed_at });
-        left -= part.bytes.length;
-        next = part.nextSeq;
-        if (left <= 0 || next <= row.last_seq) break;
-      }
-    } catch (error) {
-      if (codeOf(error) !== "" && !isDamage(error)) throw error;
-      // A reader is told that the bad block is gone, and goes on behind it; the next commit has the file set aside.
-      this.#isDamaged = true;
-      if (next > wanted) return { kind: "packed", bytes: joined(parts), commits };
-      return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
-    }
-    if (next === wanted && wanted <= this.#meta.head) {
-      return { kind: "evicted", oldest: this.#firstAfterBlock(wanted) };
-    }
-    return { kind: "packed", bytes: joined(parts), commits };
+    const { page, hasMetDamage } = readPage(this.#blocks, after, maxBytes);
+    // The next commit has the file set aside.
+    if (hasMetDamage) this.#isDamaged = true;
+    return page;
   }
 
   /** See engine.ts. @throws Error if the store cannot be read or is damaged */
@@ -194,16 +166,8 @@ export class SqliteStore {
 
   /** See engine.ts. @throws Error if the store cannot be read or is damaged */
   firstAfter(time: number): number {
-    const { head } = this.#meta;
-    for (const { from, to } of this.#index.stretchesAfter(time, this.#oldest, head)) {
-      for (const row of this.#sql.blocksLater.iterate(from, to, time)) {
-        const first = unpackBodies(this.#mending.soundBlock(row)?.bytes ?? new Uint8Array())
-          .map(readBodyHead)
-          .find((record) => record.time > time);
-        if (first) return first.seq;
-      }
-    }
-    return head + 1;
+    const stretches = this.#index.stretchesAfter(time, this.#oldest, this.#meta.head);
+    return findLater(this.#blocks, stretches, time);
   }
 
   /** See engine.ts. */
@@ -214,11 +178,6 @@ export class SqliteStore {
       .filter((one) => known.has(one))
       .flatMap((one) => this.#index.limitedSince(one, this.#lastCommittedAt) ?? []);
     return since.length === 0 ? null : Math.max(...since);
-  }
-
-  /** Where a reader goes on who finds nothing at `seq`. */
-  #firstAfterBlock(seq: number): number {
-    return this.#sql.blockAfter.get(seq)?.first_seq ?? this.#meta.head + 1;
   }
 
   quarantined(limit: number, query: QuarantineQuery): StoredPacket[] {
@@ -299,6 +258,10 @@ export class SqliteStore {
     releasePackets(this.#sql, meta, released);
     for (const packet of remembered) rememberPacket(this.#sql, meta, packet, this.#options);
     return quarantine.length + released.length + remembered.length > 0;
+  }
+
+  get #blocks(): Blocks {
+    return { sql: this.#sql, mending: this.#mending, oldest: this.#oldest, head: this.#meta.head };
   }
 
   get #isBehind(): boolean {
@@ -440,28 +403,4 @@ export class SqliteStore {
 /** A topic's first level. */
 function domainOf(topic: string): string {
   return topic.split("/", 1)[0] as string;
-}
-
-/** The bodies of a block from `fromSeq` on, until about `maxBytes`, at least one. */
-function cutBlock(row: BlockRow, fromSeq: number, maxBytes: number): { bytes: Uint8Array; nextSeq: number } {
-  let at = 0;
-  for (let seq = row.first_seq; seq < fromSeq; seq++) at = endOfBody(row.bytes, at);
-  const start = at;
-  let seq = fromSeq;
-  while (seq <= row.last_seq && at - start < maxBytes) {
-    at = endOfBody(row.bytes, at);
-    seq++;
-  }
-  return { bytes: row.bytes.subarray(start, at), nextSeq: seq };
-}
-
-/** One piece of memory of its own, so that it can be handed to another thread. */
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
