@@ -1,3 +1,4 @@
+import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import { type Fix, fixOf } from "./fixes.ts";
@@ -16,6 +17,17 @@ interface Device<Fold> {
 /** By device, in the order in which they were last heard. The state of insights that follow positions. */
 export type Devices<Fold> = Map<string, Device<Fold>>;
 
+/** What a course tells under names that the settings may have no more, or for something else. */
+interface NamesOfSettings<Fold> {
+  isKnown(name: string): boolean;
+  /** The device and the name that a topic is about. */
+  of(shown: Shown): readonly [device: string, name: string];
+  /** Whether it is so by what is known of the device, or may be. */
+  isSo(fold: Fold, name: string, values: Values): boolean;
+  /** What a fold keeps by name. */
+  partOf(fold: Fold): Map<string, unknown>;
+}
+
 interface Options<Fold> {
   readonly devices: Devices<Fold>;
   readonly course: Course<Fix, Fold>;
@@ -27,8 +39,8 @@ interface Options<Fold> {
   closesAt?(fold: Fold): number;
   /** Puts what is told of a device into the log. */
   tellTo(device: string, emit: Emit): Tell;
-  /** See insight.ts; absent: always. */
-  stands?(shown: Shown): boolean;
+  /** Of what is told under names of the settings; absent: all stands. */
+  readonly names?: NamesOfSettings<Fold>;
 }
 
 /** Takes each device's positions along a course: what `trips`, `geofence` and `eta` have in common. */
@@ -41,7 +53,10 @@ export class DeviceCourses<Fold> implements Reducer {
   constructor(options: Options<Fold>) {
     this.#options = options;
     this.#rework = new Rework(options.course, options.lateReadings);
-    for (const [name, device] of options.devices) if (!isSilent(device)) this.#await(name, device);
+    for (const [name, device] of options.devices) {
+      if (options.names) forgetNames(device.track, options.names);
+      if (!isSilent(device)) this.#await(name, device);
+    }
   }
 
   reduce(reading: CommittedReading, emit: Emit): void {
@@ -84,7 +99,15 @@ export class DeviceCourses<Fold> implements Reducer {
   }
 
   stands(shown: Shown): boolean {
-    return this.#options.stands?.(shown) ?? true;
+    const { names, devices } = this.#options;
+    if (names === undefined) return true;
+    const [about, name] = names.of(shown);
+    if (!names.isKnown(name)) return false;
+    const track = devices.get(about)?.track;
+    if (track === undefined || names.isSo(this.#rework.head(track), name, shown.values)) return true;
+    // It is something else now, and begins anew.
+    for (const byName of [names.partOf(track.base), track.told]) byName.delete(name);
+    return false;
   }
 
   #await(name: string, device: Device<Fold>): void {
@@ -118,18 +141,12 @@ function nameOf({ domain, device, deviceKey }: CommittedReading): string {
   return domain === "gps" ? device : deviceKey;
 }
 
-/**
- * Forgets what is known of each device under names that are no more, so that they begin anew if they come back.
- * @param partOf what a fold keeps by name
- */
-export function forgetNames<Fold>(
-  devices: Devices<Fold>,
-  partOf: (fold: Fold) => Map<string, unknown>,
-  isKnown: (name: string) => boolean,
+/** Forgets what is known under names that are no more, so that they begin anew if they come back. */
+function forgetNames<Fold>(
+  { base, told }: Track<Fix, Fold>,
+  { partOf, isKnown }: NamesOfSettings<Fold>,
 ): void {
-  for (const { track } of devices.values()) {
-    for (const byName of [partOf(track.base), track.told]) {
-      for (const name of byName.keys()) if (!isKnown(name)) byName.delete(name);
-    }
+  for (const byName of [partOf(base), told]) {
+    for (const name of byName.keys()) if (!isKnown(name)) byName.delete(name);
   }
 }

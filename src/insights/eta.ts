@@ -1,5 +1,5 @@
 import { isoTime, type Values } from "../model/reading.ts";
-import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
+import { DeviceCourses, type Devices } from "./device-courses.ts";
 import { type EtaPlace, type EtaSettings, etaSettings } from "./eta-settings.ts";
 import { accuracyOf, type Fix, type FixFilter, judge, newFixFilter, speedOf } from "./fixes.ts";
 import { type Anchor, anchorAt, anchoredM, distanceM, isWithinM } from "./geo.ts";
@@ -70,8 +70,6 @@ export const eta: Insight<EtaSettings, Devices<Fold>> = {
   start: () => new Map(),
   create: (settings, devices) => {
     const names = new Set(settings.places.map(({ name }) => name));
-    const isPlace = (name: string) => names.has(name);
-    forgetNames(devices, ({ approaches }) => approaches, isPlace);
     const course = new EtaCourse(settings);
     return new DeviceCourses({
       ...settings,
@@ -80,7 +78,12 @@ export const eta: Insight<EtaSettings, Devices<Fold>> = {
       closesAt: (fold) => course.closesAt(fold),
       tellTo: (device, emit) => (name, time, values) =>
         emit({ domain: "trips", device, channel: `${ownLevel}${name}`, time, values }),
-      stands: ({ channel = "" }) => isPlace(channel.slice(ownLevel.length)),
+      names: {
+        isKnown: (name) => names.has(name),
+        of: ({ device, channel = "" }) => [device, channel.slice(ownLevel.length)],
+        isSo: ({ approaches }, name, values) => values["state"] === "away" || approaches.has(name),
+        partOf: ({ approaches }) => approaches,
+      },
     });
   },
 };

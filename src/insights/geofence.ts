@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isoTime } from "../model/reading.ts";
-import { DeviceCourses, type Devices, forgetNames } from "./device-courses.ts";
+import { DeviceCourses, type Devices } from "./device-courses.ts";
 import { Fences, fencePlace, fencesProblem, fencesSettings } from "./fences.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter } from "./fixes.ts";
 import type { Insight } from "./insight.ts";
@@ -49,8 +49,6 @@ export const geofence: Insight<Settings, Devices<Fold>> = {
   start: () => new Map(),
   create: (settings, devices) => {
     const fences = new Fences(settings);
-    const isFence = (name: string) => fences.get(name) !== undefined;
-    forgetNames(devices, ({ inside }) => inside, isFence);
     return new DeviceCourses({
       ...settings,
       devices,
@@ -58,8 +56,16 @@ export const geofence: Insight<Settings, Devices<Fold>> = {
       silentAfterS: Number.POSITIVE_INFINITY,
       tellTo: (device, emit) => (fence, time, values) =>
         emit({ domain: "geofence", device: `${fence}/${device}`, time, values }),
-      // The name of a fence is one level.
-      stands: ({ device }) => isFence(device.split("/", 1)[0] as string),
+      names: {
+        isKnown: (name) => fences.get(name) !== undefined,
+        // The name of a fence is one level.
+        of({ device: topic }) {
+          const [fence = "", ...device] = topic.split("/");
+          return [device.join("/"), fence];
+        },
+        isSo: ({ inside }, name, values) => values["inside"] !== true || inside.has(name),
+        partOf: ({ inside }) => inside,
+      },
     });
   },
 };

@@ -73,6 +73,8 @@ export class Rework<Item extends Timed, Fold> {
   readonly #maxItems: number;
   /** What came of all observations; made from the track when it is missing. */
   readonly #heads = new WeakMap<Track<Item, Fold>, Fold>();
+  /** Tracks of which it was told what another course than before makes of them. */
+  readonly #isTold = new WeakSet<Track<Item, Fold>>();
 
   constructor(course: Course<Item, Fold>, maxItems: number) {
     this.#course = course;
@@ -97,7 +99,7 @@ export class Rework<Item extends Timed, Fold> {
       this.#rework(track, tell);
       return at === items.length;
     }
-    if (!this.#heads.has(track)) this.#tellNew(track, item.time, tell);
+    if (!this.#isTold.has(track)) this.#tellNew(track, item.time, tell);
     if (at === 0 && (items.length >= this.#maxItems || item.time <= track.baseTime)) return false;
     const isNewest = at === items.length;
     const head = isNewest && !track.isClosed ? this.head(track) : null;
@@ -140,16 +142,20 @@ export class Rework<Item extends Timed, Fold> {
   }
 
   /**
-   * After a start the course may be another one, and know names that it did not know: a fence that was drawn around somebody. What
-   * is so under those is told, from `time` on; the rest stays as it was told.
+   * After a start the course may be another one: a fence was drawn around somebody, or elsewhere. What is so under names of which
+   * nothing was told, or something else, is told from `time` on; the rest stays as it was told.
    */
   #tellNew(track: Track<Item, Fold>, time: number, tell: Tell): void {
+    this.#isTold.add(track);
     const newest = new Map<string, Told>();
     this.#follow(track, (name, told) => newest.set(name, told));
-    // Of some it may be forgotten that they were told.
-    if (track.told.size >= (this.#course.maxNames ?? defaultMaxNames)) return;
+    const mayBeForgotten = track.told.size >= (this.#course.maxNames ?? defaultMaxNames);
     for (const [name, told] of newest) {
-      if (!track.told.has(name)) this.#note(track, name, { ...told, time: Math.max(time, told.time) }, tell);
+      const known = track.told.get(name)?.at(-1);
+      const isNews = known
+        ? !this.#course.isKept?.(name) && !isSame(known.values, told.values)
+        : !mayBeForgotten;
+      if (isNews) this.#note(track, name, { ...told, time: Math.max(time, told.time) }, tell);
     }
   }
 

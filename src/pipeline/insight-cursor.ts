@@ -38,6 +38,8 @@ export class InsightCursor {
   /** What was emitted up to here is in the log already; null once that is passed. */
   #told: Point | null;
   readonly #toldBefore: ToldBefore;
+  /** Whether no state of an earlier life was of use. */
+  readonly #isAnew: boolean;
   #emitted: Reading[] = [];
   #drained: Promise<void> | null = null;
   #isWoken = false;
@@ -68,6 +70,7 @@ export class InsightCursor {
     this.#options = options;
     this.#writer = new InsightWriter(log, logger);
     const restored = this.#restore(saved);
+    this.#isAnew = restored === null;
     this.#state = restored ? restored.state : insight.start();
     // A damaged log may have lost records that were read.
     const known = (seq: number) => Math.min(seq, log.head);
@@ -249,7 +252,8 @@ export class InsightCursor {
     if (this.#told === null || nextSeq <= this.#told.seq) return;
     this.#advance(this.#told.time);
     this.#told = null;
-    for (const reading of this.#toldBefore.takeUnsaid(this.#reducer, this.#time)) this.#emit(reading);
+    const unsaid = this.#toldBefore.takeUnsaid(this.#reducer, this.#time, this.#isAnew);
+    for (const reading of unsaid) this.#emit(reading);
   }
 
   readonly #emit = (reading: Reading): void => {

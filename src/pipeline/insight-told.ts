@@ -41,12 +41,13 @@ export class ToldBefore {
   /**
    * Behind it all: what is so, though its topic was ended, since it was taken out of the settings and is back. Told from that end on,
    * as nobody would hear of it before it changes.
+   * @param isAnew whether all of the ring was read again: else what ended it may be older than what was
    */
-  takeUnsaid(reducer: Reducer | null, now: number): Reading[] {
+  takeUnsaid(reducer: Reducer | null, now: number, isAnew: boolean): Reading[] {
     const readings: Reading[] = [];
     for (const { to, unsaid } of this.#topics.values()) {
-      if (unsaid === null) continue;
-      const word: Shown = { channel: undefined, ...unsaid } as Shown;
+      if (!isAnew || unsaid === null) continue;
+      const word = { channel: undefined, ...unsaid } as Shown;
       const isOver = (this.#insight.ending?.(word, now) ?? null) === null;
       if (!isOver && (reducer?.stands?.(word, now) ?? true)) readings.push({ ...unsaid, time: to });
     }

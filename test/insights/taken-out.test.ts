@@ -35,6 +35,8 @@ interface Start {
   readonly settings: object | undefined;
   readonly context?: ConfiguredInsight["context"];
   readonly readings?: readonly Reading[];
+  /** Whether it ends without saving what it knows. */
+  readonly isKilled?: boolean;
 }
 
 /** A run of the gateway on the log of `engine`, from start to stop. */
@@ -57,7 +59,8 @@ async function live(engine: LogEngine, clock: TestClock, start: Start): Promise<
     await append(log, { domain: "presence", device: "none", time: clock.time, values: { n } });
     await caughtUp(log, insights);
   }
-  await insights.close();
+  if (!start.isKilled) await insights.close();
+  onTestFinished(() => insights.close());
   const records = (await readAll(log, from)).filter(({ topic }) => isTold(insight, topic.name));
   const told = Object.fromEntries(records.map(({ topic, values }) => [topic.name, values]));
   const latest = log.latest("#").filter(({ topic }) => isTold(insight, topic.name));
@@ -389,6 +392,24 @@ describe("a rule that is another one", () => {
   });
 });
 
+it("what comes to light late of what is over is not told as of its end after a crash", async () => {
+  const insight = registered(geofence);
+  const settings = { fences: [{ ...fence, name: "one" }] };
+  const at = (minute: number, lon: number): Reading => ({
+    domain: "gps",
+    device: "van",
+    time: t0 + minute * minuteMs,
+    values: { lat: 60, lon },
+  });
+  const engine = memoryEngine();
+  const clock = new TestClock();
+  await live(engine, clock, { insight, settings, readings: [at(0, 24), at(10, 24.1)] });
+  const late = await live(engine, clock, { insight, settings, readings: [at(8, 24)], isKilled: true });
+  expect(late.told).toMatchObject({ "geofence/one/van": { event: "dwell", inside: true } });
+  expect(late.shown).toMatchObject({ "geofence/one/van": { event: "exit", inside: false } });
+  expect((await live(engine, clock, { insight, settings })).told).toEqual({});
+});
+
 describe("a watch that is another one", () => {
   const insight = registered(fares);
   const settings = (below: number) => ({ watches: [{ ...watch, below, name: "one" }] });
@@ -411,6 +432,33 @@ describe("a watch that is another one", () => {
     expect(await said(120)).toMatchObject({ state: "fired", fires: 1, belowMinor: 12_000 });
     expect(await said(50)).toMatchObject({ state: "armed", fires: 0, belowMinor: 5_000 });
   });
+});
+
+describe("a fence that is drawn elsewhere", () => {
+  const insight = registered(geofence);
+  const topic = "geofence/one/van";
+  const around = (lon: number) => ({ fences: [{ name: "one", circle: { lat: 60, lon, radiusM: 100 } }] });
+  const position = (time: number): Reading => ({
+    domain: "gps",
+    device: "van",
+    time,
+    values: { lat: 60, lon: 24 },
+  });
+
+  it.each([1, 40])(
+    "holds nobody any more, and whom it is drawn around enters it: %i positions",
+    async (count) => {
+      const engine = memoryEngine();
+      const clock = new TestClock();
+      const stay = (n: number) => Array.from({ length: n }, (_, i) => position(clock.time + i * 1_000));
+      const run = async (lon: number, n: number) =>
+        (await live(engine, clock, { insight, settings: around(lon), readings: stay(n) })).shown[topic];
+      expect(await run(24, count)).toMatchObject({ event: "enter", inside: true });
+      expect(await run(25, 0)).toMatchObject({ event: "removed", inside: false });
+      expect(await run(25, count)).toMatchObject({ inside: false });
+      expect(await run(24, 1)).toMatchObject({ event: "enter", inside: true });
+    },
+  );
 });
 
 describe.each(cases.filter(({ insight }) => insight.endsWhenOff))(
