@@ -10,7 +10,7 @@ import { type MqttBroker, startBroker } from "../ingest/broker.ts";
 import type { Commands } from "../ingest/commands.ts";
 import { defaultMqttLimits } from "../ingest/limits.ts";
 import type { Log } from "../log/contract.ts";
-import type { Clock } from "../model/clock.ts";
+import { type Clock, steadyClock } from "../model/clock.ts";
 import type { MapPlace } from "../model/map-place.ts";
 import type { Reply } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
@@ -67,7 +67,13 @@ export async function startGateway(config: Config, { logger, clock }: GatewayDep
     const configured = await configuredInsights(config, logger);
     const insights = startInsights(configured, log, logger, {}, switchedOffInsights(config.insights));
     undo.push(() => insights.close());
-    const webhooks = startWebhooks(config.webhooks, { log, clock, logger, random: Math.random });
+    const webhooks = startWebhooks(config.webhooks, {
+      log,
+      clock,
+      steady: steadyClock,
+      logger,
+      random: Math.random,
+    });
     undo.push(() => webhooks.close());
     const connections = watchConnections(config, log, clock);
     undo.push(async () => connections?.close());

@@ -22,7 +22,6 @@ export interface ConnectionParts {
 }
 
 export interface ConnectionEvents {
-  onUp(): void;
   /** The subscriptions hold; `refused` names the filters that the broker did not grant. */
   onSubscribed(refused: readonly string[]): void;
   /** It is over, for the reason given. Comes once, and not after `close`. */
@@ -103,7 +102,6 @@ export class BridgeConnection {
     const { source, stats, unreleased, mustSubscribe } = this.#parts;
     stats.connections++;
     if (!sessionPresent) unreleased.clear();
-    this.#events.onUp();
     // A kept session keeps its subscriptions; to subscribe again would bring every retained message again.
     if (sessionPresent && !mustSubscribe()) return this.#events.onSubscribed([]);
     this.#client.subscribe([...source.topics], { qos: source.qos }, (error, _granted, suback) => {

@@ -56,7 +56,8 @@ class Follower implements Bridge {
   readonly #unreleased: Unreleased = new Map();
   #connection: BridgeConnection;
   #retryTimer: NodeJS.Timeout | null = null;
-  #upAt = 0;
+  /** Runs while it is up and has not been so for long. */
+  #stableTimer: NodeJS.Timeout | null = null;
   #isUp = false;
   #hasSubscribed = false;
   #problem: string | null = "not connected yet";
@@ -88,7 +89,7 @@ class Follower implements Bridge {
 
   close(graceMs: number): Promise<void> {
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
-    this.#isUp = false;
+    this.#endUp();
     this.#problem = "closed";
     this.#closed ??= this.#connection.close(graceMs);
     return this.#closed;
@@ -107,9 +108,6 @@ class Follower implements Bridge {
         mustSubscribe: () => !this.#hasSubscribed,
       },
       {
-        onUp: () => {
-          this.#upAt = clock.now();
-        },
         onSubscribed: (refused) => this.#subscribed(refused),
         onDown: (reason) => this.#down(reason),
       },
@@ -120,6 +118,8 @@ class Follower implements Bridge {
     const { logger } = this.#parts;
     const { name, url } = this.#source;
     this.#isUp = true;
+    if (this.#stableTimer) clearTimeout(this.#stableTimer);
+    this.#stableTimer = setTimeout(() => this.#backoff.reset(), this.#backoffLimits.stableMs);
     this.#hasSubscribed = true;
     this.#hasWarned = false;
     this.#problem = refused.length === 0 ? null : `the broker refused the filter ${refused.join(", ")}`;
@@ -128,9 +128,8 @@ class Follower implements Bridge {
   }
 
   #down(reason: string): void {
-    const { clock, logger } = this.#parts;
-    if (this.#isUp && clock.now() - this.#upAt >= this.#backoffLimits.stableMs) this.#backoff.reset();
-    this.#isUp = false;
+    const { logger } = this.#parts;
+    this.#endUp();
     this.#problem = reason;
     if (this.#closed !== null) return;
     const delayMs = Math.round(this.#backoff.nextDelayMs());
@@ -142,5 +141,10 @@ class Follower implements Bridge {
     this.#retryTimer = setTimeout(() => {
       this.#connection = this.#connect();
     }, delayMs);
+  }
+  #endUp(): void {
+    if (this.#stableTimer) clearTimeout(this.#stableTimer);
+    this.#stableTimer = null;
+    this.#isUp = false;
   }
 }

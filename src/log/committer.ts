@@ -48,7 +48,8 @@ export class Committer {
   #mustStore = false;
   #isClosing = false;
   #pumped: Promise<void> = Promise.resolve();
-  #lastCommitAt: number;
+  /** Ticks since the last commit ended. */
+  #idleTicks = 0;
   #lastBeganAt = Number.NEGATIVE_INFINITY;
   #problem: string | null = null;
   /** Why no append is taken any more, null while they are. */
@@ -68,7 +69,6 @@ export class Committer {
       },
     });
     this.#nextSeq = shown.head + 1;
-    this.#lastCommitAt = parts.clock.now();
     this.#timer = setInterval(() => this.#tick(), parts.options.latestCheckpointMs);
     this.#timer.unref();
   }
@@ -164,9 +164,10 @@ export class Committer {
   }
 
   #tick(): void {
-    const { memory, shown, clock, options } = this.#parts;
+    const { memory, shown, options } = this.#parts;
     memory.checkpoint.begin(shown.head);
-    const isIdle = clock.now() - this.#lastCommitAt >= options.housekeepingMs;
+    // Ticks and not the clock, which may be set back by hours.
+    const isIdle = ++this.#idleTicks * options.latestCheckpointMs >= options.housekeepingMs;
     if (memory.checkpoint.isActive || isIdle || this.#problem !== null) void this.#commitSoon();
   }
 
@@ -330,7 +331,7 @@ export class Committer {
   #settle(commit: Commit): void {
     this.#inFlight = null;
     this.#pendingBytes -= commit.bytes;
-    this.#lastCommitAt = this.#parts.clock.now();
+    this.#idleTicks = 0;
   }
 
   async #finalCheckpoint(): Promise<void> {

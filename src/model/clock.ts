@@ -5,3 +5,11 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
+
+/** Counts the time that passes, for durations: nobody can set it. */
+export interface SteadyClock {
+  /** Milliseconds since a moment of its own. Never goes back. */
+  passedMs(): number;
+}
+
+export const steadyClock: SteadyClock = { passedMs: () => performance.now() };

@@ -2,10 +2,11 @@ import { createHash, createHmac } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Log, type LogRecord, LogUnavailable, type SavedProgress } from "../log/contract.ts";
 import { Backoff } from "../model/backoff.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock, SteadyClock } from "../model/clock.ts";
 import { matchesFilter } from "../model/filter.ts";
 import { isoTime } from "../model/reading.ts";
 import type { Logger } from "../observe/log.ts";
+import { StoredAges } from "./stored-ages.ts";
 
 /** Where readings go, and which. */
 export interface WebhookSettings {
@@ -39,6 +40,7 @@ export interface WebhookFigures {
 export interface WebhookDependencies {
   readonly log: Log;
   readonly clock: Clock;
+  readonly steady: SteadyClock;
   readonly logger: Logger;
   /** Gives numbers from 0 up to 1. */
   readonly random: () => number;
@@ -61,6 +63,7 @@ const defaultRetry = { firstDelayMs: 1_000, maxDelayMs: 300_000 };
 export class Webhook {
   readonly #settings: WebhookSettings;
   readonly #dependencies: WebhookDependencies;
+  readonly #ages: StoredAges;
   readonly #closing = new AbortController();
   readonly #unsubscribe: () => void;
   readonly #done: Promise<void>;
@@ -85,12 +88,16 @@ export class Webhook {
   ) {
     this.#settings = settings;
     this.#dependencies = dependencies;
-    const { log } = dependencies;
+    const { log, clock, steady } = dependencies;
+    this.#ages = new StoredAges(log, settings.giveUpH * 3_600_000, clock, steady);
     // A damaged log may have lost records that were delivered.
     this.#seq = Math.min(saved?.seq ?? log.head, log.head);
     this.#savedSeq = saved?.seq ?? -1;
     this.#standing = readStanding(saved?.state?.bytes);
-    this.#unsubscribe = log.onCommitted(() => this.#wake());
+    this.#unsubscribe = log.onCommitted(() => {
+      this.#ages.note();
+      this.#wake();
+    });
     this.#done = this.#run();
   }
 
@@ -183,9 +190,8 @@ export class Webhook {
 
   /** Returns false if it was closed meanwhile. */
   async #deliver(record: LogRecord): Promise<boolean> {
-    const { clock, random, retry = defaultRetry, logger } = this.#dependencies;
+    const { random, retry = defaultRetry, logger } = this.#dependencies;
     const backoff = new Backoff({ ...retry, stableMs: 0 }, random);
-    const giveUpAt = (record.committedAt ?? clock.now()) + this.#settings.giveUpH * 3_600_000;
     while (!this.#closing.signal.aborted) {
       const outcome = await this.#post(record);
       if (outcome === "taken") {
@@ -194,7 +200,7 @@ export class Webhook {
         return true;
       }
       if (this.#closing.signal.aborted) return false;
-      if (outcome === "refused" || clock.now() >= giveUpAt) {
+      if (outcome === "refused" || this.#ages.isOver(record)) {
         this.#dropped++;
         logger.warn(
           { webhook: this.#settings.name, topic: record.topic.name, seq: record.seq, problem: this.#problem },

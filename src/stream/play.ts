@@ -113,7 +113,8 @@ export class Play {
     if (!this.isWatched) return false;
     const { told, state } = this;
     const isMoving = state === "playing" && this.replay !== null;
-    return told?.state !== state || (isMoving && this.hub.clock.now() - told.at >= tellMs);
+    // Also when the clock was set back.
+    return told?.state !== state || (isMoving && Math.abs(this.hub.clock.now() - told.at) >= tellMs);
   }
 
   /** Tells the client of a change, and now and then of the time. */

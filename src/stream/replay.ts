@@ -53,7 +53,7 @@ export class Replay {
   private reachedTime: number;
   /** Topics that changed since the last conflated update. */
   private touched = new Set<number>();
-  private updateAt = Number.NEGATIVE_INFINITY;
+  private updatedAt = Number.NEGATIVE_INFINITY;
 
   /** @param time where its clock begins, null: at the first reading */
   constructor(subscription: Subscription, hub: Hub, outlet: Outlet, time: number | null) {
@@ -112,13 +112,13 @@ export class Replay {
   /** Whether there is something to do before the next page is needed. */
   isDue(now: number): boolean {
     const next = this.page[this.next];
-    if (this.touched.size > 0 && now >= this.updateAt) return true;
+    if (this.isUpdateDue(now)) return true;
     return next === undefined || this.pace.isDue(this.dueAt(next), now);
   }
 
   /** Sends what is due of the page that it holds. */
   step(now: number): Step {
-    if (this.touched.size > 0 && now >= this.updateAt && !this.update(now)) return "wait";
+    if (this.isUpdateDue(now) && !this.update(now)) return "wait";
     if (this.page[this.next] === undefined) {
       if (this.touched.size === 0) this.subscription.moveTo(this.through);
       return this.through >= this.hub.position ? "end" : "page";
@@ -130,6 +130,12 @@ export class Replay {
     if (bbox !== null || rate !== null) for (const { topic } of due) this.touched.add(topic.id);
     if (rate === null) this.send(due);
     return "more";
+  }
+
+  private isUpdateDue(now: number): boolean {
+    const periodMs = 1_000 / (this.subscription.view.rate ?? 1);
+    // Also when the clock was set back.
+    return this.touched.size > 0 && Math.abs(now - this.updatedAt) >= periodMs;
   }
 
   private dueAt(record: LogRecord): number {
@@ -177,7 +183,7 @@ export class Replay {
       if (view.bbox !== null && seq <= subscription.cursor) subscription.told.shown.add(topic.id);
     }
     if (subscription.cursor < played) return false;
-    this.updateAt = now + 1_000 / (view.rate ?? 1);
+    this.updatedAt = now;
     this.tellTouched();
     return true;
   }

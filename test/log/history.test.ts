@@ -146,7 +146,7 @@ describe.each([sqliteKind, sqliteSegmentsKind, memoryKind])("what was observed w
 
   it("what the ring has dropped is gone, but not what still is the latest", async () => {
     const clock = new TestClock();
-    const log = await start({ maxAgeMs: 60_000 }, { latestCheckpointMs: 5, housekeepingMs: 1_000 }, clock);
+    const log = await start({ maxAgeMs: 60_000 }, { latestCheckpointMs: 5, housekeepingMs: 20 }, clock);
     await append(log, reading("still", { n: 1 }), reading("moved", { n: 1 }));
     clock.time += 70_000;
     await append(log, reading("moved", { n: 2 }, clock.time));
@@ -158,7 +158,7 @@ describe.each([sqliteKind, sqliteSegmentsKind, memoryKind])("what was observed w
 
   it("topics that were forgotten leave no trace and disturb nobody", async () => {
     const clock = new TestClock();
-    const options = { maxTopics: 5, latestCheckpointMs: 5, housekeepingMs: 1_000 };
+    const options = { maxTopics: 5, latestCheckpointMs: 5, housekeepingMs: 20 };
     const log = await start({ maxAgeMs: 60_000 }, options, clock);
     await append(log, ...[0, 1, 2, 3, 4].map((n) => reading(`old-${n}`)));
     clock.time += 70_000;

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
 import type { LogEngine } from "../../src/log/engine.ts";
 import type { RingOptions } from "../../src/log/options.ts";
-import { append, open, readAll, reading, TestClock, t0 } from "./harness.ts";
+import { append, open, readAll, reading, TestClock, TestedEngine, t0 } from "./harness.ts";
 import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
 
 /** What a log should hold: the readings' numbers in order, and no more. */
@@ -135,13 +135,24 @@ describe("the ring", () => {
 
   it("lets readings grow too old while nothing is appended", async () => {
     const clock = new TestClock();
-    const options = { latestCheckpointMs: 5, housekeepingMs: 1_000 };
+    const options = { latestCheckpointMs: 5, housekeepingMs: 20 };
     const log = await open(memoryEngine({ maxAgeMs: 60_000 }), options, clock);
     await append(log, reading("a"), reading("a", {}, t0 + 1));
     clock.time += 61_000;
     await expect.poll(() => log.oldest).toBe(3);
     expect(log.read(0, 100)).toEqual({ kind: "evicted", oldest: 3 });
     expect(log.latest("gps/a")).toHaveLength(1);
+    await log.close();
+  });
+
+  it("looks after the ring while nothing is appended, also when the clock was set back", async () => {
+    const clock = new TestClock();
+    const engine = new TestedEngine(memoryEngine({}));
+    const log = await open(engine, { latestCheckpointMs: 5, housekeepingMs: 20 }, clock);
+    await append(log, reading("a"));
+    clock.time -= 3_600_000;
+    // The first is the append, the second its checkpoint.
+    await expect.poll(() => engine.batches.length).toBeGreaterThan(4);
     await log.close();
   });
 });

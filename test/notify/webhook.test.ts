@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
-import { systemClock } from "../../src/model/clock.ts";
+import { type Clock, type SteadyClock, steadyClock, systemClock } from "../../src/model/clock.ts";
 import { isoTime, type Reading, type Values } from "../../src/model/reading.ts";
 import { Webhook, type WebhookSettings } from "../../src/notify/webhook.ts";
 import { silentLogger } from "../../src/observe/log.ts";
@@ -67,6 +67,10 @@ function start(
   url: string,
   more: Partial<WebhookSettings> = {},
   saved?: ConstructorParameters<typeof Webhook>[1],
+  clocks: { readonly clock: Clock; readonly steady: SteadyClock } = {
+    clock: systemClock,
+    steady: steadyClock,
+  },
 ) {
   const settings = {
     name: "duty",
@@ -79,7 +83,7 @@ function start(
     ...more,
   };
   const retry = { firstDelayMs: 5, maxDelayMs: 20 };
-  const dependencies = { log, clock: systemClock, logger: silentLogger, random: () => 0.5, retry };
+  const dependencies = { log, ...clocks, logger: silentLogger, random: () => 0.5, retry };
   const webhook = new Webhook(settings, saved, dependencies);
   onTestFinished(() => webhook.close());
   return webhook;
@@ -134,6 +138,47 @@ it("drops what the receiver will never take, and what is too old", async () => {
   const impatient = start(log, other.url, { name: "impatient", giveUpH: 1e-9 });
   await log.append({ readings: [alert(3), alert(4), alert(5)] });
   await expect.poll(() => impatient.figures()).toMatchObject({ delivered: 1, dropped: 2 });
+});
+
+/** Clocks that a test moves, each by itself. */
+function movedClocks() {
+  const time = { wall: Date.now(), passed: 0 };
+  return { time, clock: { now: () => time.wall }, steady: { passedMs: () => time.passed } };
+}
+
+it("gives up after the time that has passed, whatever the system's clock was set to meanwhile", async () => {
+  const log = await openLog();
+  const { url, received } = await receiver(Array.from({ length: 8 }, () => 503));
+  const { time, ...clocks } = movedClocks();
+  const webhook = start(log, url, {}, undefined, clocks);
+  await log.append({ readings: [alert(1)] });
+  await expect.poll(() => received.length).toBeGreaterThan(0);
+  time.wall += 48 * 3_600_000;
+  await expect.poll(() => webhook.figures()).toMatchObject({ delivered: 1, dropped: 0, failed: 8 });
+
+  const away = start(log, "http://127.0.0.1:1/", { name: "away" }, undefined, clocks);
+  await log.append({ readings: [alert(2)] });
+  await expect.poll(() => away.figures().failed).toBeGreaterThan(1);
+  time.wall -= 96 * 3_600_000;
+  time.passed += 1_800_000;
+  await log.append({ readings: [alert(3)] });
+  time.passed += 1_800_000;
+  await expect.poll(() => away.figures()).toMatchObject({ dropped: 1, lag: 1 });
+  time.passed += 1_800_000;
+  await expect.poll(() => away.figures()).toMatchObject({ dropped: 2, lag: 0 });
+});
+
+it("counts what was stored before the start by the time at which it was stored", async () => {
+  const log = await openLog();
+  await log.append({ readings: [alert(1), alert(2)] });
+  const saved = { name: "webhook:away", seq: 0, time: 0, state: null };
+  const { time, ...clocks } = movedClocks();
+  time.wall += 3_000_000;
+  const away = start(log, "http://127.0.0.1:1/", { name: "away" }, saved, clocks);
+  await expect.poll(() => away.figures().failed).toBeGreaterThan(1);
+  expect(away.figures().dropped).toBe(0);
+  time.passed += 700_000;
+  await expect.poll(() => away.figures()).toMatchObject({ dropped: 2, lag: 0 });
 });
 
 it("goes on where it was, and does not wait for a receiver that is away when it closes", async () => {

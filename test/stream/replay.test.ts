@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Log } from "../../src/log/contract.ts";
 import type { Reading, Values } from "../../src/model/reading.ts";
 import { subprotocols } from "../../src/wire/messages.ts";
@@ -216,6 +216,21 @@ describe.each(subprotocols)("%s", (subprotocol) => {
       for (const { values } of updates) expect(values["battery"]).toBe(80);
       await pass(5_000);
       expect(client.readings.at(-1)?.values["n"]).toBe(499);
+    });
+
+    test("it goes on, and tells where it is, when the clock is set back", async () => {
+      fakeTimers(noon + 1_000_000);
+      const { log, hub } = await openHub();
+      await fill(log, "a", 0, 500);
+      const client = new HubClient(hub, subprotocol);
+      const from = { time: noon };
+      client.request({ type: "subscribe", id: 1, filter: "#", from, speed: 10, rate: 2 });
+      await pass(2_000);
+      vi.setSystemTime(Date.now() - 3_600_000);
+      const before = { updates: client.readings.length, told: client.ofType("replay").length };
+      await pass(3_000);
+      expect(client.readings.length).toBeGreaterThanOrEqual(before.updates + 5);
+      expect(client.ofType("replay").length).toBeGreaterThanOrEqual(before.told + 2);
     });
 
     test("with a box the view is that of the replay, and moves while it is paused", async () => {
