@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { BridgeParts } from "../../src/ingest/bridge.ts";
 import { LogUnavailable } from "../../src/log/contract.ts";
+import { silentLogger } from "../../src/observe/log.ts";
 import { bridge, sourceAt } from "./bridge-harness.ts";
 import { broker, Commits, publishPacket, session, until } from "./harness.ts";
 import { OutsideBroker } from "./outside-broker.ts";
@@ -215,6 +216,26 @@ test("a broker that cannot be reached is a problem, not a crash", async () => {
   const bridged = bridge(sourceAt("mqtt://127.0.0.1:1"));
   await until(() => /ECONNREFUSED/.test(bridged.problem() ?? ""));
   expect(bridged.isUp()).toBe(false);
+});
+
+test("a source that was up for long is soon tried again, also when the clock was set back", async () => {
+  const outside = await OutsideBroker.start();
+  const clock = { now: () => 10_000_000 - Date.now() };
+  const delays: number[] = [];
+  const logger = {
+    ...silentLogger,
+    warn: (context: { delayMs?: number }) => void (context.delayMs && delays.push(context.delayMs)),
+  };
+  const backoff = { firstDelayMs: 4, maxDelayMs: 60_000, stableMs: 5 };
+  const bridged = bridge(sourceAt(outside.url), { clock, backoff, logger: logger as never });
+  for (let drops = 0; drops < 4; drops++) {
+    await until(() => bridged.isUp());
+    const upAt = Date.now();
+    await until(() => Date.now() - upAt > 50);
+    outside.drop();
+    await until(() => delays.length === drops + 1);
+  }
+  expect(delays).toEqual([4, 4, 4, 4]);
 });
 
 test("a throwing pipeline costs the connection, not the process", async () => {
