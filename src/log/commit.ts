@@ -28,8 +28,10 @@ export class Commit {
   /** All of it is readings that nobody waits for. */
   canBeShownFirst = true;
   #waiters: Waiter[] = [];
-  /** Records that mean nothing unless they are stored with the progress they came with. */
-  readonly #tied = new Set<StoredRecord>();
+  /** By part, records that mean nothing unless they are stored with the progress they came with. */
+  #tied: (readonly StoredRecord[])[] = [];
+  /** Records whose bodies lie alone; those of an append of several lie together already. */
+  #single: StoredRecord[] = [];
 
   constructor(startedAt: number) {
     this.startedAt = startedAt;
@@ -47,8 +49,9 @@ export class Commit {
     if (part.released.length > 0) this.released.push(...part.released);
     if (part.progress) {
       this.progress.push(part.progress);
-      for (const record of part.records) this.#tied.add(record);
+      this.#tied.push(part.records);
     }
+    if (part.records.length === 1) this.#single.push(part.records[0] as StoredRecord);
     this.bytes += part.bytes;
     this.canBeShownFirst &&= !part.isAwaited;
     if (part.cameAt !== null && part.cameAt < this.startedAt) this.startedAt = part.cameAt;
@@ -69,19 +72,19 @@ export class Commit {
 
   /** Gives the records other seqs. */
   moveRecords(move: (record: StoredRecord) => StoredRecord): void {
-    this.records = this.records.map((record) => {
-      const moved = move(record);
-      if (this.#tied.delete(record)) this.#tied.add(moved);
-      return moved;
-    });
+    const moved = new Map(this.records.map((record) => [record, move(record)]));
+    const movedOf = (record: StoredRecord) => moved.get(record) ?? record;
+    this.records = [...moved.values()];
+    this.#tied = this.#tied.map((records) => records.map(movedOf));
+    this.#single = this.records;
   }
 
   /** Takes out the records that must not be shown unless they are stored, and returns them. */
   takeTied(): StoredRecord[] {
-    const tied = [...this.#tied];
-    if (tied.length > 0) this.records = this.records.filter((record) => !this.#tied.has(record));
-    this.#tied.clear();
-    return tied;
+    const tied = new Set(this.#tied.flat());
+    if (tied.size > 0) this.records = this.records.filter((record) => !tied.has(record));
+    this.#tied = [];
+    return [...tied];
   }
 
   /** What some of those who wait lean on is lost. */
@@ -100,11 +103,12 @@ export class Commit {
 
   /** Lays the bodies in one piece of memory: thousands of small buffers would cost more than their content. */
   joinBodies(): void {
+    if (this.#single.length < 2) return;
     let bytes = 0;
-    for (const record of this.records) bytes += record.body.length;
+    for (const record of this.#single) bytes += record.body.length;
     const joined = new Uint8Array(bytes);
     let at = 0;
-    for (const record of this.records) {
+    for (const record of this.#single) {
       joined.set(record.body, at);
       record.body = joined.subarray(at, at + record.body.length);
       at += record.body.length;

@@ -55,25 +55,25 @@ function checkValues(path: string, values: object, depth: number): string | null
     if (++count > maxValues) return `${path}: more than ${maxValues}`;
     if (hostileNames.has(name)) return `${path}.${name}: this name is not allowed`;
     const value = (values as Record<string, Value>)[name];
-    // Nearly all are numbers, for which no path is put together.
-    const problem = Number.isFinite(value) ? null : checkValue(`${path}.${name}`, value, depth);
+    // Nearly all are plain, and no path is put together for them.
+    const problem = isPlain(value) ? null : checkValue(`${path}.${name}`, value, depth);
     if (problem) return problem;
   }
   return count === 0 && depth === 0 ? "values: a reading needs at least one" : null;
+}
+
+function isPlain(value: Value | undefined): boolean {
+  return typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value);
 }
 
 function checkValue(path: string, value: Value | undefined, depth: number): string | null {
   switch (typeof value) {
     case "number":
       return `${path}: is not a finite number`;
-    case "string":
-    case "boolean":
-      return null;
     case "object":
-      if (value === null) return null;
       return depth >= maxDepth
         ? `${path}: nested deeper than ${maxDepth}`
-        : checkValues(path, value, depth + 1);
+        : checkValues(path, value as object, depth + 1);
     default:
       return `${path}: is not a value`;
   }

@@ -86,7 +86,7 @@ export function writeBody(
   writer.number(topicId);
   writer.number(shape.id);
   writer.number(time);
-  if (isFree) writer.value(values);
+  if (isFree) writer.map(values);
   else {
     for (let i = 0; i < names.length; i++) {
       writeScaled(writer, values[names[i] as string] as Value, decimals[i] as number);

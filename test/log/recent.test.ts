@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readBody } from "../../src/wire/body.ts";
 import { append, open, readAll, reading, TestedEngine, t0, until } from "./harness.ts";
 import { memoryEngine, sqliteIn, temporaryFolder } from "./place.ts";
 
@@ -28,6 +29,20 @@ describe("a reading that is sent again", () => {
       ["gps/a", 0, 1],
     ]);
     expect(log.append({ readings: [first] })).toBeNull();
+    await log.close();
+  });
+
+  it("is left out of an append of many, whose bodies follow each other; one that is refused leaves nothing behind", async () => {
+    const log = await open(memoryEngine(), { maxRecentReadings: 1_000 });
+    const note = "x".repeat(1_000);
+    const many = Array.from({ length: 200 }, (_, n) => reading("a", { n: n % 150, note }));
+    const bad = reading("b", { note: "x".repeat(100_000) });
+    expect(() => log.append({ readings: [...many, bad] })).toThrow("maxReadingBytes");
+    await append(log, ...many);
+    const stored = (await readAll(log, 0)).map(({ body }) => readBody(body));
+    expect(stored.map(({ seq, rest }) => [seq, ...rest])).toEqual(
+      Array.from({ length: 150 }, (_, n) => [n + 1, n, note]),
+    );
     await log.close();
   });
 

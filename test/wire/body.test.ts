@@ -1,4 +1,4 @@
-import { decode } from "@msgpack/msgpack";
+import { decode, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Value, Values } from "../../src/model/reading.ts";
@@ -212,4 +212,36 @@ describe("MsgpackWriter", () => {
       expect(writer.size).toBe(0);
     }
   });
+});
+
+describe("a map of values", () => {
+  const value = fc.oneof(
+    fc.double({ noNaN: true }).filter((one) => !Object.is(one, -0)),
+    fc.integer(),
+    fc.string(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.array(fc.integer(), { maxLength: 3 }),
+  );
+  const values = fc.dictionary(fc.string(), value, { maxKeys: 20, noNullPrototype: true });
+
+  it("has the bytes that a general encoder writes", () => {
+    fc.assert(
+      fc.property(values, (one) => {
+        const writer = new MsgpackWriter(16);
+        writer.map(one);
+        expect(Buffer.from(writer.take()).equals(encode(one))).toBe(true);
+      }),
+    );
+  });
+});
+
+it("takes back what was written beyond a size", () => {
+  const writer = new MsgpackWriter(4);
+  writer.text("kept");
+  const { size } = writer;
+  writer.number(1_000_000);
+  expect([...writer.viewFrom(size)]).toEqual([...encode(1_000_000)]);
+  writer.cutTo(size);
+  expect(decode(writer.take())).toBe("kept");
 });
