@@ -157,6 +157,8 @@ export class WireGuard extends Duplex {
 
   /** The client has ended its side: so do we, as soon as it has the answers to what it sent. */
   #endAnswered(): void {
+    // Of a connection that we ended, the client's FIN comes afterwards.
+    if (this.destroyed) return;
     if (this.#isAnswered || this.#phase !== "open") return void this.destroy();
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.destroy(), lastAnswersMs);

@@ -176,3 +176,26 @@ test("a process that stood still reads what came meanwhile before it calls a cli
   }
   expect(clients.map(({ closed }) => closed)).toEqual([false, false, false, false]);
 });
+
+test("a connection that was ended with packets under way leaves no timer behind, which would hold up the end of the process", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const commits = new Commits();
+  const to = await broker({ onPacket: commits.onPacket });
+  let before = 0;
+  // Counted within `until`, which has timers of its own.
+  await until(() => {
+    before = timers();
+    return true;
+  });
+  const old = await session(to, "device");
+  old.send(publishPacket("t", 0));
+  await until(() => commits.packets.length === 1);
+  const successor = await session(to, "device");
+  await until(() => old.closed);
+  commits.resolve(0);
+  await roundTrip(successor);
+  successor.socket.destroy();
+  await until(() => to.connections() === 0);
+  // Well before the ten seconds for which last answers are waited for.
+  await until(() => timers() <= before);
+});
