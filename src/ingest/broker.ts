@@ -144,7 +144,10 @@ class Broker implements MqttBroker {
       maxInflightInbound: 0,
       authenticate: (client, username, password, done) => {
         const login = { clientId: client.id, username, password, peer: connections.of(client)?.peer ?? "" };
-        void this.#authenticate(login).then((error) => done(error, error === null));
+        void this.#authenticate(login).then((error) => {
+          if (error === null) connections.of(client)?.guard.loggedIn();
+          done(error, error === null);
+        });
       },
       authorizePublish: this.#intake.accept,
       authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),

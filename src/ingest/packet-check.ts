@@ -178,20 +178,36 @@ function loginProblem(fields: Fields, flags: number): RefusalReason | null {
   return fields.done ? null : "malformed";
 }
 
-/** True if there is a DISCONNECT among the whole packets with which `bytes` begins. */
-export function hasDisconnect(bytes: Buffer): boolean {
+/** One packet in some bytes: its first byte, where what follows its length begins, and where it ends. */
+interface PlacedPacket {
+  readonly at: number;
+  readonly body: number;
+  readonly end: number;
+}
+
+/** The whole packets with which `bytes` begins, up to one that no client may send. */
+export function* wholePackets(bytes: Buffer): Generator<PlacedPacket> {
   let at = 0;
   while (at + 2 <= bytes.length) {
-    const first = bytes[at++] as number;
+    if (firstByteProblems[bytes[at] as number] !== null) return;
     let length = 0;
+    let body = at + 1;
     for (let factor = 1, more = true; more; factor *= 128) {
-      if (factor > 2_097_152 || at >= bytes.length) return false;
-      const byte = bytes[at++] as number;
+      if (factor > 2_097_152 || body >= bytes.length) return;
+      const byte = bytes[body++] as number;
       length += (byte & 0x7f) * factor;
       more = byte >= 0x80;
     }
-    if (first >> 4 === packetType.disconnect) return length === 0 && firstByteProblems[first] === null;
-    at += length;
+    const end = body + length;
+    if (end > bytes.length) return;
+    yield { at, body, end };
+    at = end;
   }
+}
+
+/** True if there is a DISCONNECT among the whole packets with which `bytes` begins. */
+export function hasDisconnect(bytes: Buffer): boolean {
+  for (const { at, body, end } of wholePackets(bytes))
+    if ((bytes[at] as number) >> 4 === packetType.disconnect) return body === end;
   return false;
 }

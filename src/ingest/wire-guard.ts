@@ -10,6 +10,7 @@ import {
   packetType,
   takeKeepalive,
   topicNameProblem,
+  wholePackets,
 } from "./packet-check.ts";
 import { PacketWriter } from "./packet-writer.ts";
 import { Silence } from "./silence.ts";
@@ -90,6 +91,7 @@ export class WireGuard extends Duplex {
   #topicBytes: Buffer = noBytes;
   #topic = "";
   #abrupt = false;
+  #isLoggedIn = false;
 
   /**
    * @param lower the client's stream; it should allow half-open, or packets before a FIN may be lost. What it hands over in
@@ -133,6 +135,11 @@ export class WireGuard extends Duplex {
   /** True while it is far from the limits of what may be under way: nothing is held up by a later answer. */
   get hasRoom(): boolean {
     return this.#flow.hasRoom;
+  }
+
+  /** The login is good, and the CONNACK may leave. */
+  loggedIn(): void {
+    this.#isLoggedIn = true;
   }
 
   /** The CONNACK has left: what follows may come. */
@@ -420,13 +427,28 @@ export class WireGuard extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearTimeout(this.#deadline);
     this.#silence.stop();
+    if (this.#backlog !== null) this.#takeLast(this.#backlog.subarray(0, this.#backlogBytes));
     this.#flow.stop();
-    if (this.#backlog !== null && hasDisconnect(this.#backlog.subarray(0, this.#backlogBytes)))
-      this.#events.onDisconnect();
     this.#backlog = null;
     this.#outbox = [];
     if (this.#abrupt || this.#lower.destroyed) this.#lower.destroy();
     else this.#writer.end();
     done(error);
+  }
+
+  /**
+   * Takes what has come of QoS 0 and still waits for its turn, as far as the limits allow: it does not come again. A device may send
+   * it right behind its CONNECT and reset the connection (RST) before there is a CONNACK.
+   */
+  #takeLast(bytes: Buffer): void {
+    if (hasDisconnect(bytes)) this.#events.onDisconnect();
+    if (!this.#isLoggedIn || this.#phase === "draining") return;
+    for (const { at, body, end } of wholePackets(bytes)) {
+      const first = bytes[at] as number;
+      const type = first >> 4;
+      if (type === packetType.connect || type === packetType.disconnect) return;
+      const isQos0 = type === packetType.publish && (first & 0x06) === 0;
+      if (isQos0 && this.#examinePublish(bytes, at, body, end - body) <= 0) return;
+    }
   }
 }

@@ -26,6 +26,11 @@ async function mortal(to: MqttBroker, id: string, halfOpen = false): Promise<Raw
   return client;
 }
 
+/** Waits until the system has what the client sent. */
+function flushed({ socket }: RawClient): Promise<void> {
+  return new Promise((resolve) => void socket.write(Buffer.alloc(0), () => resolve()));
+}
+
 /** Takes last wills at once, and all else when the test says so. */
 function slowCommits(): { commits: Commits; wills: string[]; onPacket: Commits["onPacket"] | (() => null) } {
   const commits = new Commits();
@@ -135,6 +140,48 @@ test("answers leave before a DISCONNECT takes effect", async () => {
   for (const index of [0, 1]) commits.resolve(index);
   await until(() => client.closed && to.connections() === 0);
   expect([client.ids("pubrec"), client.ids("puback"), wills]).toEqual([[1], [2], []]);
+});
+
+test("what came with QoS 0 before the connection was reset is taken, with or without a CONNACK", async () => {
+  for (const gather of [
+    { qos0Ms: 0, qos1Ms: 0 },
+    { qos0Ms: 3_600_000, qos1Ms: 0 },
+  ]) {
+    const commits = new Commits();
+    const to = await broker({ onPacket: commits.note, gather });
+    const last = [publishPacket("a", 0), publishPacket("b", 1, 7), publishPacket("c", 0)];
+    const known = await session(to, "known");
+    known.send(...last);
+    await flushed(known);
+    reset(known);
+    await until(() => to.connections() === 0);
+    expect(commits.topics).toEqual(["a", "b", "c"]);
+    const unknown = await raw(to);
+    // What is acknowledged comes again, and what comes after a DISCONNECT does not count.
+    unknown.send(connectPacket("unknown"), ...last, { cmd: "disconnect" }, publishPacket("d", 0));
+    await flushed(unknown);
+    reset(unknown);
+    await until(() => to.connections() === 0);
+    expect(commits.topics.slice(3)).toEqual(["a", "c"]);
+    expect(commits.packets.at(-1)?.client).toBe("unknown");
+  }
+});
+
+test("of a client that resets its connection nothing is taken without a login, or beyond its limits", async () => {
+  const commits = new Commits();
+  const to = await broker({
+    onPacket: commits.note,
+    authenticate: ({ clientId }) => clientId !== "stranger",
+    limits: { maxPublishesPerSecond: 3 },
+  });
+  for (const clientId of ["stranger", "device"]) {
+    const client = await raw(to);
+    client.send(connectPacket(clientId), ...[1, 2, 3, 4, 5].map((n) => publishPacket(`${clientId}/${n}`, 0)));
+    await flushed(client);
+    reset(client);
+    await until(() => to.connections() === 0);
+  }
+  expect(commits.topics).toEqual(["device/1", "device/2", "device/3"]);
 });
 
 test("a client that has ended its side and never closes is closed once it is answered", async () => {
