@@ -91,7 +91,7 @@ class Broker implements MqttBroker {
   readonly #options: BrokerOptions;
   readonly #stats = createStats();
   readonly #connections = new Connections();
-  readonly #deliveries = new Deliveries(this.#connections);
+  readonly #deliveries: Deliveries;
   /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
   readonly #streams = new Set<Duplex>();
   readonly #exchanges: Exchanges;
@@ -114,6 +114,7 @@ class Broker implements MqttBroker {
       stats: this.#stats,
     };
     this.#sessions = new Sessions(exchanges, subscribers, limits, stats);
+    this.#deliveries = new Deliveries(connections, this.#sessions);
     // Half of what gets a client refused: readings alone never do.
     const maxLiveBytes = limits.maxClientBufferBytes / 2;
     this.#normalized = readings ? new NormalizedTopics(readings, stats, maxLiveBytes) : null;

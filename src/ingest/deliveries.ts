@@ -1,6 +1,7 @@
 import type { AedesPublishPacket, Client, Subscription } from "aedes";
 import { isCommandTopic, listensForCommands } from "./commands.ts";
 import type { Connections } from "./connection.ts";
+import type { Sessions } from "./sessions.ts";
 
 /**
  * The filter that Aedes gets for one that was granted. Aedes compares the QoS of a message with that of a filter only where the filter
@@ -14,11 +15,13 @@ export function asPublished(granted: Subscription): Subscription {
 /** Decides what goes to a client, and at which QoS; keeps commands from clients that did not ask for them, and counts the others. */
 export class Deliveries {
   readonly #connections: Connections;
+  readonly #sessions: Sessions;
   /** By payload, because Aedes copies a packet for each client and passes the same buffer on to all. */
   readonly #listeners = new WeakMap<object, number>();
 
-  constructor(connections: Connections) {
+  constructor(connections: Connections, sessions: Sessions) {
     this.#connections = connections;
+    this.#sessions = sessions;
   }
 
   /**
@@ -28,6 +31,7 @@ export class Deliveries {
    */
   forward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
     const { topic, payload, qos } = packet;
+    if (qos > 0 && this.#sessions.willReplay(client, packet)) return null;
     const filters = this.#connections.of(client)?.filters;
     if (isCommandTopic(topic)) {
       if (![...(filters?.filters() ?? [])].some((filter) => listensForCommands(filter, topic))) return null;

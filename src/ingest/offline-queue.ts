@@ -69,6 +69,11 @@ export class OfflineQueues {
     return queue && counter !== undefined ? this.#take(queue, counter) : undefined;
   }
 
+  /** True if the message of that broker counter is queued for `clientId`. */
+  has(clientId: string, counter: number): boolean {
+    return this.#queues.get(clientId)?.packets.has(counter) ?? false;
+  }
+
   /** What is queued for `clientId`, oldest first. */
   list(clientId: string): Stored[] {
     return [...(this.#queues.get(clientId)?.packets.values() ?? [])];

@@ -60,6 +60,8 @@ export class Sessions {
   readonly #subscriptions = new LastingSubscriptions();
   /** Sessions whose client is away, longest first. */
   readonly #absent = new Set<string>();
+  /** Clients that get, or have got, what was queued for them. */
+  readonly #replayed = new WeakSet<Owner>();
   /** Subscriptions that were granted and wait to be stored. */
   readonly #granted = new WeakSet<object>();
 
@@ -164,7 +166,16 @@ export class Sessions {
   }
 
   outgoingStream(client: Owner): Readable {
+    this.#replayed.add(client);
     return Readable.from(this.#queues.list(client.id));
+  }
+
+  /**
+   * True for a message that `client` will get out of its queue. Aedes subscribes a session that comes back before it goes through
+   * the queue, and would send twice what comes between.
+   */
+  willReplay(client: Owner, { brokerCounter }: Pick<StoredPublish, "brokerCounter">): boolean {
+    return !client.clean && !this.#replayed.has(client) && this.#queues.has(client.id, brokerCounter);
   }
 
   /** Gives something if Aedes shall not route the PUBLISH (again), or for a PUBREL if its message is known. */

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { broker, publishPacket, roundTrip, session, subscribePacket, until } from "./harness.ts";
+import {
+  broker,
+  connectPacket,
+  publishPacket,
+  raw,
+  roundTrip,
+  session,
+  subscribePacket,
+  until,
+} from "./harness.ts";
 
 test("a session gets what came while its client was away, and only once", async () => {
   const to = await broker();
@@ -19,6 +28,36 @@ test("a session gets what came while its client was away, and only once", async 
   const third = await session(to, "a", false);
   await roundTrip(third);
   expect(third.of("publish")).toEqual([]);
+});
+
+test("what is published while a session comes back is sent once, and not ahead of CONNACK", async () => {
+  const to = await broker();
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["t/#"], 2));
+  await until(() => first.of("suback").length === 1);
+  first.socket.destroy();
+  await until(() => to.connections() === 0);
+  for (let round = 0, n = 0; round < 20; round++) {
+    const client = await raw(to);
+    client.send(connectPacket("a", false));
+    // In every turn of the loop, until the session is there.
+    while (client.received.length === 0) {
+      await Promise.all([1, 2, 3].map(() => to.publish(`t/${n++}`, "x", 2, false)));
+      await new Promise(setImmediate);
+    }
+    await roundTrip(client);
+    expect(client.received[0]?.cmd).toBe("connack");
+    const topics = client.of("publish").map((packet) => ("topic" in packet ? packet.topic : ""));
+    expect(new Set(topics).size).toBe(topics.length);
+    for (const messageId of client.ids("publish"))
+      client.send({ cmd: "pubrec", messageId: messageId as number });
+    await until(() => client.of("pubrel").length === topics.length);
+    for (const messageId of client.ids("publish"))
+      client.send({ cmd: "pubcomp", messageId: messageId as number });
+    await roundTrip(client);
+    client.socket.destroy();
+    await until(() => to.connections() === 0);
+  }
 });
 
 test("a QoS 2 delivery goes on after a reconnect with its PUBREL", async () => {
