@@ -25,6 +25,12 @@ export interface Headway {
   readonly scheduledHeadwayS: number;
 }
 
+/** Null: no headway is known; `was` undefined: nobody has asked for it yet. */
+export interface HeadwayChange {
+  readonly was: Headway | null | undefined;
+  readonly is: Headway | null;
+}
+
 /** Headways, each looked up once: it is asked for with every reading, and changes when vehicles pass. */
 export class Headways {
   readonly #passings: Passings;
@@ -56,14 +62,14 @@ export class Headways {
     return changed;
   }
 
-  /** Whether another headway than before is found for a vehicle that passed a place. */
-  isChanged(vehicle: string, followed: Followed, place: string): boolean {
-    const stop = followed.stopsAt.get(place)?.[0];
-    const before = stop === undefined ? undefined : followed.headways[stop];
+  /** Which other headway than before is found for a vehicle that passed a place; null if it is the same. */
+  changeOf(vehicle: string, followed: Followed, place: string): HeadwayChange | null {
+    const [stop = 0] = followed.stopsAt.get(place) ?? [];
+    const was = followed.headways[stop];
     forget(followed, place);
-    if (stop === undefined || before === undefined) return true;
-    const now = this.at(vehicle, followed, stop);
-    return now?.headwayS !== before?.headwayS || now?.scheduledHeadwayS !== before?.scheduledHeadwayS;
+    const is = this.at(vehicle, followed, stop);
+    const isSame = is?.headwayS === was?.headwayS && is?.scheduledHeadwayS === was?.scheduledHeadwayS;
+    return was !== undefined && isSame ? null : { was, is };
   }
 }
 

@@ -19,9 +19,11 @@ const minMoveMs = 20_000;
 const callStates: readonly CallState[] = ["expected", "arrived", "departed", "ended", "skipped", "unknown"];
 /** Numbers of a call in a journey's `told`: state, arrival, departure; NaN for a time that is not known. */
 const numbersOfCall = 3;
+const nothing: readonly Call[] = [];
 
-/** What goes with a journey beside its state, and is made again from that after a restart. */
+/** A journey with what goes with its state, and is made again from that after a restart. */
 export interface Followed {
+  readonly journey: Journey;
   readonly run: Run;
   readonly path: Path;
   /** What followed last; null when all is to be reckoned anew. */
@@ -52,12 +54,13 @@ interface Calm {
   readonly leftMs: number;
 }
 
-export function follow(run: Run, path: Path): Followed {
+export function follow(journey: Journey, run: Run, path: Path): Followed {
   const { stopIds, trip } = run;
   const places = stopIds.map((stopId) => `${trip.route} ${trip.direction} ${stopId}`);
   const stopsAt = new Map<string, readonly number[]>();
   for (const [stop, place] of places.entries()) stopsAt.set(place, [...(stopsAt.get(place) ?? []), stop]);
   return {
+    journey,
     run,
     path,
     assessment: null,
@@ -74,37 +77,45 @@ export function follow(run: Run, path: Path): Followed {
  * @param before what followed when this was asked last
  * @param now when the vehicle was heard of last
  */
-export function newsOf(followed: Followed, before: Assessment | null, journey: Journey, now: number): Call[] {
-  const { run, assessment } = followed;
-  if (assessment === null) return [];
+export function newsOf(followed: Followed, before: Assessment | null, now: number): readonly Call[] {
+  const { run, assessment, journey, calm } = followed;
+  if (assessment === null) return nothing;
+  const { behind } = assessment;
+  const isCalmAhead = isCalm(calm, assessment, now);
+  if (behind === before?.behind && isCalmAhead) return nothing;
   const { told } = journey;
   while (told.length < numbersOfCall * run.stopIds.length) told.push(Number.NaN);
-  const { behind } = assessment;
   const isNew = ({ stop, state, arriveAt, departAt }: Call) => !isTold(told, stop, state, arriveAt, departAt);
   const news = behind === before?.behind ? [] : behind.filter(isNew);
-  if (!isCalm(followed.calm, assessment, now)) {
-    let moveMs = minMoveMs;
-    let leftMs = Number.POSITIVE_INFINITY;
-    const isWanted: IsWanted = (stop, state, arriveAt, departAt) => {
-      if (isTold(told, stop, state, arriveAt, departAt)) return false;
-      if (isOther(told, stop, state, arriveAt) || hasMoved(told, stop, arriveAt, departAt, now)) return true;
-      const movedMs = movedOf(told, stop, arriveAt, departAt);
-      if (movedMs < minMoveMs) moveMs = Math.min(moveMs, minMoveMs - movedMs);
-      else leftMs = Math.min(leftMs, (arriveAt ?? departAt ?? now) - now - partsOfTimeLeft * movedMs);
-      return false;
-    };
-    news.push(...callsAhead(journey, run, assessment, isWanted));
-    const { zone, delayS } = assessment;
-    // At a stop there is more to tell than forecasts.
-    const isCalmNow = zone !== null && zone % 2 === 1 && delayS !== null;
-    followed.calm = isCalmNow ? { zone, delayS, now, moveMs, leftMs } : null;
-  }
+  if (!isCalmAhead) news.push(...forecastsOf(followed, assessment, now));
   for (const { stop, state, arriveAt, departAt } of news) {
     const at = numbersOfCall * stop;
     told[at] = callStates.indexOf(state);
     told[at + 1] = arriveAt ?? Number.NaN;
     told[at + 2] = departAt ?? Number.NaN;
   }
+  return news;
+}
+
+/** The calls ahead of which something is to be told; notes for how long the others are calm. */
+function forecastsOf(followed: Followed, assessment: Assessment, now: number): Call[] {
+  const { journey, run } = followed;
+  const { told } = journey;
+  let moveMs = minMoveMs;
+  let leftMs = Number.POSITIVE_INFINITY;
+  const isWanted: IsWanted = (stop, state, arriveAt, departAt) => {
+    if (isTold(told, stop, state, arriveAt, departAt)) return false;
+    if (isOther(told, stop, state, arriveAt) || hasMoved(told, stop, arriveAt, departAt, now)) return true;
+    const movedMs = movedOf(told, stop, arriveAt, departAt);
+    if (movedMs < minMoveMs) moveMs = Math.min(moveMs, minMoveMs - movedMs);
+    else leftMs = Math.min(leftMs, (arriveAt ?? departAt ?? now) - now - partsOfTimeLeft * movedMs);
+    return false;
+  };
+  const news = callsAhead(journey, run, assessment, isWanted);
+  const { zone, delayS } = assessment;
+  // At a stop there is more to tell than forecasts.
+  const isCalmNow = zone !== null && zone % 2 === 1 && delayS !== null;
+  followed.calm = isCalmNow ? { zone, delayS, now, moveMs, leftMs } : null;
   return news;
 }
 
@@ -176,21 +187,28 @@ export interface ToldVehicle {
 }
 
 /** Whether there is nothing to be told of a vehicle, without a look at all values. */
-export function isAsTold({ values, known }: ToldVehicle, now: KnownVehicle): boolean {
+export function isAsTold(
+  { values, known }: ToldVehicle,
+  run: Run,
+  { state, zone, delayS }: Assessment,
+  headway: Headway | null,
+): boolean {
   return (
-    known?.run === now.run &&
-    known.headway === now.headway &&
-    known.assessment.state === now.assessment.state &&
-    known.assessment.zone === now.assessment.zone &&
-    isHardlyMoved(values["delayS"], now.assessment.delayS)
+    known?.run === run &&
+    known.headway === headway &&
+    known.assessment.state === state &&
+    known.assessment.zone === zone &&
+    isHardlyMoved(values["delayS"], delayS)
   );
 }
 
 /** Whether values of a vehicle's topic say what was told already, but for a delay that has hardly moved. */
 export function isToldVehicle(told: Values, values: Values): boolean {
-  return Object.keys(values).every(
-    (name) => told[name] === values[name] || (name === "delayS" && isHardlyMoved(told[name], values[name])),
-  );
+  for (const name in values) {
+    if (told[name] === values[name]) continue;
+    if (name !== "delayS" || !isHardlyMoved(told[name], values[name])) return false;
+  }
+  return true;
 }
 
 function isHardlyMoved(toldS: Value | undefined, delayS: Value | undefined): boolean {

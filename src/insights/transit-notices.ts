@@ -83,12 +83,13 @@ function delayNotice(known: Known, left: readonly Call[], { delayNoticeS }: Noti
   return [lineNotice(known, "delay", streak.isOpen, { since: streak.since, delayS }, text)];
 }
 
-function bunchingNotice(known: Known, left: readonly Call[], { bunchedRatio }: NoticeLimits): Notice[] {
-  const isBunched = ({ stop }: Call) => {
-    const headway = known.headwayAt(stop);
-    return headway !== null && headway.headwayS < bunchedRatio * headway.scheduledHeadwayS;
-  };
-  const streak = lastStreak(left, isBunched);
+/** Whether a vehicle is too close behind the one ahead of it. */
+export function isBunched(headway: Headway | null, { bunchedRatio }: NoticeLimits): boolean {
+  return headway !== null && headway.headwayS < bunchedRatio * headway.scheduledHeadwayS;
+}
+
+function bunchingNotice(known: Known, left: readonly Call[], limits: NoticeLimits): Notice[] {
+  const streak = lastStreak(left, ({ stop }) => isBunched(known.headwayAt(stop), limits));
   if (streak === null) return [];
   const headway = { ...(known.headwayAt(streak.last.stop) as Headway) };
   const text = `${known.routeName}: two vehicles close together`;

@@ -31,6 +31,15 @@ export interface Run {
   readonly startS: number;
 }
 
+/** What a vehicle spoke of last: it speaks of the same again and again. */
+export interface Spoken {
+  /** Null: of nothing that holds for all of a quarter-hour. */
+  tripId: string | null;
+  /** Quarter-hours since 1970. */
+  quarter: number;
+  run: Run | null;
+}
+
 /** Finds the trips that readings speak of. */
 export class TripFinder {
   readonly timetable: Timetable;
@@ -40,8 +49,6 @@ export class TripFinder {
   readonly #byStart = new Map<string, number[]>();
   readonly #byRoute = new Map<string, number[]>();
   readonly #idsOf = new Map<number, readonly string[]>();
-  /** By place of the trip, what was found for all of a quarter-hour. */
-  readonly #inQuarter = new Map<number, { readonly quarter: number; readonly run: Run | null }>();
   /** By place of the trip, the run that was found last: a vehicle speaks of the same again and again. */
   readonly #recent = new Map<number, Run>();
 
@@ -60,13 +67,21 @@ export class TripFinder {
   /**
    * The trip that a reading speaks of: by `tripId`, or by `routeId`, `directionId` and `startTime`; on `operatingDay`, else
    * on the day on which it runs about the reading's time. Null if there is none, or more than one: no guesses.
+   * @param spoken what the vehicle spoke of last, to be given again with its next reading
    */
-  find(values: Values, time: number): Run | null {
+  find(values: Values, time: number, spoken: Spoken = { tripId: null, quarter: 0, run: null }): Run | null {
+    const { tripId, operatingDay, startTime } = values;
+    const isById = typeof tripId === "string" && operatingDay === undefined && startTime === undefined;
+    const isSame = isById && tripId === spoken.tripId && quarterOf(time) === spoken.quarter;
+    return isSame ? spoken.run : this.#findNew(values, time, spoken);
+  }
+
+  #findNew(values: Values, time: number, spoken: Spoken): Run | null {
     const { tripId, operatingDay, startTime } = values;
     const day = typeof operatingDay === "string" ? readServiceDay(operatingDay) : null;
     const startS = typeof startTime === "string" ? readServiceTime(startTime) : null;
     const place = typeof tripId === "string" ? this.#byId.get(tripId) : undefined;
-    if (place !== undefined && startS === null && day === null) return this.#about(place, time);
+    if (place !== undefined && startS === null && day === null) return this.#about(place, time, spoken);
     if (place !== undefined) return this.#onDay(place, startS, day, time);
     return startS === null ? null : this.#byTime(values, startS, day, time);
   }
@@ -106,14 +121,14 @@ export class TripFinder {
    * The run of a trip that is about a time. It is the same for a whole quarter-hour if it is at both of its ends: days begin on one, and
    * a run is about for hours.
    */
-  #about(place: number, time: number): Run | null {
-    const quarter = Math.floor(time / quarterMs);
-    const known = this.#inQuarter.get(place);
-    if (known?.quarter === quarter) return known.run;
+  #about(place: number, time: number, spoken: Spoken): Run | null {
+    const quarter = quarterOf(time);
     const run = this.#onDay(place, null, null, time);
     const start = quarter * quarterMs;
     const isSame = [start, start + quarterMs - 1].every((end) => this.#onDay(place, null, null, end) === run);
-    if (isSame) this.#inQuarter.set(place, { quarter, run });
+    spoken.tripId = isSame ? (this.timetable.trips[place] as TimetableTrip).id : null;
+    spoken.quarter = quarter;
+    spoken.run = run;
     return run;
   }
 
@@ -189,6 +204,10 @@ function startOf({ startS, frequencies }: TimetableTrip, toldS: number | null): 
       toldS >= fromS && toldS < untilS && (!isExact || (toldS - fromS) % everyS === 0),
   );
   return isRun ? toldS : null;
+}
+
+function quarterOf(time: number): number {
+  return Math.floor(time / quarterMs);
 }
 
 function addTo(map: Map<string, number[]>, key: string, place: number): void {

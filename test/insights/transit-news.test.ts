@@ -39,16 +39,16 @@ const run: Run = {
 /** A vehicle that tells its delay, and nothing else. */
 class Vehicle {
   readonly journey = newJourney(run.key);
-  followed: Followed = follow(run, path);
+  followed: Followed = follow(this.journey, run, path);
 
   /** What is news when it says at a time (seconds after the start) that it is so late. */
-  tells(seconds: number, delayS: number): Call[] {
+  tells(seconds: number, delayS: number): readonly Call[] {
     const time = startAt + seconds * 1_000;
     const reading = { domain: "transit", device: "v", time, values: { delayS } } as const;
     observe(this.journey, run, path, committed(reading, 1, time), 100);
     const before = this.followed.assessment;
     this.followed.assessment = assess(this.journey, run, path, around, null);
-    return newsOf(this.followed, before, this.journey, time);
+    return newsOf(this.followed, before, time);
   }
 }
 
@@ -79,7 +79,7 @@ it("measures from what was told, so that small moves add up and a restart change
     const vehicle = new Vehicle();
     vehicle.tells(60, 0);
     return [12, 24, 36, 48].map((delayS) => {
-      if (isRestarted) vehicle.followed = follow(run, path);
+      if (isRestarted) vehicle.followed = follow(vehicle.journey, run, path);
       return stopsIn(vehicle.tells(60 + delayS, delayS));
     });
   };
