@@ -4,7 +4,8 @@ import type { RoadNetwork, Segment } from "./road-network.ts";
 import type { RoadSettings } from "./road-settings.ts";
 import { type Estimate, unknownEstimate } from "./road-speeds.ts";
 
-interface Route {
+/** A way over segments. */
+export interface Route {
   readonly name: string;
   readonly segments: readonly Segment[];
   readonly lengthM: number;

@@ -5,7 +5,7 @@ import { roadEnding } from "./road-endings.ts";
 import { checkJam, type Jam, jamLevel, jamValues, neighbours, noJam } from "./road-jams.ts";
 import { RoadNetwork, type Segment, sensedSpeed, tellsEmptyRoad } from "./road-network.ts";
 import { Probes, type Vehicles } from "./road-probes.ts";
-import { type Choice, choicesBySegment, routeWords } from "./road-routes.ts";
+import { type Choice, choicesBySegment, type Route, routeWords } from "./road-routes.ts";
 import { type RoadSettings, roadProblem, roadSettings, segmentPlace } from "./road-settings.ts";
 import {
   addObservation,
@@ -76,6 +76,7 @@ class RoadsReducer implements Reducer {
   readonly #intervalMs: number;
   readonly #detailMs: number;
   readonly #lateMs: number;
+  readonly #routes: ReadonlyMap<string, Route>;
   /** Topics below `routes/`. */
   readonly #routeNames: ReadonlySet<string>;
 
@@ -92,6 +93,8 @@ class RoadsReducer implements Reducer {
       if (!this.#network.segments.has(name)) state.segments.delete(name);
       else if (due !== null) this.#due.set(name, due);
     }
+    const choices = new Set([...this.#choices.values()].flat());
+    this.#routes = new Map([...choices].flatMap(({ routes }) => routes.map((route) => [route.name, route])));
     const { routes } = settings;
     this.#routeNames = new Set(routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
     for (const name of state.routes.keys()) if (!this.#routeNames.has(name)) state.routes.delete(name);
@@ -120,10 +123,23 @@ class RoadsReducer implements Reducer {
     }
   }
 
-  stands({ domain, device, channel }: Shown): boolean {
+  stands({ domain, device, channel, values }: Shown): boolean {
     if (domain === "routes")
-      return this.#routeNames.has(channel === undefined ? device : `${device}/${channel}`);
+      return channel === undefined
+        ? this.#isRoute(device, values)
+        : this.#routeNames.has(`${device}/${channel}`);
     return this.#network.segments.has(domain === "alerts" ? device.slice(jamLevel.length) : device);
+  }
+
+  /** Whether there is such a route, over the same way; one that goes elsewhere now begins anew. */
+  #isRoute(name: string, { lengthM, freeFlowTimeS }: Values): boolean {
+    const route = this.#routes.get(name);
+    const isSameWay =
+      route !== undefined &&
+      lengthM === Math.round(route.lengthM) &&
+      freeFlowTimeS === Math.round(route.freeFlowS);
+    if (!isSameWay) this.#state.routes.delete(name);
+    return isSameWay;
   }
 
   #sense(device: string, channel: string | undefined, time: number, values: Values, now: number): void {

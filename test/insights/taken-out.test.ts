@@ -410,6 +410,25 @@ it("what comes to light late of what is over is not told as of its end after a c
   expect((await live(engine, clock, { insight, settings })).told).toEqual({});
 });
 
+it("a route that goes another way is unknown until that is known, and begins anew", async () => {
+  const insight = registered(roads);
+  const network = { segments: [segment("a"), { ...segment("b"), lengthM: 5_000 }] };
+  const over = (name: string) => ({ ...network, routes: [{ name: "r", segments: [name] }] });
+  const of = (device: string, atMs: number) =>
+    jammed.filter((one) => one.device === device).map((one) => ({ ...one, time: one.time + atMs }));
+  const engine = memoryEngine();
+  const clock = new TestClock();
+  const shown = async (name: string, readings: Reading[]) =>
+    (await live(engine, clock, { insight, settings: over(name), readings })).shown["routes/r"];
+  const known = await shown("a", of("a", 0));
+  expect(known).toMatchObject({ worstLevel: "stationary" });
+  expect(await shown("b", [])).toMatchObject({ travelTimeS: null, worstLevel: "unknown" });
+  expect(await shown("b", of("b", clock.time - t0))).toMatchObject({
+    lengthM: 5_000,
+    worstLevel: "stationary",
+  });
+});
+
 describe("a watch that is another one", () => {
   const insight = registered(fares);
   const settings = (below: number) => ({ watches: [{ ...watch, below, name: "one" }] });
