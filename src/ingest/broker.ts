@@ -15,6 +15,7 @@ import { NormalizedTopics, type ReadingSource } from "./normalized.ts";
 import { Sessions } from "./sessions.ts";
 import { readShared } from "./shared-reads.ts";
 import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
+import { ownBytes } from "./stored-packet.ts";
 import { Subscribers } from "./subscribers.ts";
 import { WireGuard } from "./wire-guard.ts";
 
@@ -131,8 +132,9 @@ class Broker implements MqttBroker {
       gather: options.gather ?? { qos0Ms: 0, qos1Ms: 0 },
       isReserved,
       route: ({ topic, payload, messageId }, { retain }) =>
-        void this.publish(topic, payload, messageId === null ? 0 : 1, retain).catch((err: unknown) =>
-          logger.debug({ err, topic }, "a packet was stored and not routed"),
+        // What waits for a slow subscriber does not hold on to what was gathered with it.
+        void this.publish(topic, ownBytes(payload), messageId === null ? 0 : 1, retain).catch(
+          (err: unknown) => logger.debug({ err, topic }, "a packet was stored and not routed"),
         ),
     });
     this.#aedes = new Aedes({

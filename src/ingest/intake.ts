@@ -91,6 +91,7 @@ export class Intake {
       if (failure === undefined) {
         this.#parts.stats.acks++;
         this.#keepFromOthers(packet);
+        packet.dup = false; // MQTT-3.3.1-3
         done(null);
       } else this.#reject(client, packet, failure, done);
       connection.guard.answered();

@@ -43,7 +43,8 @@ export class OfflineQueues {
     for (const [clientId, granted] of subscribers) {
       shared ??= storedPublish(packet);
       const qos = granted < packet.qos ? granted : packet.qos;
-      this.#add(this.#queueOf(clientId), { ...shared, qos });
+      // MQTT-3.3.1-9
+      this.#add(this.#queueOf(clientId), { ...shared, qos, retain: false });
     }
   }
 
@@ -74,9 +75,11 @@ export class OfflineQueues {
     return this.#queues.get(clientId)?.packets.has(counter) ?? false;
   }
 
-  /** What is queued for `clientId`, oldest first. */
+  /** What is queued for `clientId`, oldest first, with DUP set where it was sent before (MQTT-3.3.1-1). */
   list(clientId: string): Stored[] {
-    return [...(this.#queues.get(clientId)?.packets.values() ?? [])];
+    return Array.from(this.#queues.get(clientId)?.packets.values() ?? [], (packet) =>
+      packet.cmd === "publish" && packet.messageId !== undefined ? { ...packet, dup: true } : packet,
+    );
   }
 
   /** Drops the queue of a session that has ended. */

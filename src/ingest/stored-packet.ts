@@ -28,7 +28,7 @@ export function storedPublish(packet: StoredPublish): StoredPublish {
 }
 
 /** `payload` itself if it fills its memory, else a copy that does; a queue's sharers pass the same bytes. */
-function ownBytes(payload: Buffer): Buffer {
+export function ownBytes(payload: Buffer): Buffer {
   if (payload.buffer.byteLength <= 2 * payload.length) return payload;
   const copy = Buffer.allocUnsafeSlow(payload.length);
   payload.copy(copy);

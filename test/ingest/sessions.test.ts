@@ -1,3 +1,5 @@
+import { Duplex } from "node:stream";
+import { generate } from "mqtt-packet";
 import { expect, test } from "vitest";
 import {
   broker,
@@ -159,4 +161,46 @@ test("retained messages are bounded by number and bytes, replaced and cleared", 
     .of("publish")
     .map((packet) => (packet.cmd === "publish" ? `${packet.topic} ${packet.payload}` : ""));
   expect(got).toEqual(["r/1 new", "r/5 5", "r/5 5"]);
+});
+
+test("what was queued is not marked as retained, and as a repetition only if it was sent before", async () => {
+  const to = await broker();
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["t"], 2));
+  await until(() => first.of("suback").length === 1);
+  const publisher = await session(to, "p");
+  publisher.send(publishPacket("t", 2, 1, { dup: true, retain: true }));
+  await until(() => first.of("publish").length === 1);
+  first.socket.destroy();
+  await until(() => to.connections() === 1);
+  publisher.send(publishPacket("t", 1, 2, { dup: true, retain: true }));
+  await until(() => publisher.of("puback").length === 1);
+  const second = await session(to, "a", false);
+  await until(() => second.of("publish").length === 2);
+  expect(first.of("publish")).toMatchObject([{ qos: 2, dup: false, retain: false }]);
+  expect(second.of("publish")).toMatchObject([
+    { qos: 2, dup: true, retain: false },
+    { qos: 1, dup: false, retain: false },
+  ]);
+});
+
+test("a short message that waits for its subscriber holds on to no more memory than it needs", async () => {
+  const to = await broker();
+  const written: Buffer[] = [];
+  const stream = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk);
+      done();
+    },
+  });
+  to.handle(stream, "here");
+  stream.push(generate(connectPacket("slow")));
+  stream.push(generate(subscribePacket(["t"])));
+  await until(() => written.some((chunk) => chunk[0] === 0x90));
+  const publisher = await session(to, "p");
+  publisher.send(publishPacket("t", 0, undefined, { payload: "a short message" }));
+  await until(() => written.some((chunk) => chunk.includes("a short message")));
+  const payload = written.find((chunk) => chunk.includes("a short message"));
+  expect(payload?.buffer.byteLength).toBeLessThan(100);
 });
