@@ -1,3 +1,4 @@
+import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
 import { currentOf, type Journey, newJourney } from "./transit-journey.ts";
 import { type Followed, follow, type ToldVehicle } from "./transit-news.ts";
@@ -15,8 +16,8 @@ export interface Vehicle {
   readonly journeys: Map<string, Journey>;
   /** When it last was on no trip of the timetable. */
   unmatchedAt: number;
-  /** What was said of it, as JSON, and for which time at the latest. */
-  said: string;
+  /** What was said of it, and for which time at the latest. */
+  said: Values;
   saidAt: number;
 }
 
@@ -65,7 +66,7 @@ export class Fleet {
     const known = this.#tracked.get(device);
     // Until then the order of use does not matter (`putBounded`).
     if (known !== undefined && 2 * this.#vehicles.size <= maxVehicles) return known;
-    const vehicle = known?.vehicle ?? { journeys: new Map(), unmatchedAt: 0, said: "", saidAt: 0 };
+    const vehicle = known?.vehicle ?? { journeys: new Map(), unmatchedAt: 0, said: {}, saidAt: 0 };
     const oldest = putBounded(this.#vehicles, device, vehicle, maxVehicles);
     if (oldest !== undefined) {
       this.#tracked.delete(oldest);

@@ -79,7 +79,7 @@ function forget({ stopsAt, headways }: Followed, place: string): void {
 
 function notePassing(passings: Passings, place: string, passing: Passing): Passing[] {
   const list = passings.get(place) ?? [];
-  const known = list.findIndex(({ vehicle, run }) => vehicle === passing.vehicle && run === passing.run);
+  const known = placeIn(list, passing.vehicle, passing.run);
   if (list[known]?.at === passing.at) return [];
   const changed = known === -1 ? [] : list.slice(known + 1, known + 2);
   if (known !== -1) list.splice(known, 1);
@@ -94,7 +94,7 @@ function notePassing(passings: Passings, place: string, passing: Passing): Passi
 
 function headwayAt(passings: Passings, place: string, vehicle: string, run: string): Headway | null {
   const list = passings.get(place) ?? [];
-  const at = list.findIndex((one) => one.vehicle === vehicle && one.run === run);
+  const at = placeIn(list, vehicle, run);
   const own = list[at];
   const ahead = list[at - 1];
   if (!own || !ahead || own.at - ahead.at > maxHeadwayMs) return null;
@@ -102,6 +102,13 @@ function headwayAt(passings: Passings, place: string, vehicle: string, run: stri
     headwayS: Math.round((own.at - ahead.at) / 1_000),
     scheduledHeadwayS: Math.round((own.scheduledAt - ahead.scheduledAt) / 1_000),
   };
+}
+
+/** Where a vehicle's passing on a run is in the list; -1 if it is not. */
+function placeIn(list: readonly Passing[], vehicle: string, run: string): number {
+  let at = list.length - 1;
+  while (at >= 0 && (list[at]?.run !== run || list[at]?.vehicle !== vehicle)) at--;
+  return at;
 }
 
 function isBefore(one: Passing, other: Passing): boolean {

@@ -115,21 +115,14 @@ export function observe(
   if (place !== null) {
     const sight = { place, courseDeg: typeof courseDeg === "number" ? courseDeg : null, time };
     const atM = path.find(sight, maxAwayM, (metres) => scheduledAt(run, path, metres));
-    if (atM !== null) return note(journey, { at: time, zone: zoneOf(path, atM), atM });
+    if (atM !== null) return note(journey, { at: time, zone: path.zoneAt(atM), atM });
     noteAway(journey, time);
     return false;
   }
   // Without a place the vehicle's own delay says where on the timetable it is.
   if (typeof delayS !== "number") return false;
   const atM = scheduledPlaceM(run, path, time - delayS * 1_000);
-  return note(journey, { at: time, zone: zoneOf(path, atM), atM });
-}
-
-/** The zone of a place on the path. */
-export function zoneOf(path: Path, atM: number): number {
-  const stop = path.stopAt(atM);
-  if (stop !== null) return 2 * stop;
-  return Math.max(0, Math.min(2 * path.stopsBehind(atM) - 1, 2 * path.stopM.length - 2));
+  return note(journey, { at: time, zone: path.zoneAt(atM), atM });
 }
 
 /** Returns whether it is newer than all before, and not farther back. */

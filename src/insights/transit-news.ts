@@ -1,5 +1,12 @@
 import type { Value, Values } from "../model/reading.ts";
-import { type Assessment, type Call, type CallState, callsAhead, type IsWanted } from "./transit-assess.ts";
+import {
+  type Assessment,
+  type Call,
+  type CallState,
+  callsAhead,
+  type IsWanted,
+  type JourneyState,
+} from "./transit-assess.ts";
 import type { Headway } from "./transit-headways.ts";
 import type { Journey } from "./transit-journey.ts";
 import type { Path } from "./transit-path.ts";
@@ -46,7 +53,8 @@ export interface Followed {
  */
 interface Calm {
   readonly zone: number;
-  readonly delayS: number;
+  /** Null: nobody can say, and nothing moves. */
+  readonly delayS: number | null;
   readonly now: number;
   /** The delay may move by less than this. */
   readonly moveMs: number;
@@ -81,7 +89,8 @@ export function newsOf(followed: Followed, before: Assessment | null, now: numbe
   const { run, assessment, journey, calm } = followed;
   if (assessment === null) return nothing;
   const { behind } = assessment;
-  const isCalmAhead = isCalm(calm, assessment, now);
+  // Reckoned anew, it may have come to where it stands at another time.
+  const isCalmAhead = before !== null && isCalm(calm, assessment, now);
   if (behind === before?.behind && isCalmAhead) return nothing;
   const { told } = journey;
   while (told.length < numbersOfCall * run.stopIds.length) told.push(Number.NaN);
@@ -113,14 +122,13 @@ function forecastsOf(followed: Followed, assessment: Assessment, now: number): C
   };
   const news = callsAhead(journey, run, assessment, isWanted);
   const { zone, delayS } = assessment;
-  // At a stop there is more to tell than forecasts.
-  const isCalmNow = zone !== null && zone % 2 === 1 && delayS !== null;
-  followed.calm = isCalmNow ? { zone, delayS, now, moveMs, leftMs } : null;
+  followed.calm = zone === null ? null : { zone, delayS, now, moveMs, leftMs };
   return news;
 }
 
 function isCalm(calm: Calm | null, { zone, delayS }: Assessment, now: number): boolean {
-  if (calm === null || delayS === null || calm.zone !== zone) return false;
+  if (calm === null || calm.zone !== zone) return false;
+  if (delayS === null || calm.delayS === null) return delayS === calm.delayS;
   const movedMs = 1_000 * Math.abs(delayS - calm.delayS);
   return movedMs < calm.moveMs && (partsOfTimeLeft + 1) * movedMs + now - calm.now < calm.leftMs;
 }
@@ -180,26 +188,30 @@ function hasMoved(
   return isFar(told[at + 1], arriveAt) || isFar(told[at + 2], departAt);
 }
 
-/** What was told of a vehicle last; `values` without the rest after a restart. */
+/** What was told of a vehicle last: `values`, and what they follow from. All but these is null after a restart. */
 export interface ToldVehicle {
   readonly values: Values;
-  readonly known: KnownVehicle | null;
+  readonly run: Run | null;
+  readonly state: JourneyState | null;
+  readonly zone: number | null;
+  readonly headway: Headway | null;
+}
+
+/** @param known null: it was on no trip */
+export function toldOf(values: Values, known: KnownVehicle | null): ToldVehicle {
+  const { state = null, zone = null } = known?.assessment ?? {};
+  return { values, run: known?.run ?? null, state, zone, headway: known?.headway ?? null };
 }
 
 /** Whether there is nothing to be told of a vehicle, without a look at all values. */
 export function isAsTold(
-  { values, known }: ToldVehicle,
+  told: ToldVehicle,
   run: Run,
   { state, zone, delayS }: Assessment,
   headway: Headway | null,
 ): boolean {
-  return (
-    known?.run === run &&
-    known.headway === headway &&
-    known.assessment.state === state &&
-    known.assessment.zone === zone &&
-    isHardlyMoved(values["delayS"], delayS)
-  );
+  const isSame = told.run === run && told.state === state && told.zone === zone && told.headway === headway;
+  return isSame && isHardlyMoved(told.values["delayS"], delayS);
 }
 
 /** Whether values of a vehicle's topic say what was told already, but for a delay that has hardly moved. */

@@ -94,14 +94,12 @@ export class Path {
     return best?.atM ?? null;
   }
 
-  /** The stop at which a vehicle stands that is so far on the path; null between stops. */
-  stopAt(atM: number): number | null {
+  /** The zone of a place of the path: 2k at stop k, where a vehicle counts as standing there, 2k+1 between it and the next. */
+  zoneAt(atM: number): number {
     const after = this.stopsBehind(atM);
-    for (const stop of [after - 1, after]) {
-      const stopM = this.stopM[stop];
-      if (stopM !== undefined && Math.abs(stopM - atM) <= (this.#radiusM[stop] as number)) return stop;
-    }
-    return null;
+    if (this.#isAt(after - 1, atM)) return 2 * (after - 1);
+    if (this.#isAt(after, atM)) return 2 * after;
+    return Math.max(0, Math.min(2 * after - 1, 2 * this.stopM.length - 2));
   }
 
   /** How many stops are at or behind a place of the path. */
@@ -113,6 +111,11 @@ export class Path {
       else high = middle;
     }
     return low;
+  }
+
+  #isAt(stop: number, atM: number): boolean {
+    const stopM = this.stopM[stop];
+    return stopM !== undefined && Math.abs(stopM - atM) <= (this.#radiusM[stop] as number);
   }
 
   #onLine(

@@ -35,16 +35,22 @@ export function callReading(
   time: number,
 ): Reading {
   const { trip, calls } = wordsOf(run, timetable, slotOf);
-  const { stopId, channel, ...call } = calls[stop] as CallWords;
-  const { arrival, departure } = call;
+  const { stopId, stopName, stopSequence, channel, arrival, departure } = calls[stop] as CallWords;
   const isArrival = arrival !== null && arriveAt !== null;
   const isDeparture = departure !== null && departAt !== null;
   const values: Values = {
     state,
     vehicle,
-    ...trip,
-    stopName: call.stopName,
-    stopSequence: call.stopSequence,
+    // Each by its name: copied together they would cost several times as much.
+    tripId: trip.tripId,
+    routeId: trip.routeId,
+    routeName: trip.routeName,
+    headsign: trip.headsign,
+    directionId: trip.directionId,
+    operatingDay: trip.operatingDay,
+    startTime: trip.startTime,
+    stopName,
+    stopSequence,
     scheduledArrival: arrival?.text ?? null,
     expectedArrival: isArrival ? isoTime(arriveAt) : null,
     arrivalDelayS: isArrival ? Math.round((arriveAt - arrival.at) / 1_000) : null,
@@ -71,8 +77,19 @@ interface CallWords {
   readonly departure: Scheduled | null;
 }
 
+/** What is told of a trip each time. */
+interface TripWords {
+  readonly tripId: string;
+  readonly routeId: string | null;
+  readonly routeName: string | null;
+  readonly headsign: string | null;
+  readonly directionId: number | null;
+  readonly operatingDay: string;
+  readonly startTime: string;
+}
+
 interface RunWords {
-  readonly trip: Values;
+  readonly trip: TripWords;
   readonly calls: readonly CallWords[];
 }
 
@@ -133,12 +150,19 @@ function noTrip(): Values {
 
 function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): Values {
   const { state, zone, delayS } = assessment;
+  const trip = tripValues(run, timetable);
   const next = nextStop(assessment);
   const isHere = next !== null && zone === 2 * next;
   const stopId = next === null ? null : (run.stopIds[next] as string);
   return {
     state: state === "running" && isHere ? "atStop" : state,
-    ...tripValues(run, timetable),
+    tripId: trip.tripId,
+    routeId: trip.routeId,
+    routeName: trip.routeName,
+    headsign: trip.headsign,
+    directionId: trip.directionId,
+    operatingDay: trip.operatingDay,
+    startTime: trip.startTime,
     delayS,
     stopId: isHere ? stopId : null,
     nextStopId: isHere ? null : stopId,
@@ -149,9 +173,9 @@ function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): V
 }
 
 /** What is the same for all calls of a run; made once of each. */
-const valuesOfRuns = new WeakMap<Run, Values>();
+const valuesOfRuns = new WeakMap<Run, TripWords>();
 
-function tripValues(run: Run, { routes }: Timetable): Values {
+function tripValues(run: Run, { routes }: Timetable): TripWords {
   const made = valuesOfRuns.get(run);
   if (made !== undefined) return made;
   const { trip, day, startS } = run;

@@ -1,4 +1,4 @@
-import type { Reading, Values } from "../model/reading.ts";
+import type { Reading } from "../model/reading.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, InsightContext, Reducer, Shown } from "./insight.ts";
 import { type Assessment, assess, type Call } from "./transit-assess.ts";
@@ -6,7 +6,7 @@ import { transitEnding } from "./transit-endings.ts";
 import { Fleet, type Tracked, type Vehicle } from "./transit-fleet.ts";
 import { type HeadwayChange, Headways, type Passing, type Passings } from "./transit-headways.ts";
 import { heardAt, observe } from "./transit-journey.ts";
-import { type Followed, isAsTold, isToldVehicle, newsOf } from "./transit-news.ts";
+import { type Followed, isAsTold, isToldVehicle, newsOf, toldOf } from "./transit-news.ts";
 import { isBunched, nextSettling, noticeNews, noticeReading } from "./transit-notices.ts";
 import { Paths } from "./transit-path.ts";
 import { transitPlaces } from "./transit-places.ts";
@@ -47,7 +47,7 @@ export const transit: Insight<TransitSettings, State> = {
   },
   ending: transitEnding,
   endsWhenOff: true,
-  stateVersion: 2,
+  stateVersion: 3,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),
 };
@@ -225,12 +225,10 @@ class TransitReducer implements Reducer {
 
   #say(tracked: Tracked, reading: Reading, known: KnownVehicle | null, emit: Emit): void {
     const { vehicle } = tracked;
-    const told = tracked.told?.values ?? (JSON.parse(vehicle.said || "{}") as Values);
-    const isTold = isToldVehicle(told, reading.values);
-    const values = isTold ? told : reading.values;
-    tracked.told = { values, known };
+    const isTold = isToldVehicle(vehicle.said, reading.values);
+    if (!isTold) vehicle.said = reading.values;
+    tracked.told = toldOf(vehicle.said, known);
     if (isTold) return;
-    vehicle.said = JSON.stringify(values);
     vehicle.saidAt = Math.max(vehicle.saidAt, reading.time);
     emit({ ...reading, time: vehicle.saidAt });
   }

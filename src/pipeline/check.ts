@@ -7,15 +7,19 @@ export const maxValues = 256;
 const maxDepth = 8;
 const hostileNames: ReadonlySet<string> = new Set(["__proto__", "prototype", "constructor"]);
 
+/** Most names tell by their length that they are none of these. */
+function isHostile(name: string): boolean {
+  return (name.length === 9 || name.length === 11) && hostileNames.has(name);
+}
+
 /**
  * Says why a reading may not enter the log, or null if it may. Formats keep these rules themselves; this is the last gate
  * for all of them, so that one careless format cannot poison what every subscriber shares.
  */
 function checkReading(reading: Reading): string | null {
   const { device, channel, time, values, attrs } = reading;
-  if (device === "" || hostileNames.has(device))
-    return `device: ${JSON.stringify(device)} cannot be a device id`;
-  if (channel !== undefined && (channel === "" || hostileNames.has(channel))) {
+  if (device === "" || isHostile(device)) return `device: ${JSON.stringify(device)} cannot be a device id`;
+  if (channel !== undefined && (channel === "" || isHostile(channel))) {
     return `channel: ${JSON.stringify(channel)} cannot be a channel id`;
   }
   if (!isTime(time)) return `time: ${time} is not a time in epoch milliseconds`;
@@ -53,7 +57,7 @@ function checkValues(path: string, values: object, depth: number): string | null
   let count = 0;
   for (const name in values) {
     if (++count > maxValues) return `${path}: more than ${maxValues}`;
-    if (hostileNames.has(name)) return `${path}.${name}: this name is not allowed`;
+    if (isHostile(name)) return `${path}.${name}: this name is not allowed`;
     const value = (values as Record<string, Value>)[name];
     // Nearly all are plain, and no path is put together for them.
     const problem = isPlain(value) ? null : checkValue(`${path}.${name}`, value, depth);
