@@ -1,6 +1,7 @@
 import { isoTime, type Values } from "../model/reading.ts";
 import { holds, isBack, type Rule } from "./alert-rules.ts";
-import type { Course, Tell } from "./rework.ts";
+import type { Course } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** What was observed at a time. */
 export interface Observed {

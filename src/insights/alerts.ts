@@ -7,7 +7,8 @@ import { type Rule, rulesProblem, rulesSettings, termsOf, valueFor } from "./ale
 import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
-import { Rework, type Tell, type Track } from "./rework.ts";
+import { Rework, type Track } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** Topics whose rules are remembered; forgotten all at once beyond this. */
 const maxKnownTopics = 100_000;

@@ -3,7 +3,8 @@ import { putBounded } from "./bounded.ts";
 import { DueTimes } from "./due-times.ts";
 import { type Fix, fixOf } from "./fixes.ts";
 import type { CommittedReading, Emit, Reducer, Shown } from "./insight.ts";
-import { type Course, Rework, type Tell, type Track } from "./rework.ts";
+import { type Course, Rework, type Track } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** What is kept of a device. */
 interface Device<Fold> {

@@ -5,7 +5,8 @@ import { accuracyOf, type Fix, type FixFilter, judge, newFixFilter, speedOf } fr
 import { type Anchor, anchorAt, anchoredM, distanceM, isWithinM } from "./geo.ts";
 import type { Insight } from "./insight.ts";
 import { pointShape } from "./map-shapes.ts";
-import type { Course, Tell } from "./rework.ts";
+import type { Course } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** Ahead of a place's name in the channel. */
 const ownLevel = "eta/";

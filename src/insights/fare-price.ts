@@ -1,7 +1,9 @@
 import { isoTime, type Values } from "../model/reading.ts";
 import type { Offer } from "./fare-quote.ts";
 import { figuresOf, newPriceWindow, notePrice, type PriceWindow } from "./fare-window.ts";
-import type { Course, Tell } from "./rework.ts";
+import { copyOf } from "./plain-copy.ts";
+import type { Course } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** Most offers that stand at a time for one route, flight or watch; the one quoted longest ago is forgotten. */
 const maxOffers = 500;
@@ -22,6 +24,8 @@ export interface PriceFold {
   /** The price now or, if there is none, the last one; and the other one before that. */
   lastMinor: number | null;
   previousMinor: number | null;
+  /** When `best` became another one, epoch milliseconds. */
+  changedAt: number;
 }
 
 /** The best offer is another one. `tell` is null where all has been told (rework.ts, `settle`). */
@@ -34,7 +38,13 @@ export interface PriceCourse<Fold> extends Course<Quoted, Fold> {
 }
 
 export function newPriceFold(): PriceFold {
-  return { offers: new Map(), best: null, lastMinor: null, previousMinor: null };
+  return {
+    offers: new Map(),
+    best: null,
+    lastMinor: null,
+    previousMinor: null,
+    changedAt: Number.NEGATIVE_INFINITY,
+  };
 }
 
 /**
@@ -49,6 +59,7 @@ export function priceCourse<Fold extends PriceFold>(
     const { best } = fold;
     fold.best = cheapest(fold.offers, time);
     if (isSameOffer(best, fold.best)) return;
+    fold.changedAt = time;
     notePrevious(fold, fold.best?.amountMinor ?? null);
     changed(fold, time, tell);
   };
@@ -57,7 +68,18 @@ export function priceCourse<Fold extends PriceFold>(
     for (const offer of offers) put(fold, offer);
     if (mayChange(fold, time, offers)) look(fold, time, tell);
   };
-  return { start, merge, step, settle: (fold, quoted) => step(fold, quoted, null) };
+  return { start, copy, merge, goesOn, step, settle: (fold, quoted) => step(fold, quoted, null) };
+}
+
+/** Offers never change. */
+function copy<Fold extends PriceFold>({ offers, best, ...others }: Fold): Fold {
+  return { ...copyOf(others), offers: new Map(offers), best } as unknown as Fold;
+}
+
+/** A feed quotes many flights for the same moment: nothing has come of those before. Offers stay in the order of their keys. */
+function goesOn({ changedAt }: PriceFold, before: Quoted, { time, offers }: Quoted): boolean {
+  const [first, last] = [offers[0], before.offers.at(-1)];
+  return changedAt < time && (first === undefined || last === undefined || last.key < first.key);
 }
 
 /** What is told of a route or flight. */

@@ -3,7 +3,8 @@ import { currencyExponent } from "../model/currency.ts";
 import { isoTime, type Values } from "../model/reading.ts";
 import { newPriceFold, offerValues, type PriceFold, priceCourse, type Quoted } from "./fare-price.ts";
 import { type Offer, placeCode, type Quote } from "./fare-quote.ts";
-import type { Course, Tell } from "./rework.ts";
+import type { Course } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** Most watches; also the most of which one selection of fares can tell. */
 export const maxWatches = 5_000;
@@ -151,7 +152,9 @@ export function watchCourse(watches: readonly Watch[]): WatchCourse {
   const step = (fold: WatchFold, quoted: Quoted, tell: Tell | null) => {
     prices.step(fold, quoted, tell);
     // Somebody new wants to know a price that stays as it is.
-    if (fold.text !== text) show(fold, quoted.time, tell);
+    if (fold.text === text) return;
+    fold.changedAt = quoted.time;
+    show(fold, quoted.time, tell);
   };
   return {
     ...prices,
@@ -221,7 +224,7 @@ export function selectionKey({
 }: {
   readonly [name in "from" | "to" | "currency"]: string;
 } & { readonly [name in "cabin" | "flight" | "departs"]?: string | undefined }): string {
-  return [from, to, currency, cabin, flight, departs].join("\n");
+  return `${from}\n${to}\n${currency}\n${cabin}\n${flight}\n${departs}`;
 }
 
 /** What every selection has. */

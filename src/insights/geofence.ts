@@ -4,7 +4,8 @@ import { DeviceCourses, type Devices } from "./device-courses.ts";
 import { Fences, fencePlace, fencesProblem, fencesSettings } from "./fences.ts";
 import { accuracyOf, type Fix, type FixFilter, fixSettings, judge, newFixFilter } from "./fixes.ts";
 import type { Insight } from "./insight.ts";
-import type { Course, Tell } from "./rework.ts";
+import type { Course } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 
 /** Most fences in which a device is at once; further ones are not entered. */
 const maxInside = 32;

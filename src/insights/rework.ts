@@ -1,18 +1,18 @@
-import type { Values } from "../model/reading.ts";
 import { putBounded } from "./bounded.ts";
+import { copyOf } from "./plain-copy.ts";
+import { correct, isSame, place, type Tell, type Told } from "./told-words.ts";
 
 /** Something that was observed at a time. */
 interface Timed {
   readonly time: number;
 }
 
-/** Says that from `time` on (epoch milliseconds) the topic called `name` shows `values`; always all of its values. */
-export type Tell = (name: string, time: number, values: Values) => void;
-
 /** How observations of one thing, taken in the order of their times, become what is told of it. */
 export interface Course<Item extends Timed, Fold> {
-  /** What is known before the first observation. Plain data: it is cloned. */
+  /** What is known before the first observation: plain data. */
   start(): Fold;
+  /** A copy that shares nothing that changes. Absent: `copyOf`. */
+  copy?(fold: Fold): Fold;
   /** Takes the next observation: changes `fold` in place, tells what follows from it. */
   step(fold: Fold, item: Item, tell: Tell): void;
   /** The same, when all that follows has been told before; for courses to which words cost something. Absent: `step` does. */
@@ -25,6 +25,11 @@ export interface Course<Item extends Timed, Fold> {
   /** Makes one observation of two of the same time; whichever came first, it must come to the same. Absent: one of them counts. */
   merge?(one: Item, other: Item): Item;
   /**
+   * Whether a step through `item` after the newest one, of the same time, comes to what one step through both, merged, would have
+   * come to. Absent: never.
+   */
+  goesOn?(fold: Fold, newest: Item, item: Item): boolean;
+  /**
    * Names of one thing for which it is known what was told, 16 if absent; the one told longest ago is forgotten, and is not
    * corrected then.
    */
@@ -33,25 +38,29 @@ export interface Course<Item extends Timed, Fold> {
   isKept?(name: string): boolean;
 }
 
-interface Told {
-  readonly time: number;
-  /** Time of the observation from which it followed. */
-  readonly by: number;
-  readonly values: Values;
-}
-
 /** What is kept of one thing: belongs to the state of an insight. */
 export interface Track<Item extends Timed, Fold> {
   /** The newest observations, in the order of their times. */
   readonly items: Item[];
+  /** So many of them, the oldest, are settled: nothing is put between them, or reworked, any more. Absent: none. */
+  settled?: number;
   /** What came of all observations before those, and the time of the last of them. */
   base: Fold;
   baseTime: number;
   isClosed: boolean;
   /** Up to when, as far as nothing has come by then; absent: for good. */
   closedTo?: number;
-  /** What was told, by name, in the order of times: for what follows from `items`, and the last before it. */
+  /** What was told, by name, in the order of times: for what follows from `items` that are not settled, and the last before it. */
   readonly told: Map<string, Told[]>;
+}
+
+/** What is made again from a track when it is missing. */
+interface Live<Fold> {
+  /** What came of all observations. */
+  readonly head: Fold;
+  /** What the head was when `since` observations fewer had come, in order; null: it was not kept. */
+  mark: Fold | null;
+  since: number;
 }
 
 const tellNobody: Tell = () => {};
@@ -67,12 +76,14 @@ const maxWordsPerItem = 8;
  * and where that differs from what was told, it is told again **for the same time**: what should not have been told for a
  * time is replaced by what is true then. So in the end every time at which something was told shows what is known to be true
  * then, whatever the order was, as long as nothing is later than `maxItems` others; what is, is ignored.
+ *
+ * What cannot be reworked any more is seldom stepped through again: a copy of the head is kept, and when all that came before
+ * it is settled, it is the new base. Only a late one, or a start, has the base step there.
  */
 export class Rework<Item extends Timed, Fold> {
   readonly #course: Course<Item, Fold>;
   readonly #maxItems: number;
-  /** What came of all observations; made from the track when it is missing. */
-  readonly #heads = new WeakMap<Track<Item, Fold>, Fold>();
+  readonly #lives = new WeakMap<Track<Item, Fold>, Live<Fold>>();
   /** Tracks of which it was told what another course than before makes of them. */
   readonly #isTold = new WeakSet<Track<Item, Fold>>();
 
@@ -88,40 +99,66 @@ export class Rework<Item extends Timed, Fold> {
 
   /** Takes an observation, and tells what is new or different. Returns whether it is the newest. */
   take(track: Track<Item, Fold>, item: Item, tell: Tell): boolean {
-    const { items } = track;
+    if (!this.#isTold.has(track)) this.#tellNew(track, item.time, tell);
+    const { items, settled = 0 } = track;
     let at = items.length;
-    while (at > 0 && (items[at - 1] as Item).time > item.time) at--;
-    const before = items[at - 1];
+    while (at > settled && (items[at - 1] as Item).time > item.time) at--;
+    const before = at > settled ? items[at - 1] : undefined;
     if (before?.time === item.time) {
       const merged = this.#course.merge?.(before, item) ?? preferred(before, item);
       if (isSame(merged, before)) return false;
+      const live = this.#lives.get(track);
+      const isNewest = at === items.length;
+      const goesOn = isNewest && !track.isClosed && live && this.#course.goesOn?.(live.head, before, item);
       items[at - 1] = merged;
-      this.#rework(track, tell);
-      return at === items.length;
+      if (goesOn) this.#step(track, live, item, tell);
+      else this.#rework(track, tell);
+      return isNewest;
     }
-    if (!this.#isTold.has(track)) this.#tellNew(track, item.time, tell);
-    if (at === 0 && (items.length >= this.#maxItems || item.time <= track.baseTime)) return false;
+    const isFull = items.length - settled >= this.#maxItems;
+    if (at === settled && (isFull || item.time <= settledTime(track))) return false;
     const isNewest = at === items.length;
-    const head = isNewest && !track.isClosed ? this.head(track) : null;
+    const live = isNewest && !track.isClosed ? this.#liveOf(track) : null;
     items.splice(at, 0, item);
-    while (items.length > this.#maxItems) this.#settle(track);
+    track.settled = Math.max(settled, items.length - this.#maxItems);
     if (isNewest) {
       track.isClosed = false;
       delete track.closedTo;
     }
-    if (head === null) this.#rework(track, tell);
-    else
-      this.#course.step(head, item, (name, time, values) =>
-        this.#note(track, name, { time, by: item.time, values }, tell),
-      );
+    if (live === null) {
+      this.#rework(track, tell);
+    } else {
+      live.mark ??= this.#copyOf(live.head);
+      this.#step(track, live, item, tell);
+      live.since++;
+      if (live.since >= this.#maxItems) this.#moveUp(track, live);
+    }
     return isNewest;
+  }
+
+  #step(track: Track<Item, Fold>, { head }: Live<Fold>, item: Item, tell: Tell): void {
+    this.#course.step(head, item, (name, time, values) =>
+      this.#note(track, name, { time, by: item.time, values }, tell),
+    );
+  }
+
+  /** All that came before the mark is settled: it is the new base. */
+  #moveUp(track: Track<Item, Fold>, live: Live<Fold>): void {
+    track.base = live.mark as Fold;
+    this.#dropSettled(track);
+    live.mark = null;
+    live.since = 0;
+  }
+
+  #copyOf(fold: Fold): Fold {
+    return this.#course.copy?.(fold) ?? copyOf(fold);
   }
 
   /** Nothing came after the newest observation up to `to`, or for long if that is infinite: tells what follows from that. */
   close(track: Track<Item, Fold>, tell: Tell, to = Number.POSITIVE_INFINITY): void {
     const by = track.items.at(-1)?.time;
     if (by === undefined || (track.isClosed && closedTo(track) >= to)) return;
-    const head = this.head(track);
+    const { head } = this.#liveOf(track);
     track.isClosed = true;
     if (to < Number.POSITIVE_INFINITY) track.closedTo = to;
     else delete track.closedTo;
@@ -136,9 +173,11 @@ export class Rework<Item extends Timed, Fold> {
 
   /** What is known after the newest observation; not to be changed. */
   head(track: Track<Item, Fold>): Fold {
-    const known = this.#heads.get(track);
-    if (known !== undefined) return known;
-    return this.#follow(track, () => {});
+    return this.#liveOf(track).head;
+  }
+
+  #liveOf(track: Track<Item, Fold>): Live<Fold> {
+    return this.#lives.get(track) ?? this.#follow(track, () => {});
   }
 
   /**
@@ -157,19 +196,29 @@ export class Rework<Item extends Timed, Fold> {
         : !mayBeForgotten;
       if (isNews) this.#note(track, name, { ...told, time: Math.max(time, told.time) }, tell);
     }
+    this.#settle(track);
   }
 
-  /** The oldest observation becomes part of what is not reworked any more. */
+  /** Steps from the base through what is settled. */
   #settle(track: Track<Item, Fold>): void {
-    const oldest = track.items.shift() as Item;
-    if (this.#course.settle) this.#course.settle(track.base, oldest);
-    else this.#course.step(track.base, oldest, tellNobody);
-    track.baseTime = oldest.time;
+    const { base, items, settled = 0 } = track;
+    for (let at = 0; at < settled; at++) {
+      const item = items[at] as Item;
+      if (this.#course.settle) this.#course.settle(base, item);
+      else this.#course.step(base, item, tellNobody);
+    }
+    this.#dropSettled(track);
+  }
+
+  #dropSettled(track: Track<Item, Fold>): void {
+    track.baseTime = settledTime(track);
+    track.items.splice(0, track.settled ?? 0);
+    track.settled = 0;
   }
 
   /** Goes through all items again. */
-  #follow(track: Track<Item, Fold>, found: (name: string, told: Told) => void): Fold {
-    const fold = structuredClone(track.base);
+  #follow(track: Track<Item, Fold>, found: (name: string, told: Told) => void): Live<Fold> {
+    const fold = this.#copyOf(track.base);
     let by = track.baseTime;
     const tell: Tell = (name, time, values) => found(name, { time, by, values });
     for (const item of track.items) {
@@ -177,11 +226,13 @@ export class Rework<Item extends Timed, Fold> {
       this.#course.step(fold, item, tell);
     }
     if (track.isClosed) this.#course.close?.(fold, tell, closedTo(track));
-    this.#heads.set(track, fold);
-    return fold;
+    const live = { head: fold, mark: null, since: 0 };
+    this.#lives.set(track, live);
+    return live;
   }
 
   #rework(track: Track<Item, Fold>, tell: Tell): void {
+    this.#settle(track);
     const results = new Map<string, Told[]>();
     for (const name of track.told.keys()) results.set(name, []);
     this.#follow(track, (name, told) => {
@@ -190,7 +241,9 @@ export class Rework<Item extends Timed, Fold> {
       place(list, told);
     });
     for (const [name, news] of results) {
-      const list = correct(track, name, news, this.#course.isKept?.(name) ?? false, tell);
+      const isKept = this.#course.isKept?.(name) ?? false;
+      const settledTo = track.baseTime;
+      const list = correct(name, track.told.get(name) ?? [], news, { settledTo, isKept }, tell);
       if (list.length === 0) continue;
       this.#forgetSettled(track, list);
       this.#touch(track.told, name, list);
@@ -207,14 +260,20 @@ export class Rework<Item extends Timed, Fold> {
   }
 
   /** One is kept of what is settled: it is what was true before all that may still change. */
-  #forgetSettled({ baseTime }: Track<Item, Fold>, list: Told[]): void {
+  #forgetSettled(track: Track<Item, Fold>, list: Told[]): void {
+    const settledTo = settledTime(track);
     const maxWords = maxWordsPerItem * this.#maxItems;
-    while (list.length > 1 && ((list[1] as Told).by <= baseTime || list.length > maxWords)) list.shift();
+    while (list.length > 1 && ((list[1] as Told).by <= settledTo || list.length > maxWords)) list.shift();
   }
 
   #touch(told: Map<string, Told[]>, name: string, list: Told[]): void {
     putBounded(told, name, list, this.#course.maxNames ?? defaultMaxNames);
   }
+}
+
+/** Time of the last observation that is settled. */
+function settledTime<Item extends Timed, Fold>({ items, settled = 0, baseTime }: Track<Item, Fold>): number {
+  return items[settled - 1]?.time ?? baseTime;
 }
 
 function closedTo({ closedTo = Number.POSITIVE_INFINITY }: { readonly closedTo?: number }): number {
@@ -224,48 +283,4 @@ function closedTo({ closedTo = Number.POSITIVE_INFINITY }: { readonly closedTo?:
 /** Of two observations of the same time the same one is kept, whichever came first. */
 function preferred<Item>(one: Item, other: Item): Item {
   return JSON.stringify(other) > JSON.stringify(one) ? other : one;
-}
-
-/** Tells again what now follows, where it is not what was told. @returns what stands now */
-function correct(
-  track: { baseTime: number; told: Map<string, Told[]> },
-  name: string,
-  news: readonly Told[],
-  isKept: boolean,
-  tell: Tell,
-): Told[] {
-  const olds = track.told.get(name) ?? [];
-  const list = olds.filter(({ by }) => by <= track.baseTime);
-  for (const told of news) place(list, told);
-  const oldOf = new Map(olds.map((told) => [told.time, told]));
-  for (const old of olds) {
-    if (list.some(({ time }) => time === old.time)) continue;
-    const values = isKept
-      ? old.values
-      : (list.findLast(({ time }) => time < old.time)?.values ?? nothingOf(old.values));
-    // It follows from what was before, no longer from what was taken back.
-    place(list, { time: old.time, by: Math.min(old.by, old.time), values });
-  }
-  for (const { time, values } of list) {
-    const old = oldOf.get(time);
-    if (old === undefined || !isSame(old.values, values)) tell(name, time, values);
-  }
-  return list;
-}
-
-/** Puts what was told in its place by time; for the same time the later word counts. */
-function place(list: Told[], told: Told): void {
-  let at = list.length;
-  while (at > 0 && (list[at - 1] as Told).time > told.time) at--;
-  if (at > 0 && (list[at - 1] as Told).time === told.time) list[at - 1] = told;
-  else list.splice(at, 0, told);
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** Nothing was true then after all. */
-function nothingOf(values: Values): Values {
-  return Object.fromEntries(Object.keys(values).map((name) => [name, null]));
 }

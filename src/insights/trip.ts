@@ -1,6 +1,7 @@
 import { accuracyOf, type Fix, type FixLimits, judge, newFixFilter, speedOf } from "./fixes.ts";
 import { distanceM, isWithinM, nearestOnLine, type Position } from "./geo.ts";
-import type { Course, Tell } from "./rework.ts";
+import type { Course } from "./rework.ts";
+import type { Tell } from "./told-words.ts";
 import {
   type Rest,
   type Spot,

@@ -105,6 +105,36 @@ describe("the price of a route", () => {
     );
   });
 
+  it("is the same at every time whatever order the quotes of one moment come in", () => {
+    const settings = { lateQuotes: 4, windowH: 1, watches: [{ name: "either", ...route, changesPct: 20 }] };
+    const ofMoments = fc.uniqueArray(
+      fc.record({
+        minute: fc.nat(12),
+        amountMinor: fc.integer({ min: 10, max: 16 }),
+        quoteId: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+        validMinutes: fc.integer({ min: 1, max: 8 }),
+        order: fc.nat(),
+      }),
+      { selector: ({ minute, quoteId }) => `${minute} ${quoteId}`, minLength: 1, maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(ofMoments, (told) => {
+        const [byName, byChance] = [
+          told.toSorted((one, other) => one.minute - other.minute || (one.quoteId < other.quoteId ? -1 : 1)),
+          told.toSorted((one, other) => one.minute - other.minute || one.order - other.order),
+        ].map((list) => run([...list, { minute: 30, amountMinor: 99, quoteId: "z" }], settings));
+        const times = Array.from({ length: 30 }, (_, minute) => noon + minute * minuteMs);
+        for (const topic of [routeTopic, "watches/either"])
+          for (const time of times) {
+            const shown = [byName, byChance].map((readings) =>
+              of(readings ?? [], topic).findLast((reading) => reading.time <= time),
+            );
+            expect(shown[1]?.values).toEqual(shown[0]?.values);
+          }
+      }),
+    );
+  });
+
   it("has the low and high of the window, and forgets what is older", () => {
     const told = [100, 50, 200, 150].map((amountMinor, index) => ({ minute: index * 30, amountMinor }));
     const later = { minute: 30 * 60, amountMinor: 120, validMinutes: 10 };
