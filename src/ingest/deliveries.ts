@@ -26,8 +26,7 @@ export class Deliveries {
 
   /**
    * Aedes' `authorizeForward`, asked for each client that a message goes to; null keeps it from this one. The QoS is that of the
-   * message or the highest granted one, whichever is lower (MQTT 3.1.1, 3.8.4 and 3.3.5). Of a message that was queued Aedes
-   * only asks whether it may go: that one was queued with its QoS.
+   * message or the highest granted one, whichever is lower (MQTT 3.1.1, 3.8.4 and 3.3.5).
    */
   forward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
     const { topic, payload, qos } = packet;

@@ -2,7 +2,7 @@ import type { Latest, Log, LogRecord } from "../log/contract.ts";
 import { isReadingTopic } from "../model/topic.ts";
 import type { Connection } from "./connection.ts";
 import { FilterTree } from "./filter-tree.ts";
-import { readingPacket } from "./reading-packet.ts";
+import { readingPacket } from "./outgoing-packet.ts";
 import { ReadingSubscriber, ReadingSubscription } from "./reading-subscriber.ts";
 import type { MqttStats } from "./stats.ts";
 

@@ -75,11 +75,26 @@ export class OfflineQueues {
     return this.#queues.get(clientId)?.packets.has(counter) ?? false;
   }
 
-  /** What is queued for `clientId`, oldest first, with DUP set where it was sent before (MQTT-3.3.1-1). */
-  list(clientId: string): Stored[] {
-    return Array.from(this.#queues.get(clientId)?.packets.values() ?? [], (packet) =>
-      packet.cmd === "publish" && packet.messageId !== undefined ? { ...packet, dup: true } : packet,
-    );
+  /**
+   * Hands all that is queued for `clientId` to `send`, oldest first: what was sent before under its packet id (MQTT-4.4.0-1), with DUP
+   * (MQTT-3.3.1-1), the rest under ids that are free.
+   * @param freeId a packet id to begin with if none is in use
+   * @returns the packet id to go on with
+   */
+  sendAll(clientId: string, freeId: number, send: (packet: Stored, messageId: number) => void): number {
+    const packets = [...(this.#queues.get(clientId)?.packets.values() ?? [])];
+    const newest = packets.findLast(({ messageId }) => messageId !== undefined)?.messageId;
+    let nextId = newest === undefined ? freeId : idAfter(newest);
+    for (const packet of packets) {
+      if (packet.cmd === "pubrel") send(packet, packet.messageId);
+      else if (packet.messageId !== undefined) send({ ...packet, dup: true }, packet.messageId);
+      else {
+        packet.messageId = nextId;
+        nextId = idAfter(nextId);
+        send(packet, packet.messageId);
+      }
+    }
+    return nextId;
   }
 
   /** Drops the queue of a session that has ended. */
@@ -135,6 +150,11 @@ export class OfflineQueues {
 
 function sizeOf(packet: Stored | undefined): number {
   return packet?.cmd === "publish" ? packet.topic.length + packet.payload.length : 0;
+}
+
+/** Packet ids go round from 1 to 65,535: those of a queue lie together, and it is shorter than the round. */
+function idAfter(messageId: number): number {
+  return (messageId % 65_535) + 1;
 }
 
 /** Acknowledgements come mostly in order, so the search ends at once. */

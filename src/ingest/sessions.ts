@@ -5,6 +5,8 @@ import type { Qos } from "./granted-filters.ts";
 import { LastingSubscriptions, type Subscriber, type Subscription } from "./lasting-subscriptions.ts";
 import type { MqttLimits } from "./limits.ts";
 import { OfflineQueues, type StoredRelease } from "./offline-queue.ts";
+import { queuedPacket } from "./outgoing-packet.ts";
+import type { Outlet } from "./reading-subscriber.ts";
 import { RetainedMessages } from "./retained.ts";
 import type { MqttStats } from "./stats.ts";
 import type { StoredPublish } from "./stored-packet.ts";
@@ -12,6 +14,14 @@ import type { Subscribers } from "./subscribers.ts";
 
 interface ClientId {
   readonly id: string;
+}
+
+/** Aedes' client when its CONNACK has left. */
+interface Returning extends Owner {
+  /** What `Aedes.handle` was given: the guard. */
+  readonly conn: Pick<Outlet, "send" | "cork" | "uncork"> & { readonly destroyed: boolean };
+  /** Packet id of what Aedes sends next (`QoSPacket` in its qos-packet.js). */
+  _nextId: number;
 }
 
 /** What Aedes takes for a promise: it only ever calls `then`. */
@@ -60,8 +70,8 @@ export class Sessions {
   readonly #subscriptions = new LastingSubscriptions();
   /** Sessions whose client is away, longest first. */
   readonly #absent = new Set<string>();
-  /** Clients that get, or have got, what was queued for them. */
-  readonly #replayed = new WeakSet<Owner>();
+  /** Clients that were sent what was queued for them. */
+  readonly #live = new WeakSet<Owner>();
   /** Subscriptions that were granted and wait to be stored. */
   readonly #granted = new WeakSet<object>();
 
@@ -165,17 +175,30 @@ export class Sessions {
     return this.#queues.remove(client.id, packet.messageId);
   }
 
-  outgoingStream(client: Owner): Readable {
-    this.#replayed.add(client);
-    return Readable.from(this.#queues.list(client.id));
+  /**
+   * The CONNACK has left: `client` is sent all that is queued for it, here and now, and is live from then on. Aedes would send
+   * one message a turn of the event loop, and what is published meanwhile would overtake the rest (MQTT-4.6.0-6): it gets none.
+   */
+  outgoingStream(client: Returning): Readable {
+    const { conn } = client;
+    // What cannot be sent any more is no repetition when its session comes back.
+    if (conn.destroyed) return Readable.from([]);
+    conn.cork();
+    client._nextId = this.#queues.sendAll(client.id, client._nextId, (packet, messageId) =>
+      conn.send(queuedPacket(packet, messageId)),
+    );
+    conn.uncork();
+    this.#live.add(client);
+    return Readable.from([]);
   }
 
   /**
-   * True for a message that `client` will get out of its queue. Aedes subscribes a session that comes back before it goes through
-   * the queue, and would send twice what comes between.
+   * True for a message that `client` will get out of its queue. Aedes subscribes a session that comes back before it asks for the
+   * queue, and would send what comes between twice, and ahead of the rest. What has QoS 0 is not queued, and is live at once: the
+   * order holds among messages of one QoS.
    */
   willReplay(client: Owner, { brokerCounter }: Pick<StoredPublish, "brokerCounter">): boolean {
-    return !client.clean && !this.#replayed.has(client) && this.#queues.has(client.id, brokerCounter);
+    return !client.clean && !this.#live.has(client) && this.#queues.has(client.id, brokerCounter);
   }
 
   /** Gives something if Aedes shall not route the PUBLISH (again), or for a PUBREL if its message is known. */

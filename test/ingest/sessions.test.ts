@@ -62,6 +62,50 @@ test("what is published while a session comes back is sent once, and not ahead o
   }
 });
 
+test.each([1, 2] as const)(
+  "what is published while a session comes back follows what is queued, QoS %i",
+  async (qos) => {
+    const to = await broker();
+    const first = await session(to, "a", false);
+    first.send(subscribePacket(["t"], qos));
+    await until(() => first.of("suback").length === 1);
+    first.socket.destroy();
+    await until(() => to.connections() === 0);
+    let count = 0;
+    const publish = () => to.publish("t", String(count++), qos, false);
+    for (let i = 0; i < 300; i++) await publish();
+    const second = await raw(to);
+    second.send(connectPacket("a", false));
+    while (second.of("publish").length < 300) {
+      await publish();
+      await new Promise(setImmediate);
+    }
+    await until(() => second.of("publish").length >= count);
+    const payloads = second
+      .of("publish")
+      .map((packet) => ("payload" in packet ? Number(packet.payload) : null));
+    expect(payloads).toEqual(Array.from({ length: count }, (_, n) => n));
+  },
+);
+
+test("a session that goes on gives no packet id that is still in use", async () => {
+  const to = await broker();
+  const first = await session(to, "a", false);
+  first.send(subscribePacket(["t"], 1));
+  await until(() => first.of("suback").length === 1);
+  for (let i = 0; i < 3; i++) await to.publish("t", "sent", 1, false);
+  await until(() => first.of("publish").length === 3);
+  first.socket.destroy();
+  await until(() => to.connections() === 0);
+  await to.publish("t", "queued", 1, false);
+  const second = await session(to, "a", false);
+  await to.publish("t", "live", 1, false);
+  await until(() => second.of("publish").length === 5);
+  const ids = second.ids("publish") as number[];
+  expect(ids.slice(0, 3)).toEqual(first.ids("publish"));
+  expect(ids).toEqual(ids.map((_, i) => (((ids[0] as number) + i - 1) % 65_535) + 1));
+});
+
 test("a QoS 2 delivery goes on after a reconnect with its PUBREL", async () => {
   const to = await broker();
   const first = await session(to, "a", false);
