@@ -95,7 +95,8 @@ export function newsOf(followed: Followed, before: Assessment | null, now: numbe
   const { told } = journey;
   while (told.length < numbersOfCall * run.stopIds.length) told.push(Number.NaN);
   const isNew = ({ stop, state, arriveAt, departAt }: Call) => !isTold(told, stop, state, arriveAt, departAt);
-  const news = behind === before?.behind ? [] : behind.filter(isNew);
+  // If it only went on, what lay behind it was told.
+  const news = behind.slice(before?.behind.length ?? 0).filter(isNew);
   if (!isCalmAhead) news.push(...forecastsOf(followed, assessment, now));
   for (const { stop, state, arriveAt, departAt } of news) {
     const at = numbersOfCall * stop;

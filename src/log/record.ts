@@ -98,25 +98,27 @@ export function recordFromBody(
  */
 export function readBodyHead(body: Uint8Array): BodyHead {
   const head = { seq: 0, topicId: 0, shapeId: 0, time: 0 };
-  readHeadAt(new DataView(body.buffer, body.byteOffset, body.byteLength), 0, head);
+  readHeadAt(body, 0, head);
   return head;
 }
 
 /** The same at a place in larger memory, into an object that the caller keeps: for reading very many. */
-export function readHeadAt(view: DataView, start: number, head: BodyHead): void {
-  const tag = view.getUint8(start);
+export function readHeadAt(bytes: Uint8Array, start: number, head: BodyHead): void {
+  const tag = bytes[start] as number;
   let at = start;
   if (tag >= 0x94 && tag <= 0x9f) at += 1;
   else if (tag === 0xdc) at += 3;
   else if (tag === 0xdd) at += 5;
   else throw new Error("not a body: it does not begin with an array of four or more");
-  head.seq = readInteger(view, at);
-  at += integerBytes(view.getUint8(at));
-  head.topicId = readInteger(view, at);
-  at += integerBytes(view.getUint8(at));
-  head.shapeId = readInteger(view, at);
-  at += integerBytes(view.getUint8(at));
-  head.time = readInteger(view, at);
+  head.seq = readInteger(bytes, at);
+  at += integerBytes(bytes[at] as number);
+  head.topicId = readInteger(bytes, at);
+  at += integerBytes(bytes[at] as number);
+  head.shapeId = readInteger(bytes, at);
+  at += integerBytes(bytes[at] as number);
+  head.time = readInteger(bytes, at);
+  // What is missing is no number, and makes none of those behind it.
+  if (Number.isNaN(head.time)) throw new Error(notAnInteger);
 }
 
 /** Where a body that was just written says what it is about, behind its seq. */
@@ -128,29 +130,34 @@ export function bodyIdentityStart(body: Uint8Array): number {
 
 const notAnInteger = "not a body: seq, topic, shape and time must be integers";
 
-/** Integers as MessagePack writes them (its specification, "int format family"). */
-function readInteger(view: DataView, at: number): number {
-  const tag = view.getUint8(at);
+/**
+ * Integers as MessagePack writes them (its specification, "int format family"). From the bytes, since a DataView for each body would
+ * cost more than the look.
+ */
+function readInteger(bytes: Uint8Array, at: number): number {
+  const tag = bytes[at] as number;
   if (tag < 0x80) return tag;
   if (tag >= 0xe0) return tag - 0x100;
   switch (tag) {
     case 0xcc:
-      return view.getUint8(at + 1);
     case 0xcd:
-      return view.getUint16(at + 1);
     case 0xce:
-      return view.getUint32(at + 1);
     case 0xcf:
-      return view.getUint32(at + 1) * 0x100000000 + view.getUint32(at + 5);
+      return readRest(bytes, at, 0);
     case 0xd0:
-      return view.getInt8(at + 1);
     case 0xd1:
-      return view.getInt16(at + 1);
     case 0xd2:
-      return view.getInt32(at + 1);
     case 0xd3:
-      return view.getInt32(at + 1) * 0x100000000 + view.getUint32(at + 5);
+      return readRest(bytes, at, (bytes[at + 1] as number) >= 0x80 ? -1 : 0);
     default:
       throw new Error(notAnInteger);
   }
+}
+
+/** The bytes behind a tag, the highest first; NaN if some are missing. @param sign what stands above them: 0, or -1 for less than 0 */
+function readRest(bytes: Uint8Array, at: number, sign: number): number {
+  const end = at + integerBytes(bytes[at] as number);
+  let value = sign;
+  for (let next = at + 1; next < end; next++) value = value * 0x100 + (bytes[next] as number);
+  return value;
 }

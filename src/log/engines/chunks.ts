@@ -124,12 +124,11 @@ export function* bodiesOfChunk(bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 function collectGroup(group: Uint8Array, oldest: number, collector: Collector): void {
-  const view = new DataView(group.buffer, group.byteOffset, group.byteLength);
   const head: BodyHead = { seq: 0, topicId: 0, shapeId: 0, time: 0 };
   let end = 0;
   for (let at = 0; at < group.length; at = end) {
     end = endOfBody(group, at);
-    readHeadAt(view, at + lengthBytes, head);
+    readHeadAt(group, at + lengthBytes, head);
     const { seq, time } = head;
     if (seq < oldest || !collector.isWanted(time, seq)) continue;
     collector.push({ time, seq, body: group.subarray(at + lengthBytes, end) });

@@ -112,12 +112,12 @@ export class Gathering implements TimeRange {
 
   /** Fills in where the bodies of a block lie and what time they have; returns their topics. */
   #readHeads(bytes: Uint8Array, page: number, base: number, first: number, count: number): number[] {
-    const view = this.#views[page] as DataView;
+    const memory = this.#pages[page] as Uint8Array;
     const head = this.#head;
     const topicIds: number[] = [];
     for (let entry = first, at = 0; entry < first + count; entry++) {
       const end = endOfBody(bytes, at);
-      readHeadAt(view, base + at + lengthBytes, head);
+      readHeadAt(memory, base + at + lengthBytes, head);
       topicIds.push(head.topicId);
       this.#times[entry] = head.time;
       this.#pageOf[entry] = page;
