@@ -2,7 +2,7 @@ import { isoTime, type Values } from "../model/reading.ts";
 import { DeviceCourses, type Devices } from "./device-courses.ts";
 import { type EtaPlace, type EtaSettings, etaSettings } from "./eta-settings.ts";
 import { accuracyOf, type Fix, type FixFilter, judge, newFixFilter, speedOf } from "./fixes.ts";
-import { type Anchor, anchorAt, anchoredM, distanceM, isWithinM } from "./geo.ts";
+import { type Anchor, anchorAt, anchoredM, distanceM, isWithinM, type Position } from "./geo.ts";
 import type { Insight } from "./insight.ts";
 import { pointShape } from "./map-shapes.ts";
 import type { Course } from "./rework.ts";
@@ -13,6 +13,8 @@ const ownLevel = "eta/";
 
 /** Who has come nearer by less than that, or than the accuracy, has perhaps not moved at all, metres. */
 const noiseM = 50;
+/** Beyond any rounding of distances, metres. */
+const roundingM = 1;
 /** After a halt that was longer, milliseconds, the speed before it says nothing of the way that begins. */
 const longHaltMs = 180_000;
 
@@ -20,9 +22,7 @@ type Place = EtaPlace & Anchor;
 
 interface Approach {
   state: "coming" | "away" | "standing" | "arrived" | "unknown";
-  /** When it was reckoned last, how far away the device was, metres. */
-  distanceM: number;
-  /** The same when it was found to have come nearer or gone farther last. */
+  /** How far away the device was when it was found to have come nearer or gone farther last, metres. */
   fromM: number;
   /** What was told, epoch milliseconds. */
   arrivesAt: number | null;
@@ -36,6 +36,12 @@ interface Fold {
   stoodSince: number | null;
   /** By place, while the device is not farther away than `maxDistanceM`. */
   readonly approaches: Map<string, Approach>;
+  /** Where it was when that was reckoned last. */
+  reckonedAt: Position | null;
+  /** It stands for all places, and for the same ones as long as it is not farther than that from there; null: that is not known. */
+  still: (Position & { readonly withinM: number }) | null;
+  /** When the first of those who come is overdue, epoch milliseconds; null: to be looked for. */
+  overdueAt: number | null;
 }
 
 /**
@@ -67,11 +73,13 @@ export const eta: Insight<EtaSettings, Devices<Fold>> = {
     return { state: "unknown", etaS: null, arrivesAt: null, distanceM: null };
   },
   endsWhenOff: true,
-  stateVersion: 2,
+  stateVersion: 3,
   start: () => new Map(),
   create: (settings, devices) => {
     const names = new Set(settings.places.map(({ name }) => name));
     const course = new EtaCourse(settings);
+    // Places may be others, and elsewhere.
+    for (const { track } of devices.values()) track.base.still = null;
     return new DeviceCourses({
       ...settings,
       devices,
@@ -108,6 +116,9 @@ class EtaCourse implements Course<Fix, Fold> {
       averageKmh: null,
       stoodSince: null,
       approaches: new Map(),
+      reckonedAt: null,
+      still: null,
+      overdueAt: null,
     };
   }
 
@@ -135,20 +146,26 @@ class EtaCourse implements Course<Fix, Fold> {
 
   /** Nothing came up to `to`: who was foretold and has not come by then may be anywhere, and after a longer silence everybody. */
   close(fold: Fold, tell: Tell | null, to: number): void {
-    const { filter, approaches } = fold;
+    const { filter, approaches, reckonedAt } = fold;
+    fold.overdueAt = null;
     const silentAt = (filter.last?.time ?? 0) + 1_000 * this.#settings.silentAfterS;
     for (const [name, approach] of approaches) {
       if (approach.state === "unknown" || approach.state === "arrived") continue;
       const time = Math.min(silentAt, this.#overdueAt(approach));
-      if (time > to) continue;
-      this.#say(name, { ...approach, state: "unknown", arrivesAt: null }, approaches, time, tell);
+      const place = this.#byName.get(name);
+      if (time > to || place === undefined || reckonedAt === null) continue;
+      approach.state = "unknown";
+      approach.arrivesAt = null;
+      tell?.(name, time, valuesOf(approach, distanceM(place, reckonedAt), time));
     }
   }
 
   /** When `close` has something to tell before the silence is long. */
-  closesAt({ approaches }: Fold): number {
+  closesAt(fold: Fold): number {
+    if (fold.overdueAt !== null) return fold.overdueAt;
     let first = Number.POSITIVE_INFINITY;
-    for (const approach of approaches.values()) first = Math.min(first, this.#overdueAt(approach));
+    for (const approach of fold.approaches.values()) first = Math.min(first, this.#overdueAt(approach));
+    fold.overdueAt = first;
     return first;
   }
 
@@ -179,13 +196,11 @@ class EtaCourse implements Course<Fix, Fold> {
     for (const place of this.#places) {
       if (!isWithinM(place, fix, place.radiusM) || approaches.get(place.name)?.state === "arrived") continue;
       const metres = distanceM(place, fix);
-      this.#say(
-        place.name,
-        { state: "arrived", distanceM: metres, fromM: metres, arrivesAt: fix.time },
-        approaches,
-        fix.time,
-        tell,
-      );
+      const arrived: Approach = { state: "arrived", fromM: metres, arrivesAt: fix.time };
+      approaches.set(place.name, arrived);
+      fold.still = null;
+      fold.overdueAt = null;
+      tell?.(place.name, fix.time, valuesOf(arrived, metres, fix.time));
     }
   }
 
@@ -193,64 +208,78 @@ class EtaCourse implements Course<Fix, Fold> {
   #reckonAll(fold: Fold, due: number, tell: Tell | null): void {
     const { last } = fold.filter;
     if (last === null) return;
-    const { approaches } = fold;
     const averageKmh = hasStood(fold, last.time) ? null : fold.averageKmh;
+    fold.reckonedAt = last;
+    const { maxDistanceM, minSpeedKmh } = this.#settings;
+    const speedKmh = averageKmh === null || averageKmh < minSpeedKmh ? null : averageKmh;
+    const { still } = fold;
+    if (speedKmh === null && still !== null && isWithinM(still, last, still.withinM)) return;
     const here = anchorAt(last);
-    const { maxDistanceM } = this.#settings;
     let inReach = 0;
+    let standing = 0;
+    let toEdgeM = Number.POSITIVE_INFINITY;
     for (const place of this.#places) {
       const metres = anchoredM(place, here);
+      toEdgeM = Math.min(toEdgeM, Math.abs(metres - maxDistanceM));
       if (metres > maxDistanceM) continue;
       inReach++;
-      this.#reckon(place, last, metres, averageKmh, approaches, due, tell);
+      if (this.#reckon(fold, place, metres, speedKmh, due, tell) === "standing") standing++;
     }
-    if (inReach < approaches.size) this.#leave(approaches, last, due, tell);
+    if (inReach < fold.approaches.size) this.#leave(fold, last, due, tell);
+    const { lat, lon } = last;
+    fold.still = standing === inReach ? { lat, lon, withinM: toEdgeM - roundingM } : null;
   }
 
   /** Places that are out of reach now. */
-  #leave(approaches: Map<string, Approach>, last: Fix, due: number, tell: Tell | null): void {
+  #leave(fold: Fold, last: Fix, due: number, tell: Tell | null): void {
+    const { approaches } = fold;
     for (const [name, approach] of approaches) {
       const place = this.#byName.get(name);
       const metres = place ? distanceM(place, last) : Number.POSITIVE_INFINITY;
       if (metres <= this.#settings.maxDistanceM) continue;
       const isNews = place !== undefined && approach.state !== "away";
-      const gone: Approach = { ...approach, state: "away", distanceM: metres, arrivesAt: null };
-      if (isNews) this.#say(name, gone, approaches, due, tell);
+      const gone: Approach = { ...approach, state: "away", arrivesAt: null };
+      if (isNews) tell?.(name, due, valuesOf(gone, metres, due));
       approaches.delete(name);
+      fold.overdueAt = null;
     }
   }
 
+  /** @param speedKmh on average; null: it stands */
   #reckon(
+    fold: Fold,
     place: Place,
-    last: Fix,
     metres: number,
-    averageKmh: number | null,
-    approaches: Map<string, Approach>,
+    speedKmh: number | null,
     due: number,
     tell: Tell | null,
-  ): void {
-    const { minSpeedKmh, detour } = this.#settings;
-    const known = approaches.get(place.name);
+  ): Approach["state"] {
+    const known = fold.approaches.get(place.name);
+    const last = fold.filter.last as Fix;
     // As with fences: noise at the edge is no coming and going.
     const noise = Math.max(noiseM, accuracyOf(last));
-    if (known?.state === "arrived" && metres <= place.radiusM + noise) return;
+    if (known?.state === "arrived" && metres <= place.radiusM + noise) return known.state;
     if (known === undefined) {
-      approaches.set(place.name, { state: "unknown", distanceM: metres, fromM: metres, arrivesAt: null });
-      return;
+      fold.approaches.set(place.name, { state: "unknown", fromM: metres, arrivesAt: null });
+      return "unknown";
     }
-    known.distanceM = metres;
     let { state } = known;
-    if (averageKmh === null || averageKmh < minSpeedKmh) state = "standing";
+    if (speedKmh === null) state = "standing";
     else if (Math.abs(metres - known.fromM) >= noise) {
       state = metres < known.fromM ? "coming" : "away";
       known.fromM = metres;
     }
-    const secondsToGo = state === "coming" ? (metres * detour * 3.6) / (averageKmh as number) : null;
+    const secondsToGo =
+      state === "coming" ? (metres * this.#settings.detour * 3.6) / (speedKmh as number) : null;
     let arrivesAt = secondsToGo === null ? null : last.time + Math.round(secondsToGo) * 1_000;
     // By a position as old as that it would have come.
     if (this.#overdueAt({ state, arrivesAt }) <= due) [state, arrivesAt] = ["unknown", null];
-    if (state === known.state && !this.#isNews(known.arrivesAt, arrivesAt, due)) return;
-    this.#say(place.name, { ...known, state, arrivesAt }, approaches, due, tell);
+    if (state === known.state && !this.#isNews(known.arrivesAt, arrivesAt, due)) return state;
+    known.state = state;
+    known.arrivesAt = arrivesAt;
+    fold.overdueAt = null;
+    tell?.(place.name, due, valuesOf(known, metres, due));
+    return state;
   }
 
   /** Whether a time of arrival is worth telling after the one that was told. The nearer, the less it may be off. */
@@ -260,24 +289,13 @@ class EtaCourse implements Course<Fix, Fold> {
     const { changeS, changePct } = this.#settings;
     return Math.abs(arrivesAt - told) >= Math.max(1_000 * changeS, (changePct / 100) * (arrivesAt - now));
   }
-
-  #say(
-    name: string,
-    approach: Approach,
-    approaches: Map<string, Approach>,
-    time: number,
-    tell: Tell | null,
-  ): void {
-    approaches.set(name, approach);
-    tell?.(name, time, valuesOf(approach, time));
-  }
 }
 
 function hasStood({ stoodSince }: Fold, time: number): boolean {
   return stoodSince !== null && time - stoodSince > longHaltMs;
 }
 
-function valuesOf({ state, distanceM: metres, arrivesAt }: Approach, time: number): Values {
+function valuesOf({ state, arrivesAt }: Approach, metres: number, time: number): Values {
   return {
     state,
     etaS: arrivesAt === null ? null : Math.max(0, Math.round((arrivesAt - time) / 1_000)),

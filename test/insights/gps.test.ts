@@ -358,6 +358,29 @@ describe("times of arrival", () => {
     }
   });
 
+  it("of who stands where places come into reach and go are the same as when all is looked at anew", () => {
+    const places = [placeAt(home, 0, 2_000), placeAt(home, 90, 2_100), placeAt(home, 180, 100)];
+    const parsed = eta.settings.parse({
+      places: places.map((place, n) => ({ name: `place-${n}`, ...place })),
+      maxDistanceM: 2_050,
+      lateReadings: 1,
+    });
+    const context = { timezone: null, files: new Map() };
+    fc.assert(
+      fc.property(fc.array(noise(150), { minLength: 8, maxLength: 40 }), (steps) => {
+        const arrivals = steps.map((step, minute) => {
+          const reading = fix(60 * minute, moved(home, step), { speedKmh: 0, accuracyM: 5 });
+          return { at: reading.time, reading };
+        });
+        const until = start + 60_000 * steps.length;
+        const whole = play(eta, parsed, context, { arrivals, until });
+        // With nearly nothing that is kept of before.
+        const restarts = new Set(arrivals.keys());
+        expect(play(eta, parsed, context, { arrivals, until, restarts })).toEqual(whole);
+      }),
+    );
+  });
+
   it("are the same over restarts at any place, and whenever time is told", () => {
     const readings = [...drive(0, 300), ...drive(1_200, 1_320).map(slower)];
     const arrivals = readings.map((reading) => ({ at: reading.time, reading }));
