@@ -64,7 +64,6 @@ export const alerts: Insight<Settings, State> = {
     if (!device.startsWith(ownLevel) || values["state"] === "resolved") return null;
     return { ...values, state: "resolved", resolvedAt: isoTime(now) };
   },
-  endsWhenOff: true,
   stateVersion: 3,
   start: () => new Map(),
   create: (settings, state) => new AlertsReducer(settings, state),

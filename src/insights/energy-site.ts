@@ -24,6 +24,8 @@ export interface AccountState {
   isMoved: boolean;
   due: number | null;
   readonly demand: Demand;
+  /** Of the account when it was last told; states of earlier versions have none. */
+  basis?: string;
 }
 
 /** What meters are added up to: a site, a phase of it, or a group of its meters. */
@@ -31,6 +33,8 @@ export interface Account {
   /** Below `usage/`: `sites/home`, `sites/home/L1`, `sites/home/kitchen`. */
   readonly name: string;
   readonly calendar: Calendar;
+  /** All that it is made of; another text is another account. */
+  readonly basis: string;
   readonly productionCounter: "import" | "export";
   /** Whether it is a site that produces. */
   readonly produces: boolean;
@@ -87,6 +91,7 @@ export function accountsOf(
     return {
       name,
       calendar,
+      basis: JSON.stringify([all, site.productionCounter, calendar.timezone]),
       productionCounter: site.productionCounter,
       produces: all.production.length > 0,
       filters: all,
@@ -125,6 +130,11 @@ export function leave(account: Account, topic: string, meter: Meter): void {
     if (channels.length > 0) byDevice.set(meter.device, channels);
     else byDevice.delete(meter.device);
   }
+}
+
+/** Those of an account's meters that were ever heard of. */
+export function metersOf({ members }: Account): Meter[] {
+  return Object.values(members).flatMap((byDevice) => [...byDevice.values()].flat());
 }
 
 /** Whether all meters that were ever heard of have told as much as what is over needs. */

@@ -72,7 +72,6 @@ export const eta: Insight<EtaSettings, Devices<Fold>> = {
     if (!channel?.startsWith(ownLevel) || values["state"] === "unknown") return null;
     return { state: "unknown", etaS: null, arrivesAt: null, distanceM: null };
   },
-  endsWhenOff: true,
   stateVersion: 3,
   start: () => new Map(),
   create: (settings, devices) => {

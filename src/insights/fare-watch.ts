@@ -306,6 +306,28 @@ function limitValues({ below, above, drops, rises }: Watch, { lowMinor, highMino
   };
 }
 
+/** Whether what is shown follows from a watch with these words; a cabin is not told. */
+export function isOfWatch(
+  values: Values,
+  { below, above, drops, rises }: Watch,
+  { from, to, currency, flight, departs }: WatchSettings,
+): boolean {
+  const pct = (points: number | null) => (points === null ? undefined : points / 100);
+  const limits = { belowMinor: below ?? undefined, aboveMinor: above ?? undefined };
+  const wanted = {
+    from,
+    to,
+    currency,
+    flight,
+    departs,
+    ...limits,
+    dropsPct: pct(drops),
+    risesPct: pct(rises),
+  };
+  // What it does not name may be left over from what was told before.
+  return Object.entries(wanted).every(([name, value]) => value === undefined || values[name] === value);
+}
+
 /** An amount in whole units or as decimal text, in minor units; null if it has more decimals than the currency. */
 function minorOf(limit: string | number, exponent: number): number | null {
   const [whole = "", fraction = ""] = String(limit).split(".");

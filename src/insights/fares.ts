@@ -8,6 +8,7 @@ import { type FiguresFold, figuresCourse, type PriceFold, type Quoted } from "./
 import { type Quote, quoteOf } from "./fare-quote.ts";
 import {
   fareOfSelection,
+  isOfWatch,
   maxWatches,
   selectionKey,
   selectionsOf,
@@ -97,8 +98,8 @@ class FaresReducer implements Reducer {
   /** When the cheapest offer ends; keys are of `dueKey`. */
   readonly #due = new DueTimes();
   readonly #asked: Map<string, WatchSettings>;
-  /** Names of watches of the settings. */
-  readonly #configured: ReadonlySet<string>;
+  /** By name: watches of the settings. */
+  readonly #configured: ReadonlyMap<string, WatchSettings>;
 
   constructor(settings: Settings, state: State) {
     this.#settings = settings;
@@ -106,7 +107,7 @@ class FaresReducer implements Reducer {
     this.#figures = new Rework(figuresCourse(settings.windowH * hourMs), settings.lateQuotes);
     state.asked ??= new Map();
     this.#asked = state.asked;
-    this.#configured = new Set(settings.watches.map(({ name }) => name));
+    this.#configured = new Map(settings.watches.map((watch) => [watch.name, watch]));
     // The settings' words count, should both have the same name.
     for (const { name } of settings.watches) this.#asked.delete(name);
     for (const [selection, watches] of bySelection([...settings.watches, ...this.#asked.values()])) {
@@ -144,10 +145,14 @@ class FaresReducer implements Reducer {
       const [kind, key] = partsOf(next.key);
       this.#take(kind, key, { time: next.due - afterEndMs, offers: [] }, Number.POSITIVE_INFINITY, emit);
     }
+    for (const selection of this.#isReviewDue) this.#review(selection, now, emit);
+    this.#isReviewDue.clear();
   }
 
-  stands({ device }: Shown): boolean {
-    return this.#isWatch(device);
+  /** Whether there is such a watch, and what is shown is not of other words of it. */
+  stands({ device, values }: Shown): boolean {
+    const watch = this.#configured.get(device) ?? this.#asked.get(device);
+    return watch !== undefined && isOfWatch(values, watchOf(watch, this.#settings.noisePct), watch);
   }
 
   #isWatch(name: string): boolean {
@@ -196,7 +201,6 @@ class FaresReducer implements Reducer {
   }
 
   #take(kind: Kind, key: string, quoted: Quoted, max: number, emit: Emit): void {
-    if (kind === "watched" && this.#isReviewDue.delete(key)) this.#review(key, quoted.time, emit);
     const forgotten =
       kind === "watched"
         ? this.#follow(this.#state.watched, key, this.#watches.get(key), quoted, max, tellWatch(key, emit))

@@ -45,7 +45,6 @@ export const geofence: Insight<Settings, Devices<Fold>> = {
     values["inside"] === true
       ? { ...values, event: "removed", inside: false, leftAt: null, insideS: null }
       : null,
-  endsWhenOff: true,
   stateVersion: 1,
   start: () => new Map(),
   create: (settings, devices) => {

@@ -92,13 +92,9 @@ export interface Insight<Settings = unknown, State = unknown> {
    * What a topic says from `now` on when nothing stands behind it any more (`Reducer.stands`): null for another insight's topic, for
    * what is over, and for what was true of a time that is over, as a day's sum. The runner tells it once, at the head of the log,
    * whatever became of the state. `create` drops all else that it knows of such things, so that they begin anew if they come back.
+   * An insight that is switched off ends all of it, and is made anew from the ring when it is switched on again.
    */
   ending?(shown: Shown, now: number): Values | null;
-  /**
-   * True: switched off, it ends all that has an `ending`, and begins with a new state from there if it is switched on again. False or
-   * absent: what it told last stays, and its state waits.
-   */
-  readonly endsWhenOff?: boolean;
   /** What stands on the map because of its settings: the most important first, since a map has limits. */
   places?(settings: Settings, context: InsightContext): readonly MapPlace[];
   /** Raised when the form of `State` changes. A saved state of another version is dropped, and made anew from the ring. */

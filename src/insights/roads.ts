@@ -1,11 +1,12 @@
 import type { Reading, Values } from "../model/reading.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
+import { basesOfSegments, basisOfChoice, keepSensed, sourceOf } from "./road-basis.ts";
 import { roadEnding } from "./road-endings.ts";
 import { checkJam, type Jam, jamLevel, jamValues, neighbours, noJam } from "./road-jams.ts";
 import { RoadNetwork, type Segment, sensedSpeed, tellsEmptyRoad } from "./road-network.ts";
 import { Probes, type Vehicles } from "./road-probes.ts";
-import { type Choice, choicesBySegment, type Route, routeWords } from "./road-routes.ts";
+import { type Choice, choicesBySegment, routeWords } from "./road-routes.ts";
 import { type RoadSettings, roadProblem, roadSettings, segmentPlace } from "./road-settings.ts";
 import {
   addObservation,
@@ -33,6 +34,8 @@ interface Kept {
   dirtyFrom: number | null;
   /** When it is to be reckoned anew, null if nothing will change by itself. */
   due: number | null;
+  /** Of the segment (road-basis.ts); states of earlier versions have none. */
+  basis?: string;
 }
 
 interface State {
@@ -40,6 +43,8 @@ interface State {
   readonly vehicles: Vehicles;
   /** What was told of routes lately, by topic below `routes/`. */
   readonly routes: Map<string, Step<Values>[]>;
+  /** Of the choices, by their first route. */
+  bases?: Map<string, string>;
 }
 
 /**
@@ -59,7 +64,6 @@ export const roads: Insight<RoadSettings, State> = {
     segments.some(({ sensors }) => sensors.length > 0) ? [...probes, "road/#"] : probes,
   problem: roadProblem,
   ending: roadEnding,
-  endsWhenOff: true,
   places: ({ segments }) => segments.flatMap(segmentPlace),
   stateVersion: 1,
   start: () => ({ segments: new Map(), vehicles: new Map(), routes: new Map() }),
@@ -76,9 +80,10 @@ class RoadsReducer implements Reducer {
   readonly #intervalMs: number;
   readonly #detailMs: number;
   readonly #lateMs: number;
-  readonly #routes: ReadonlyMap<string, Route>;
-  /** Topics below `routes/`. */
-  readonly #routeNames: ReadonlySet<string>;
+  readonly #bases: ReadonlyMap<string, string>;
+  /** Segments and choices that are other ones than before the start, until that is told. */
+  readonly #otherSegments = new Set<string>();
+  readonly #otherChoices = new Set<Choice>();
 
   constructor(settings: RoadSettings, state: State) {
     this.#settings = settings;
@@ -89,15 +94,47 @@ class RoadsReducer implements Reducer {
     this.#network = new RoadNetwork(settings);
     this.#probes = new Probes(this.#network, state.vehicles, settings);
     this.#choices = choicesBySegment(settings, this.#network);
-    for (const [name, { due }] of state.segments) {
-      if (!this.#network.segments.has(name)) state.segments.delete(name);
+    this.#bases = basesOfSegments(settings);
+    this.#resumeSegments();
+    this.#resumeRoutes();
+  }
+
+  /** After a start: segments may be no more, or other ones. */
+  #resumeSegments(): void {
+    const { segments } = this.#state;
+    for (const [name, { due }] of segments) {
+      if (!this.#network.segments.has(name)) segments.delete(name);
       else if (due !== null) this.#due.set(name, due);
     }
-    const choices = new Set([...this.#choices.values()].flat());
-    this.#routes = new Map([...choices].flatMap(({ routes }) => routes.map((route) => [route.name, route])));
-    const { routes } = settings;
-    this.#routeNames = new Set(routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
-    for (const name of state.routes.keys()) if (!this.#routeNames.has(name)) state.routes.delete(name);
+    for (const segment of this.#settings.segments) {
+      const kept = segments.get(segment.name);
+      const basis = this.#bases.get(segment.name);
+      if (kept === undefined || basis === undefined) continue;
+      if ((kept.basis ?? basis) !== basis) {
+        keepSensed(kept.observations, segment);
+        this.#otherSegments.add(segment.name);
+      }
+      kept.basis = basis;
+    }
+  }
+
+  #resumeRoutes(): void {
+    const state = this.#state;
+    const { routes } = this.#settings;
+    const names = new Set(routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
+    for (const name of state.routes.keys()) if (!names.has(name)) state.routes.delete(name);
+    const known = state.bases;
+    state.bases = new Map();
+    for (const choice of new Set([...this.#choices.values()].flat())) {
+      const [first] = choice.routes;
+      const basis = basisOfChoice(choice);
+      const isKnown = choice.routes.some(
+        ({ name, segments }) =>
+          state.routes.has(name) || segments.some((one) => state.segments.has(one.name)),
+      );
+      if (known && isKnown && known.get(first?.name ?? "") !== basis) this.#otherChoices.add(choice);
+      state.bases.set(first?.name ?? "", basis);
+    }
   }
 
   reduce({ domain, device, channel, deviceKey, time, values, committedAt }: CommittedReading): void {
@@ -121,25 +158,36 @@ class RoadsReducer implements Reducer {
       const readings = this.#settle(names, next.due);
       for (const reading of readings.sort((one, other) => one.time - other.time)) emit(reading);
     }
+    this.#tellOthers(now, emit);
   }
 
-  stands({ domain, device, channel, values }: Shown): boolean {
-    if (domain === "routes")
-      return channel === undefined
-        ? this.#isRoute(device, values)
-        : this.#routeNames.has(`${device}/${channel}`);
-    return this.#network.segments.has(domain === "alerts" ? device.slice(jamLevel.length) : device);
+  /** What is other than before the start: segments are reckoned anew, routes from what their segments show. */
+  #tellOthers(now: number, emit: Emit): void {
+    const { segments } = this.#state;
+    for (const name of this.#otherSegments) this.#changed(name, segments.get(name) as Kept, now, now);
+    this.#otherSegments.clear();
+    const readings: Reading[] = [];
+    for (const choice of this.#otherChoices) this.#tellRoutes(choice, now, now, readings);
+    this.#otherChoices.clear();
+
+    for (const reading of readings) emit(reading);
   }
 
-  /** Whether there is such a route, over the same way; one that goes elsewhere now begins anew. */
-  #isRoute(name: string, { lengthM, freeFlowTimeS }: Values): boolean {
-    const route = this.#routes.get(name);
-    const isSameWay =
-      route !== undefined &&
-      lengthM === Math.round(route.lengthM) &&
-      freeFlowTimeS === Math.round(route.freeFlowS);
-    if (!isSameWay) this.#state.routes.delete(name);
-    return isSameWay;
+  /** Whether it is what is known. Of what nothing is known, nobody can say that it is still so. */
+  stands({ domain, device, channel, values }: Shown, now: number): boolean {
+    const { segments, routes } = this.#state;
+    if (domain === "routes") return routes.has(channel === undefined ? device : `${device}/${channel}`);
+    if (domain === "alerts") {
+      const jams = segments.get(device.slice(jamLevel.length))?.jams;
+      return jams !== undefined && (values["state"] === "resolved" || jams.at(-1)?.value.state === "jam");
+    }
+    const kept = segments.get(device);
+    if (kept === undefined || kept.estimates.at(-1)?.value.level === values["level"])
+      return kept !== undefined;
+    // It is something else now, and begins anew.
+    kept.estimates.length = 0;
+    this.#changed(device, kept, now, now);
+    return false;
   }
 
   #sense(device: string, channel: string | undefined, time: number, values: Values, now: number): void {
@@ -151,8 +199,7 @@ class RoadsReducer implements Reducer {
       if (sensed === null) continue;
       const { name } = one.segment;
       const kept = this.#keep(name);
-      const source = channel === undefined ? device : `${device} ${channel}`;
-      const observation = { time, source, ...sensed, trust: one.sensor.trust };
+      const observation = { time, source: sourceOf(device, channel), ...sensed, trust: one.sensor.trust };
       if (this.#add(kept, observation, now)) this.#changed(name, kept, time, now);
     }
   }
@@ -160,7 +207,8 @@ class RoadsReducer implements Reducer {
   #keep(segment: string): Kept {
     const known = this.#state.segments.get(segment);
     if (known !== undefined) return known;
-    const kept = { observations: [], estimates: [], jams: [], alerts: [], dirtyFrom: null, due: null };
+    const basis = this.#bases.get(segment) ?? "";
+    const kept = { observations: [], estimates: [], jams: [], alerts: [], dirtyFrom: null, due: null, basis };
     this.#state.segments.set(segment, kept);
     return kept;
   }

@@ -46,7 +46,6 @@ export const transit: Insight<TransitSettings, State> = {
     return timetable === undefined ? [] : transitPlaces(timetable);
   },
   ending: transitEnding,
-  endsWhenOff: true,
   stateVersion: 3,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),

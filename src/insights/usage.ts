@@ -21,6 +21,7 @@ import {
   hasHeardAll,
   join,
   leave,
+  metersOf,
   newAccountState,
   siteLevel,
   sumOf,
@@ -72,8 +73,8 @@ export const usage: Insight<UsageSettings, State> = {
   reads: ({ filters }) => filters,
   problem: usageProblem,
   // What a period had stays so; only what runs is no more.
-  ending: ({ device, channel, values }) => {
-    if (channel !== "now" || !device.startsWith(siteLevel)) return null;
+  ending: ({ channel, values }) => {
+    if (channel !== "now") return null;
     const isOver = Object.values(values).every((value) => value === null);
     return isOver ? null : Object.fromEntries(Object.keys(values).map((name) => [name, null]));
   },
@@ -89,6 +90,8 @@ class UsageReducer implements Reducer {
   readonly #accounts: Account[][];
   readonly #accountsByName = new Map<string, Account>();
   readonly #entries = new Map<string, Entry>();
+  /** Those that add up other meters than before the start, until that is told. */
+  readonly #others = new Set<Account>();
   readonly #due = new DueTimes();
 
   constructor(settings: UsageSettings, state: State, { timezone }: InsightContext) {
@@ -108,12 +111,12 @@ class UsageReducer implements Reducer {
     );
     for (const account of this.#accounts.flat()) {
       this.#accountsByName.set(account.name, account);
-      if (account.state.due !== null) this.#due.set(accountKey(account), account.state.due);
     }
     for (const [topic, meter] of state.meters) {
       this.#enter(topic, meter);
       if (meter.due !== null) this.#due.set(meterKey(topic), meter.due);
     }
+    for (const account of this.#accounts.flat()) this.#resume(account);
   }
 
   reduce(reading: CommittedReading, _emit: Emit): void {
@@ -136,10 +139,28 @@ class UsageReducer implements Reducer {
       const entry = account ? undefined : this.#entries.get(name);
       if (entry) this.#tellMeter(entry, next.due, emit);
     }
+    // As of now, since it may have been ended since its meters told something.
+    for (const account of this.#others) emit({ ...runningSum(account), time: now });
+    this.#others.clear();
   }
 
+  /** A meter does whatever it told; a site, a phase, a group does while a meter of it was ever heard of. */
   stands({ device }: Shown): boolean {
-    return this.#accountsByName.has(device);
+    const account = this.#accountsByName.get(device);
+    return account ? metersOf(account).length > 0 : !device.startsWith(siteLevel);
+  }
+
+  #resume(account: Account): void {
+    const { state, basis } = account;
+    // Earlier versions noted no basis.
+    const before = state.basis ?? (state.newest === Number.NEGATIVE_INFINITY ? null : basis);
+    if (before !== basis) {
+      const meters = metersOf(account);
+      for (const { newest } of meters) state.newest = Math.max(state.newest, newest);
+      if (meters.length > 0) this.#others.add(account);
+    }
+    state.basis = basis;
+    if (state.due !== null) this.#due.set(accountKey(account), state.due);
   }
 
   #discover({ topic, device, channel, values }: CommittedReading): Entry | null {

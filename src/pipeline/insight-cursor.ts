@@ -13,7 +13,7 @@ import type { Logger } from "../observe/log.ts";
 import { endingsOf } from "./insight-endings.ts";
 import { InsightInputs, RecordReading } from "./insight-inputs.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
-import { decodeState, encodeState } from "./insight-state.ts";
+import { decodeSaved, encodeState, fingerprintOf } from "./insight-state.ts";
 import { ToldBefore } from "./insight-told.ts";
 import { InsightWriter } from "./insight-writer.ts";
 
@@ -38,8 +38,11 @@ export class InsightCursor {
   /** What was emitted up to here is in the log already; null once that is passed. */
   #told: Point | null;
   readonly #toldBefore: ToldBefore;
-  /** Whether no state of an earlier life was of use. */
-  readonly #isAnew: boolean;
+  /** Up to where the state of an earlier life had come; null if none was of use. */
+  readonly #restoredSeq: number | null;
+  /** Of the settings, and whether what it told may follow from others. */
+  readonly #settings: string;
+  #isOther = false;
   #emitted: Reading[] = [];
   #drained: Promise<void> | null = null;
   #isWoken = false;
@@ -69,8 +72,9 @@ export class InsightCursor {
     this.#logger = logger;
     this.#options = options;
     this.#writer = new InsightWriter(log, logger);
+    this.#settings = fingerprintOf(settings);
     const restored = this.#restore(saved);
-    this.#isAnew = restored === null;
+    this.#restoredSeq = restored?.seq ?? null;
     this.#state = restored ? restored.state : insight.start();
     // A damaged log may have lost records that were read.
     const known = (seq: number) => Math.min(seq, log.head);
@@ -141,14 +145,18 @@ export class InsightCursor {
   }
 
   #restore(saved: SavedProgress | null): (Point & { readonly state: unknown }) | null {
+    this.#isOther = saved !== null;
     if (!saved?.state) return null;
     const { seq, time, bytes } = saved.state;
     try {
-      const state = decodeState(bytes, this.#configured.insight.stateVersion);
-      if (state !== undefined) return { seq, time, state };
+      const { version, state, settings } = decodeSaved(bytes);
+      this.#isOther = settings !== this.#settings;
+      if (version === this.#configured.insight.stateVersion) return { seq, time, state };
       this.#logger.info(
         { insight: this.#name },
-        "an insight's state has a new form: it is made anew from the log",
+        version === null
+          ? "an insight is switched on again: its state is made anew from the log"
+          : "an insight's state has a new form: it is made anew from the log",
       );
     } catch (err) {
       this.#logger.warn(
@@ -203,8 +211,8 @@ export class InsightCursor {
     this.#isChecked = true;
     const endings = await endingsOf(this.#configured.insight, this.#log, this.#reducer);
     for (const ending of endings) this.#emit(ending);
-    // The state that knew of it must not come back.
-    this.#mustSave = endings.length > 0;
+    // The state that knew of it must not come back, nor what follows from other settings.
+    this.#mustSave = endings.length > 0 || this.#isOther;
   }
 
   async #nextPage(): Promise<Page | null> {
@@ -252,7 +260,7 @@ export class InsightCursor {
     if (this.#told === null || nextSeq <= this.#told.seq) return;
     this.#advance(this.#told.time);
     this.#told = null;
-    const unsaid = this.#toldBefore.takeUnsaid(this.#reducer, this.#time, this.#isAnew);
+    const unsaid = this.#toldBefore.takeUnsaid(this.#reducer, this.#time, this.#restoredSeq, this.#isOther);
     for (const reading of unsaid) this.#emit(reading);
   }
 
@@ -294,7 +302,7 @@ export class InsightCursor {
     this.#mustSave = false;
     this.#savedAt = this.#log.time;
     this.#readAtSave = this.#read;
-    const state = encodeState(this.#configured.insight.stateVersion, this.#state);
+    const state = encodeState(this.#configured.insight.stateVersion, this.#state, this.#settings);
     this.#isTooLarge = state.length > this.#options.maxStateBytes;
     return this.#isTooLarge ? null : state;
   }

@@ -40,7 +40,7 @@ export async function endingsOf(
   return readings;
 }
 
-/** Ends what insights that are switched off have told, as far as they want it (insights/insight.ts, `endsWhenOff`). */
+/** Ends what insights that are switched off have told (insights/insight.ts, `ending`). Then they have no state: it is made anew. */
 export async function endSwitchedOff(
   off: readonly Insight[],
   saved: ReadonlyMap<string, SavedProgress>,
@@ -48,10 +48,10 @@ export async function endSwitchedOff(
   logger: Logger,
 ): Promise<void> {
   for (const insight of off) {
-    if (!insight.endsWhenOff || !saved.has(insight.name)) continue;
+    if (!saved.has(insight.name)) continue;
     const readings = await endingsOf(insight, log, null);
     if (readings.length === 0) continue;
-    const state = encodeState(insight.stateVersion, insight.start());
+    const state = encodeState(null, null);
     const progress = { name: insight.name, seq: log.head, time: log.time, state };
     // If the log takes nothing now, the next start tries again.
     await new InsightWriter(log, logger).append(readings, progress);

@@ -1,14 +1,15 @@
 import type { Insight, Reducer, Shown } from "../insights/insight.ts";
-import type { Log } from "../log/contract.ts";
+import type { Latest, Log } from "../log/contract.ts";
 import type { Reading } from "../model/reading.ts";
 import { topicOf } from "../model/topic.ts";
 import { shownOf } from "./insight-endings.ts";
 
 interface ToldTopic {
-  /** Up to when all was told that there is: when it ended, for ever unless it did. */
-  readonly to: number;
-  /** The newest word before that end, by its own time, if it is none that ends: it was true until then. */
-  unsaid: Reading | null;
+  /** What it shows, null if there is no such topic. */
+  readonly latest: Latest | null;
+  readonly isOver: boolean;
+  /** The newest word, by its own time, of what counts as told: up to the end of a topic that is over, else whatever it is. */
+  newest: Reading | null;
 }
 
 /** What an insight told in earlier lives, while it works it out again. */
@@ -29,36 +30,59 @@ export class ToldBefore {
    */
   has(reading: Reading): boolean {
     const name = topicOf(reading);
-    const topic = this.#topics.get(name) ?? { to: this.#toldTo(name), unsaid: null };
+    const topic = this.#topics.get(name) ?? this.#find(name);
     this.#topics.set(name, topic);
-    const isTold = reading.time <= topic.to;
-    if (!isTold) topic.unsaid = null;
-    else if (topic.to < Number.POSITIVE_INFINITY && reading.time >= (topic.unsaid?.time ?? reading.time))
-      topic.unsaid = reading;
+    const { latest, isOver } = topic;
+    const isTold = latest !== null && (!isOver || reading.time <= latest.time);
+    // What is told from here on takes the place of what was so before the end.
+    if (!isTold) topic.newest = null;
+    else if (reading.time >= (topic.newest?.time ?? reading.time)) topic.newest = reading;
     return isTold;
   }
 
   /**
-   * Behind it all: what is so, though its topic was ended, since it was taken out of the settings and is back. Told from that end on,
-   * as nobody would hear of it before it changes.
-   * @param isAnew whether all of the ring was read again: else what ended it may be older than what was
+   * Behind it all: what is so, though its topic shows something else, and nobody would hear of it before it changes. Told as of what
+   * the topic shows, or of its own time if that is later.
+   * @param restoredSeq from where it was worked out again; null: all of the ring was read
+   * @param isOther whether what was told may follow from other settings; else it is what is worked out again, as far as the ring has
+   *   all of it
    */
-  takeUnsaid(reducer: Reducer | null, now: number, isAnew: boolean): Reading[] {
+  takeUnsaid(reducer: Reducer | null, now: number, restoredSeq: number | null, isOther: boolean): Reading[] {
     const readings: Reading[] = [];
-    for (const { to, unsaid } of this.#topics.values()) {
-      if (!isAnew || unsaid === null) continue;
-      const word = { channel: undefined, ...unsaid } as Shown;
-      const isOver = (this.#insight.ending?.(word, now) ?? null) === null;
-      if (!isOver && (reducer?.stands?.(word, now) ?? true)) readings.push({ ...unsaid, time: to });
+    for (const { latest, isOver, newest } of this.#topics.values()) {
+      // Without endings all is of a time that is over, and stays.
+      if (latest === null || newest === null || this.#insight.ending === undefined) continue;
+      // Its topic was ended, since it was taken out of the settings and is back. What ended it may be older than what was read again.
+      const isUnsaid = isOver
+        ? restoredSeq === null && this.#stands(newest, reducer, now)
+        : isOther && isNewer(newest, latest, restoredSeq) && !isShown(newest, latest);
+      if (isUnsaid) readings.push({ ...newest, time: Math.max(newest.time, latest.time) });
     }
     this.#topics.clear();
     return readings;
   }
 
-  #toldTo(topic: string): number {
-    const [latest] = this.#log.latest(topic);
-    if (latest === undefined) return Number.NEGATIVE_INFINITY;
-    const isOver = this.#insight.ending?.(shownOf(latest), this.#log.time) === null;
-    return isOver ? latest.time : Number.POSITIVE_INFINITY;
+  #stands(reading: Reading, reducer: Reducer | null, now: number): boolean {
+    const word = { channel: undefined, ...reading } as Shown;
+    const isOpen = (this.#insight.ending?.(word, now) ?? null) !== null;
+    return isOpen && (reducer?.stands?.(word, now) ?? true);
   }
+
+  #find(name: string): ToldTopic {
+    const [latest] = this.#log.latest(name);
+    if (latest === undefined) return { latest: null, isOver: true, newest: null };
+    const isOver = this.#insight.ending?.(shownOf(latest), this.#log.time) === null;
+    return { latest, isOver, newest: null };
+  }
+}
+
+/** Whether nothing newer was told before what was worked out again. */
+function isNewer(newest: Reading, latest: Latest, restoredSeq: number | null): boolean {
+  return restoredSeq === null || latest.seq > restoredSeq || newest.time >= latest.time;
+}
+
+function isShown({ values }: Reading, latest: Latest): boolean {
+  return Object.entries(values).every(
+    ([name, value]) => JSON.stringify(latest.values[name]) === JSON.stringify(value),
+  );
 }

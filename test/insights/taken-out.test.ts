@@ -94,8 +94,12 @@ interface Case {
   readonly readings: readonly Reading[];
   /** What is told when it is taken out. Nothing else is told then. */
   readonly ends: Readonly<Record<string, Values>>;
+  /** What stays, and may say something else of it. */
+  readonly mayChange?: readonly string[];
   /** What stands again when it is back, and the same is observed again. */
   readonly returns: Readonly<Record<string, Values>>;
+  /** Nobody knows of its neighbours either if neither the ring nor a state has anything of them. */
+  readonly endsUnknown?: true;
   /** What must stand before, so that there is something to end. */
   readonly stands: Readonly<Record<string, Values>>;
 }
@@ -198,6 +202,8 @@ const cases: readonly Case[] = [
   },
   {
     what: "a segment",
+    endsUnknown: true,
+    mayChange: ["routes/y/best"],
     insight: registered(roads),
     before: {
       segments: [segment("a"), segment("b")],
@@ -294,7 +300,7 @@ describe.each(cases)("$what that was taken out of the settings", (one) => {
     const second = await live(engine, clock, { insight: later, settings: after });
     // What was never told may have its first word now: the other site has the meter.
     const again = Object.keys(second.told).filter((topic) => topic in first.shown);
-    for (const topic of again) expect(Object.keys(ends)).toContain(topic);
+    for (const topic of again) expect([...Object.keys(ends), ...(one.mayChange ?? [])]).toContain(topic);
     expect(second.told).toMatchObject(ends);
     // Once.
     const third = await live(engine, clock, { insight: later, settings: after });
@@ -318,7 +324,7 @@ describe.each(cases)("$what that was taken out of the settings", (one) => {
     const clock = new TestClock();
     const first = await live(engine, clock, { insight, settings: before, readings });
     const second = await live(engine, clock, { insight: withNewState(insight), settings: after });
-    const stayed = Object.keys(first.shown).filter((topic) => !(topic in ends));
+    const stayed = one.endsUnknown ? [] : Object.keys(first.shown).filter((topic) => !(topic in ends));
     for (const topic of stayed) expect(second.shown[topic]).toEqual(first.shown[topic]);
     expect(second.shown).toMatchObject(ends);
   });
@@ -410,28 +416,117 @@ it("what comes to light late of what is over is not told as of its end after a c
   expect((await live(engine, clock, { insight, settings })).told).toEqual({});
 });
 
-it("a route that goes another way is unknown until that is known, and begins anew", async () => {
+describe("a road that is another one", () => {
   const insight = registered(roads);
-  const network = { segments: [segment("a"), { ...segment("b"), lengthM: 5_000 }] };
-  const over = (name: string) => ({ ...network, routes: [{ name: "r", segments: [name] }] });
-  const of = (device: string, atMs: number) =>
-    jammed.filter((one) => one.device === device).map((one) => ({ ...one, time: one.time + atMs }));
-  const engine = memoryEngine();
-  const clock = new TestClock();
-  const shown = async (name: string, readings: Reading[]) =>
-    (await live(engine, clock, { insight, settings: over(name), readings })).shown["routes/r"];
-  const known = await shown("a", of("a", 0));
-  expect(known).toMatchObject({ worstLevel: "stationary" });
-  expect(await shown("b", [])).toMatchObject({ travelTimeS: null, worstLevel: "unknown" });
-  expect(await shown("b", of("b", clock.time - t0))).toMatchObject({
-    lengthM: 5_000,
-    worstLevel: "stationary",
-  });
+  const of = (device: string, at: number, speedKmh = 4) =>
+    jammed
+      .filter((one) => one.device === device)
+      .map((one) => ({ ...one, time: one.time + at - t0, values: { ...one.values, speedKmh } }));
+  const states: readonly (readonly [string, Insight, boolean])[] = [
+    ["a state as it was saved", insight, false],
+    ["a state of an older form", withNewState(insight), false],
+    ["no state, after a crash", insight, true],
+  ];
+
+  it.each(states)(
+    "a route over other segments shows what these do, with %s",
+    async (_what, later, isKilled) => {
+      const network = { segments: [segment("a"), { ...segment("b"), lengthM: 5_000 }, segment("none")] };
+      const over = (name: string) => ({ ...network, routes: [{ name: "r", segments: [name] }] });
+      const engine = memoryEngine();
+      const clock = new TestClock();
+      const shown = async (name: string, readings: Reading[] = [], by = later) => {
+        const life = await live(engine, clock, { insight: by, isKilled, settings: over(name), readings });
+        return life.shown["routes/r"];
+      };
+      const known = await shown("a", [...of("a", t0), ...of("b", t0, 70)], insight);
+      expect(known).toMatchObject({ worstLevel: "stationary" });
+      expect(await shown("b")).toMatchObject({ lengthM: 5_000, worstLevel: "heavy" });
+      expect(await shown("none")).toMatchObject({ travelTimeS: null, worstLevel: "unknown" });
+      expect(await shown("a")).toEqual(known);
+      const same = await live(engine, clock, { insight: later, isKilled, settings: over("a") });
+      expect(same.told).toEqual({});
+    },
+  );
+
+  it.each(states)(
+    "a segment with another sensor is unknown until this tells something, with %s",
+    async (_what, later, isKilled) => {
+      const by = (...devices: string[]) => ({
+        segments: [{ ...segment("a"), sensors: devices.map((device) => ({ device })) }],
+        routes: [route("a")],
+      });
+      const engine = memoryEngine();
+      const clock = new TestClock();
+      const start = { insight, isKilled };
+      const first = await live(engine, clock, { ...start, settings: by("a"), readings: of("a", t0) });
+      expect(first.shown).toMatchObject({
+        "congestion/a": { level: "stationary" },
+        "alerts/jam/a": { state: "firing" },
+      });
+      const more = await live(engine, clock, { ...start, insight: later, settings: by("a", "none") });
+      expect(more.shown).toMatchObject({
+        "congestion/a": { level: "stationary" },
+        "alerts/jam/a": { state: "firing" },
+      });
+      const changed = { ...start, insight: later, settings: by("b") };
+      await live(engine, clock, changed);
+      const unknown = await live(engine, clock, changed);
+      expect(unknown.shown).toMatchObject({
+        "congestion/a": { level: "unknown", speedKmh: null },
+        "routes/a": { travelTimeS: null },
+      });
+      clock.time += 5 * minuteMs;
+      expect((await live(engine, clock, changed)).shown).toMatchObject({
+        "congestion/a": { level: "unknown" },
+        "alerts/jam/a": { state: "resolved", outcome: "lost" },
+      });
+      const told = await live(engine, clock, { ...changed, readings: of("b", clock.time, 78) });
+      expect(told.shown).toMatchObject({
+        "congestion/a": { level: "free" },
+        "alerts/jam/a": { state: "resolved" },
+        "routes/a": { worstLevel: "free" },
+      });
+    },
+  );
 });
 
 describe("a watch that is another one", () => {
   const insight = registered(fares);
   const settings = (below: number) => ({ watches: [{ ...watch, below, name: "one" }] });
+  const topic = "watches/one";
+
+  it.each([
+    ["a state as it was saved", insight, false],
+    ["a state of an older form", withNewState(insight), false],
+    ["no state, after a crash", insight, true],
+  ])("says at once what it makes of the price, with %s", async (_what, later, isKilled) => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    const start = { insight, isKilled };
+    const first = await live(engine, clock, { ...start, settings: settings(120), readings: [quote] });
+    expect(first.shown[topic]).toMatchObject({ state: "fired", fires: 1 });
+    const changed = await live(engine, clock, { ...start, insight: later, settings: settings(50) });
+    expect(changed.shown[topic]).toMatchObject({ state: "armed", fires: 0, belowMinor: 5_000 });
+    const same = await live(engine, clock, { ...start, insight: later, settings: settings(50) });
+    expect(same.told).toEqual({});
+    const back = await live(engine, clock, { ...start, insight: later, settings: settings(120) });
+    expect(back.shown[topic]).toMatchObject({ state: "fired", fires: 1, belowMinor: 12_000 });
+    expect(back.told).not.toHaveProperty("watches/routes/HEL-ARN/any/EUR");
+  });
+
+  it.each([
+    ["a state as it was saved", insight],
+    ["a state of an older form", withNewState(insight)],
+  ])("shows nothing of another route, with %s", async (_what, later) => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    await live(engine, clock, { insight, settings: settings(120), readings: [quote] });
+    const elsewhere = { watches: [{ ...watch, to: "OSL", name: "one" }] };
+    const changed = await live(engine, clock, { insight: later, settings: elsewhere });
+    expect(changed.shown[topic]).toMatchObject({ state: "removed" });
+    expect((await live(engine, clock, { insight: later, settings: elsewhere })).told).toEqual({});
+  });
 
   it("says what it makes of the price with the next quote, each time", async () => {
     const engine = memoryEngine();
@@ -450,6 +545,49 @@ describe("a watch that is another one", () => {
     expect(await said(50)).toMatchObject({ state: "armed", fires: 0, belowMinor: 5_000 });
     expect(await said(120)).toMatchObject({ state: "fired", fires: 1, belowMinor: 12_000 });
     expect(await said(50)).toMatchObject({ state: "armed", fires: 0, belowMinor: 5_000 });
+  });
+});
+
+describe("a site with other meters", () => {
+  const insight = registered(usage);
+  const settings = (meter: string) => ({
+    refreshS: 60,
+    sites: [{ name: "s", grid: [`energy/${meter}`], groups: [{ name: "g", meters: [`energy/${meter}`] }] }],
+  });
+  const readings = [0, 20, 40].flatMap((minute) =>
+    [1, 3].map(
+      (n): Reading => ({
+        domain: "energy",
+        device: `m${n}`,
+        time: t0 + minute * minuteMs,
+        values: { energyImportWh: 1_000 + n * minute },
+      }),
+    ),
+  );
+  const now = (meter: string, life: Life) =>
+    ["s", "s/g"].map((name) => life.shown[`usage/sites/${name}/now`]?.[meter]);
+
+  it.each([
+    ["a state as it was saved", insight, false],
+    ["a state of an older form", withNewState(insight), false],
+    ["no state, after a crash", insight, true],
+  ])("shows what these have, if they were ever heard of: %s", async (_what, later, isKilled) => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    const start = { insight, isKilled };
+    const first = await live(engine, clock, { ...start, settings: settings("m1"), readings });
+    expect(now("todayImportWh", first)).toEqual([40, 40]);
+    const known = await live(engine, clock, { ...start, insight: later, settings: settings("m3") });
+    expect(now("todayImportWh", known)).toEqual([120, 120]);
+    const same = await live(engine, clock, { ...start, insight: later, settings: settings("m3") });
+    expect(same.told).toEqual({});
+    const none = await live(engine, clock, { ...start, insight: later, settings: settings("none") });
+    expect(now("todayImportWh", none)).toEqual([null, null]);
+    const past = "usage/sites/s/quarterHour";
+    expect(none.shown[past]).toEqual(known.shown[past]);
+    expect(none.told).not.toHaveProperty(past);
+    const back = await live(engine, clock, { ...start, insight: later, settings: settings("m1") });
+    expect(now("todayImportWh", back)).toEqual([40, 40]);
   });
 });
 
@@ -480,32 +618,21 @@ describe("a fence that is drawn elsewhere", () => {
   );
 });
 
-describe.each(cases.filter(({ insight }) => insight.endsWhenOff))(
-  "$what, when the insight is switched off",
-  (one) => {
-    const { insight, before, readings, ends, returns } = one;
+describe.each(cases)("$what, when the insight is switched off", (one) => {
+  const { insight, before, readings, ends, returns } = one;
 
-    it("ends, and is told anew when it is switched on again", async () => {
-      const engine = memoryEngine();
-      const clock = new TestClock();
-      await live(engine, clock, { insight, settings: before, readings });
-      const off = await live(engine, clock, { insight, settings: undefined });
-      expect(off.told).toMatchObject(ends);
-      expect((await live(engine, clock, { insight, settings: undefined })).told).toEqual({});
-      const laterMs = clock.time - t0;
-      const again = readings.map((reading) => ({ ...reading, time: reading.time + laterMs }));
-      const on = await live(engine, clock, { insight, settings: before, readings: again });
-      expect(on.shown).toMatchObject(returns);
-    });
-  },
-);
-
-it("an insight that waits for being switched on again ends nothing", async () => {
-  const { insight, before, readings } = cases.find(({ what }) => what === "a watch") as Case;
-  const engine = memoryEngine();
-  const clock = new TestClock();
-  await live(engine, clock, { insight, settings: before, readings });
-  expect((await live(engine, clock, { insight, settings: undefined })).told).toEqual({});
+  it("ends, and is told anew when it is switched on again", async () => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    await live(engine, clock, { insight, settings: before, readings });
+    const off = await live(engine, clock, { insight, settings: undefined });
+    expect(off.told).toMatchObject(ends);
+    expect((await live(engine, clock, { insight, settings: undefined })).told).toEqual({});
+    const laterMs = clock.time - t0;
+    const again = readings.map((reading) => ({ ...reading, time: reading.time + laterMs }));
+    const on = await live(engine, clock, { insight, settings: before, readings: again });
+    expect(on.shown).toMatchObject(returns);
+  });
 });
 
 describe("a trip that the timetable has no more", () => {
