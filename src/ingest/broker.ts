@@ -1,13 +1,14 @@
 import type { EventEmitter } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Aedes, type AuthenticateError, type Client, type Subscription } from "aedes";
+import { Aedes, type Client } from "aedes";
 import type { Clock } from "../model/clock.ts";
 import { isReadingTopic } from "../model/topic.ts";
 import type { Logger } from "../observe/log.ts";
+import { Admission, type Authenticate } from "./admission.ts";
 import { isCommandTopic } from "./commands.ts";
 import { Connection, Connections } from "./connection.ts";
-import { asPublished, Deliveries } from "./deliveries.ts";
+import { Deliveries } from "./deliveries.ts";
 import { Exchanges } from "./exchanges.ts";
 import { type GatherTimes, Intake, type OnPacket } from "./intake.ts";
 import type { MqttLimits } from "./limits.ts";
@@ -18,15 +19,6 @@ import { createStats, type MqttStats, type RefusalReason } from "./stats.ts";
 import { ownBytes } from "./stored-packet.ts";
 import { Subscribers } from "./subscribers.ts";
 import { WireGuard } from "./wire-guard.ts";
-
-/** Who wants to connect. */
-interface Login {
-  readonly clientId: string;
-  readonly username: string | undefined;
-  readonly password: Buffer | undefined;
-  /** The address it comes from. */
-  readonly peer: string;
-}
 
 export interface BrokerOptions {
   readonly host: string;
@@ -40,8 +32,8 @@ export interface BrokerOptions {
   readonly onPacket: OnPacket;
   /** Told when a client is accepted and when it is gone; a client that takes over from itself is accepted twice. */
   readonly onConnection?: (clientId: string, isOpen: boolean) => void;
-  /** False turns the login down (CONNACK 4), a failure means "try later" (CONNACK 3). Absent: everyone may connect. */
-  readonly authenticate?: (login: Login) => Promise<boolean> | boolean;
+  /** Absent: everyone may connect. */
+  readonly authenticate?: Authenticate;
   /**
    * Readings for the subscribers of their topics. These topics are then the gateway's own: what a client publishes there is
    * taken in like anything else, but not routed, so that no device can pass off its packets as readings. Absent: none are sent.
@@ -72,11 +64,8 @@ export interface MqttBroker {
   close(graceMs: number): Promise<void>;
 }
 
-/** How often `close` looks whether the packets under way are answered. */
-const closeCheckMs = 5;
-
-/** CONNACK return codes (MQTT 3.1.1, 3.2.2.3). */
-const connack = { serverUnavailable: 3, badLogin: 4 };
+/** Aedes' acknowledgements of QoS 2 take a few turns of the loop after the commit. */
+const lastTurnsMs = 5;
 
 /**
  * Starts the MQTT 3.1 and 3.1.1 broker and resolves when it listens.
@@ -95,7 +84,6 @@ class Broker implements MqttBroker {
   readonly #deliveries: Deliveries;
   /** Accepted streams that have not closed; a refused one may still be reading its last answer. */
   readonly #streams = new Set<Duplex>();
-  readonly #exchanges: Exchanges;
   readonly #sessions: Sessions;
   readonly #subscribers = new Subscribers();
   readonly #intake: Intake;
@@ -106,16 +94,23 @@ class Broker implements MqttBroker {
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    const { clock, limits, logger, onPacket, readings } = options;
-    this.#exchanges = new Exchanges(limits, this.#stats);
-    const { connections, exchanges, subscribers, stats } = {
-      connections: this.#connections,
-      exchanges: this.#exchanges,
-      subscribers: this.#subscribers,
-      stats: this.#stats,
-    };
-    this.#sessions = new Sessions(exchanges, subscribers, limits, stats);
-    this.#deliveries = new Deliveries(connections, this.#sessions);
+    const { authenticate, clock, limits, logger, onPacket, readings } = options;
+    const stats = this.#stats;
+    const connections = this.#connections;
+    const subscribers = this.#subscribers;
+    const exchanges = new Exchanges(limits, stats);
+    const sessions = new Sessions(exchanges, subscribers, limits, stats);
+    this.#sessions = sessions;
+    this.#deliveries = new Deliveries(connections, sessions);
+    const admission = new Admission({
+      authenticate,
+      limits,
+      logger,
+      stats,
+      connections,
+      subscribers,
+      sessions,
+    });
     // Half of what gets a client refused: readings alone never do.
     const maxLiveBytes = limits.maxClientBufferBytes / 2;
     this.#normalized = readings ? new NormalizedTopics(readings, stats, maxLiveBytes) : null;
@@ -138,22 +133,16 @@ class Broker implements MqttBroker {
         ),
     });
     this.#aedes = new Aedes({
-      persistence: this.#sessions,
+      persistence: sessions,
       // 0 = no common queue: with one, a reader of one topic could hold up all topics.
       concurrency: 0,
       connectTimeout: 2 * limits.connectTimeoutMs,
       drainTimeout: limits.drainTimeoutMs,
       maxClientsIdLength: limits.maxClientIdBytes,
       maxInflightInbound: 0,
-      authenticate: (client, username, password, done) => {
-        const login = { clientId: client.id, username, password, peer: connections.of(client)?.peer ?? "" };
-        void this.#authenticate(login).then((error) => {
-          if (error === null) connections.of(client)?.guard.loggedIn();
-          done(error, error === null);
-        });
-      },
+      authenticate: admission.login,
       authorizePublish: this.#intake.accept,
-      authorizeSubscribe: (client, subscription, done) => done(null, this.#grant(client, subscription)),
+      authorizeSubscribe: (client, subscription, done) => done(null, admission.grant(client, subscription)),
       authorizeForward: (client, packet) => this.#deliveries.forward(client, packet),
     });
     // Half-open, so that what a client sent before its FIN is still taken.
@@ -267,38 +256,6 @@ class Broker implements MqttBroker {
     });
   }
 
-  async #authenticate(login: Login): Promise<AuthenticateError | null> {
-    const { authenticate, logger } = this.#options;
-    let returnCode: number | null = null;
-    try {
-      if (authenticate && !(await authenticate(login))) returnCode = connack.badLogin;
-    } catch (err) {
-      logger.error({ err, client: login.clientId }, "authentication failed to answer");
-      returnCode = connack.serverUnavailable;
-    }
-    if (returnCode === null) return null;
-    this.#stats.loginsRefused++;
-    return Object.assign(new Error("login refused"), { returnCode });
-  }
-
-  /** Null answers with SUBACK 0x80 (MQTT 3.1.1, 3.9.3). */
-  #grant(client: Client, subscription: Subscription): Subscription | null {
-    const filters = this.#connections.of(client)?.filters;
-    const full = filters !== undefined && filters.size >= this.#options.limits.maxSubscriptionsPerClient;
-    if (
-      filters === undefined ||
-      subscription.topic.startsWith("$SYS") ||
-      (full && !filters.has(subscription.topic))
-    ) {
-      this.#stats.subscriptionsRefused++;
-      return null;
-    }
-    filters.grant(subscription.topic, subscription.qos);
-    this.#subscribers.add(client.id, subscription.topic);
-    this.#sessions.grant(subscription);
-    return asPublished(subscription);
-  }
-
   connections(): number {
     return this.#connections.size;
   }
@@ -331,28 +288,11 @@ class Broker implements MqttBroker {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#intake.close();
     for (const { guard } of this.#connections.all()) guard.drain();
-    await this.#answered(graceMs);
+    await this.#connections.allAnswered(graceMs);
     this.#normalized?.close();
-    // Aedes' acknowledgements of QoS 2 take a few turns of the loop after the commit.
-    await new Promise((resolve) => setTimeout(resolve, closeCheckMs));
+    await new Promise((resolve) => setTimeout(resolve, lastTurnsMs));
     for (const { guard } of this.#connections.all()) guard.destroy();
     await new Promise<void>((resolve) => this.#aedes.close(resolve));
     await stopped;
-  }
-
-  /** Resolves when no packet is under way any more, or after `graceMs`. */
-  #answered(graceMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const check = setInterval(() => {
-        for (const { guard } of this.#connections.all()) if (guard.inflight > 0) return;
-        finish();
-      }, closeCheckMs);
-      const deadline = setTimeout(() => finish(), graceMs);
-      const finish = () => {
-        clearInterval(check);
-        clearTimeout(deadline);
-        resolve();
-      };
-    });
   }
 }

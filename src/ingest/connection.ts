@@ -29,6 +29,9 @@ export interface KnownTopic {
   readonly isCommand: boolean;
 }
 
+/** How often it is looked whether the packets under way are answered. */
+const answerCheckMs = 5;
+
 /** The open connections, by Aedes' client and by client id. */
 export class Connections {
   readonly #byClient = new Map<Client, Connection>();
@@ -60,6 +63,22 @@ export class Connections {
     const before = this.#byId.get(client.id);
     if (connection !== undefined) this.#byId.set(client.id, connection);
     return before === connection ? undefined : before;
+  }
+
+  /** Resolves when no packet of anyone is under way any more, or after `graceMs`. */
+  allAnswered(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const check = setInterval(() => {
+        for (const { guard } of this.all()) if (guard.inflight > 0) return;
+        finish();
+      }, answerCheckMs);
+      const deadline = setTimeout(() => finish(), graceMs);
+      const finish = () => {
+        clearInterval(check);
+        clearTimeout(deadline);
+        resolve();
+      };
+    });
   }
 
   /** Returns true if the connection still spoke for its id. */

@@ -3,7 +3,7 @@ import type { MqttLimits } from "./limits.ts";
 
 type FlowLimits = Pick<MqttLimits, "maxInflightPublishes" | "maxInflightBytes" | "maxPublishesPerSecond">;
 
-/** How much one client may have under way, and how fast. */
+/** How much of what a client sends is under way, and how much and how fast may be. */
 export class Flow {
   readonly #limits: FlowLimits;
   readonly #clock: Clock;
@@ -11,6 +11,8 @@ export class Flow {
   /** Wire sizes of the PUBLISH packets under way, oldest first. */
   readonly #inflight: number[] = [];
   #inflightBytes = 0;
+  /** Packets with Aedes that it has not answered. */
+  #asked = 0;
   /** When the next PUBLISH is due if they came evenly, epoch milliseconds. */
   #dueAt = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -25,6 +27,11 @@ export class Flow {
   /** PUBLISH packets under way. */
   get size(): number {
     return this.#inflight.length;
+  }
+
+  /** Nothing waits for an answer, of Aedes' or ours. */
+  get isAnswered(): boolean {
+    return this.#inflight.length === 0 && this.#asked === 0;
   }
 
   /** True below half of the limits of what may be under way. */
@@ -47,6 +54,16 @@ export class Flow {
   /** The oldest PUBLISH under way was answered. */
   answered(): void {
     this.#inflightBytes -= this.#inflight.shift() ?? 0;
+  }
+
+  /** A packet goes to Aedes, which will answer it. */
+  asked(): void {
+    this.#asked++;
+  }
+
+  /** Aedes has answered a packet. */
+  aedesAnswered(): void {
+    this.#asked--;
   }
 
   /** Forgets the timer. */

@@ -17,6 +17,14 @@ export const packetType = {
   disconnect: 14,
 } as const;
 
+/** Those of them that Aedes answers, CONNECT and PUBLISH apart. */
+export const answeredTypes: ReadonlySet<number> = new Set([
+  packetType.pubrel,
+  packetType.subscribe,
+  packetType.unsubscribe,
+  packetType.pingreq,
+]);
+
 /** Aedes' router throws beyond this number of levels, so nothing deeper may reach it. */
 const maxTopicLevels = 100;
 
@@ -94,7 +102,7 @@ function isText(bytes: Buffer): boolean {
 }
 
 /** Checks the variable header and payload of a SUBSCRIBE or UNSUBSCRIBE (MQTT 3.1.1, 3.8 and 3.10). */
-export function filtersProblem(body: Buffer, withQos: boolean, limits: MqttLimits): RefusalReason | null {
+function filtersProblem(body: Buffer, withQos: boolean, limits: MqttLimits): RefusalReason | null {
   const fields = new Fields(body, 0);
   const id = fields.short();
   if (id === null || fields.done) return "malformed";
@@ -111,6 +119,21 @@ export function filtersProblem(body: Buffer, withQos: boolean, limits: MqttLimit
     if (qos === 3) return "qos3";
   }
   return null;
+}
+
+/** Checks what follows the fixed header of a packet that is neither CONNECT nor PUBLISH (MQTT 3.1.1, 3.4 to 3.14). */
+export function controlProblem(type: number, body: Buffer, limits: MqttLimits): RefusalReason | null {
+  switch (type) {
+    case packetType.subscribe:
+    case packetType.unsubscribe:
+      return filtersProblem(body, type === packetType.subscribe, limits);
+    case packetType.pingreq:
+    case packetType.disconnect:
+      return body.length > 0 ? "malformed" : null;
+    default:
+      if (body.length !== 2) return "malformed";
+      return body.readUInt16BE(0) === 0 ? "packetIdZero" : null;
+  }
 }
 
 /** A refusal and, where MQTT has an answer for it, the CONNACK return code that goes out first. */
