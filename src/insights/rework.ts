@@ -58,8 +58,8 @@ export interface Track<Item extends Timed, Fold> {
 interface Live<Fold> {
   /** What came of all observations. */
   readonly head: Fold;
-  /** What the head was when `since` observations fewer had come, in order; null: it was not kept. */
-  mark: Fold | null;
+  /** What the head was when fewer observations had come, in order, the oldest first: `since` of them came after that one. */
+  readonly marks: Fold[];
   since: number;
 }
 
@@ -70,6 +70,9 @@ const defaultMaxNames = 16;
 /** Words under one name that can be corrected, for each observation that is kept; a step seldom tells more. */
 const maxWordsPerItem = 8;
 
+/** Copies of the head that are kept: fewer leave more that is settled in the saved state, more take longer. */
+const marksOfWindow = 4;
+
 /**
  * Reducing in the order of observation, though observations come late, twice and out of order. The newest come as they are,
  * at the cost of a step. A late one goes to its place among the last `maxItems`; what follows from them is worked out anew,
@@ -77,12 +80,14 @@ const maxWordsPerItem = 8;
  * time is replaced by what is true then. So in the end every time at which something was told shows what is known to be true
  * then, whatever the order was, as long as nothing is later than `maxItems` others; what is, is ignored.
  *
- * What cannot be reworked any more is seldom stepped through again: a copy of the head is kept, and when all that came before
- * it is settled, it is the new base. Only a late one, or a start, has the base step there.
+ * What cannot be reworked any more is seldom stepped through again: copies of the head are kept, and when all that came before
+ * one is settled, it is the new base. Only a late one, or a start, has the base step there.
  */
 export class Rework<Item extends Timed, Fold> {
   readonly #course: Course<Item, Fold>;
   readonly #maxItems: number;
+  /** Of marks, in observations; no more that are settled are kept, since they are part of what is saved. */
+  readonly #spacing: number;
   readonly #lives = new WeakMap<Track<Item, Fold>, Live<Fold>>();
   /** Tracks of which it was told what another course than before makes of them. */
   readonly #isTold = new WeakSet<Track<Item, Fold>>();
@@ -90,6 +95,7 @@ export class Rework<Item extends Timed, Fold> {
   constructor(course: Course<Item, Fold>, maxItems: number) {
     this.#course = course;
     this.#maxItems = maxItems;
+    this.#spacing = Math.ceil(maxItems / marksOfWindow);
   }
 
   newTrack(): Track<Item, Fold> {
@@ -128,10 +134,11 @@ export class Rework<Item extends Timed, Fold> {
     if (live === null) {
       this.#rework(track, tell);
     } else {
-      live.mark ??= this.#copyOf(live.head);
+      if (live.since % this.#spacing === 0) live.marks.push(this.#copyOf(live.head));
       this.#step(track, live, item, tell);
       live.since++;
       if (live.since >= this.#maxItems) this.#moveUp(track, live);
+      else if (track.settled > this.#spacing) this.#settle(track);
     }
     return isNewest;
   }
@@ -142,12 +149,11 @@ export class Rework<Item extends Timed, Fold> {
     );
   }
 
-  /** All that came before the mark is settled: it is the new base. */
+  /** All that came before the oldest mark is settled: it is the new base. */
   #moveUp(track: Track<Item, Fold>, live: Live<Fold>): void {
-    track.base = live.mark as Fold;
+    track.base = live.marks.shift() as Fold;
     this.#dropSettled(track);
-    live.mark = null;
-    live.since = 0;
+    live.since -= this.#spacing;
   }
 
   #copyOf(fold: Fold): Fold {
@@ -226,7 +232,7 @@ export class Rework<Item extends Timed, Fold> {
       this.#course.step(fold, item, tell);
     }
     if (track.isClosed) this.#course.close?.(fold, tell, closedTo(track));
-    const live = { head: fold, mark: null, since: 0 };
+    const live = { head: fold, marks: [], since: 0 };
     this.#lives.set(track, live);
     return live;
   }
