@@ -1,7 +1,7 @@
 import type { Reading, Values } from "../model/reading.ts";
 import { DueTimes } from "./due-times.ts";
 import type { CommittedReading, Emit, Insight, Reducer, Shown } from "./insight.ts";
-import { basesOfSegments, basisOfChoice, keepSensed, sourceOf } from "./road-basis.ts";
+import { basesOfChoices, basesOfSegments, otherChoices, resumeSegments, sourceOf } from "./road-basis.ts";
 import { roadEnding } from "./road-endings.ts";
 import { checkJam, type Jam, jamLevel, jamValues, neighbours, noJam } from "./road-jams.ts";
 import { RoadNetwork, type Segment, sensedSpeed, tellsEmptyRoad } from "./road-network.ts";
@@ -82,8 +82,8 @@ class RoadsReducer implements Reducer {
   readonly #lateMs: number;
   readonly #bases: ReadonlyMap<string, string>;
   /** Segments and choices that are other ones than before the start, until that is told. */
-  readonly #otherSegments = new Set<string>();
-  readonly #otherChoices = new Set<Choice>();
+  readonly #otherSegments: Set<string>;
+  #otherChoices: readonly Choice[];
 
   constructor(settings: RoadSettings, state: State) {
     this.#settings = settings;
@@ -95,46 +95,24 @@ class RoadsReducer implements Reducer {
     this.#probes = new Probes(this.#network, state.vehicles, settings);
     this.#choices = choicesBySegment(settings, this.#network);
     this.#bases = basesOfSegments(settings);
-    this.#resumeSegments();
-    this.#resumeRoutes();
-  }
-
-  /** After a start: segments may be no more, or other ones. */
-  #resumeSegments(): void {
-    const { segments } = this.#state;
-    for (const [name, { due }] of segments) {
-      if (!this.#network.segments.has(name)) segments.delete(name);
-      else if (due !== null) this.#due.set(name, due);
-    }
-    for (const segment of this.#settings.segments) {
-      const kept = segments.get(segment.name);
-      const basis = this.#bases.get(segment.name);
-      if (kept === undefined || basis === undefined) continue;
-      if ((kept.basis ?? basis) !== basis) {
-        keepSensed(kept.observations, segment);
-        this.#otherSegments.add(segment.name);
-      }
-      kept.basis = basis;
-    }
-  }
-
-  #resumeRoutes(): void {
-    const state = this.#state;
-    const { routes } = this.#settings;
+    this.#otherSegments = resumeSegments(state.segments, settings, this.#bases);
+    for (const [name, { due }] of state.segments) if (due !== null) this.#due.set(name, due);
+    const { routes } = settings;
     const names = new Set(routes.flatMap(({ name, choice }) => [name, `${choice}/best`]));
     for (const name of state.routes.keys()) if (!names.has(name)) state.routes.delete(name);
-    const known = state.bases;
-    state.bases = new Map();
-    for (const choice of new Set([...this.#choices.values()].flat())) {
-      const [first] = choice.routes;
-      const basis = basisOfChoice(choice);
-      const isKnown = choice.routes.some(
-        ({ name, segments }) =>
-          state.routes.has(name) || segments.some((one) => state.segments.has(one.name)),
-      );
-      if (known && isKnown && known.get(first?.name ?? "") !== basis) this.#otherChoices.add(choice);
-      state.bases.set(first?.name ?? "", basis);
-    }
+    const choices = new Set([...this.#choices.values()].flat());
+    this.#otherChoices = state.bases
+      ? otherChoices(choices, state.bases).filter((choice) => this.#isKnown(choice))
+      : [];
+    state.bases = basesOfChoices(choices);
+  }
+
+  /** Whether anything was told of it, or of its segments. */
+  #isKnown({ routes }: Choice): boolean {
+    const known = this.#state;
+    return routes.some(
+      ({ name, segments }) => known.routes.has(name) || segments.some((one) => known.segments.has(one.name)),
+    );
   }
 
   reduce({ domain, device, channel, deviceKey, time, values, committedAt }: CommittedReading): void {
@@ -168,7 +146,7 @@ class RoadsReducer implements Reducer {
     this.#otherSegments.clear();
     const readings: Reading[] = [];
     for (const choice of this.#otherChoices) this.#tellRoutes(choice, now, now, readings);
-    this.#otherChoices.clear();
+    this.#otherChoices = [];
 
     for (const reading of readings) emit(reading);
   }

@@ -635,6 +635,42 @@ describe.each(cases)("$what, when the insight is switched off", (one) => {
   });
 });
 
+it("a watch that somebody asked for is back when fares are switched on again", async () => {
+  const insight = registered(fares);
+  const wish = { isActive: true, from: "HEL", to: "ARN", currency: "EUR", below: 120 };
+  const asked: Reading = { domain: "watches", device: "asked/mine", time: t0, values: wish };
+  const engine = memoryEngine();
+  const clock = new TestClock();
+  const first = await live(engine, clock, { insight, settings: {}, readings: [asked, quote] });
+  expect(first.shown).toMatchObject({ "watches/mine": { state: "fired" } });
+  const off = await live(engine, clock, { insight, settings: undefined });
+  expect(off.told).toEqual({ "watches/mine": { state: "removed" } });
+  const on = await live(engine, clock, { insight, settings: {} });
+  expect(on.told).toMatchObject({ "watches/mine": { state: "fired", fires: 1 } });
+});
+
+it("a meter's running sums end when usage is switched off, and are back with it; what is over stays", async () => {
+  const insight = registered(usage);
+  const readings = [0, 10, 20].map(
+    (minute): Reading => ({
+      domain: "energy",
+      device: "m",
+      time: t0 + minute * minuteMs,
+      values: { energyImportWh: 1_000 + minute },
+    }),
+  );
+  const engine = memoryEngine();
+  const clock = new TestClock();
+  const first = await live(engine, clock, { insight, settings: {}, readings });
+  expect(first.shown).toMatchObject({ "usage/m/now": { todayImportWh: 20 }, "usage/m/quarterHour": {} });
+  const off = await live(engine, clock, { insight, settings: undefined });
+  expect(Object.keys(off.told)).toEqual(["usage/m/now"]);
+  expect(off.shown["usage/m/now"]).toMatchObject({ todayImportWh: null, monthImportWh: null });
+  const on = await live(engine, clock, { insight, settings: {} });
+  expect(on.told).toMatchObject({ "usage/m/now": { todayImportWh: 20 } });
+  expect(on.shown).toEqual(first.shown);
+});
+
 describe("a trip that the timetable has no more", () => {
   const insight = registered({ name: "transit" });
   const [fixture] = fixturesOf("transit").filter(({ file }) => file === "transit-notices.json");
