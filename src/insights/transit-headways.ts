@@ -3,17 +3,23 @@ import type { Followed } from "./transit-news.ts";
 
 /** Most places (a direction of a line at a stop) where who passed is remembered; the one unused longest is forgotten. */
 const maxPlaces = 50_000;
-/** The newest passings kept of each. */
+/** The newest passings kept of each: a late one finds its place among them. */
 const maxPassings = 6;
 /** Vehicles farther apart have nothing to do with each other. */
 const maxHeadwayMs = 2 * 3_600_000;
 
-/** A vehicle that left a stop. Times are epoch milliseconds. */
-export interface Passing {
+/** When a vehicle left a stop, and when the timetable has it leave. Epoch milliseconds. */
+interface Departure {
   readonly at: number;
   readonly scheduledAt: number;
+}
+
+/** A vehicle that left a stop. */
+export interface Passing extends Departure {
   readonly vehicle: string;
   readonly run: string;
+  /** The one before it there, which may be forgotten since; null if none is known. */
+  ahead: Departure | null;
 }
 
 /** By place, the passings in the order of time. */
@@ -25,13 +31,22 @@ export interface Headway {
   readonly scheduledHeadwayS: number;
 }
 
-/** Null: no headway is known; `was` undefined: nobody has asked for it yet. */
+/** Null: no headway is known. */
 export interface HeadwayChange {
-  readonly was: Headway | null | undefined;
+  readonly was: Headway | null;
   readonly is: Headway | null;
 }
 
-/** Headways, each looked up once: it is asked for with every reading, and changes when vehicles pass. */
+/** A passing whose headway may be another than it was. */
+export interface PassingAt {
+  readonly passing: Passing;
+  readonly place: string;
+}
+
+/**
+ * Headways. Each is written down in its journey when the vehicle passes, and again when that or the passing ahead of it turns out to
+ * have been another; it stays there when the passings are forgotten.
+ */
 export class Headways {
   readonly #passings: Passings;
 
@@ -39,76 +54,86 @@ export class Headways {
     this.#passings = passings;
   }
 
-  /** How far a vehicle was behind the one ahead of it when it left a stop; null if that is not known. */
-  at(vehicle: string, { run, places, headways }: Followed, stop: number): Headway | null {
-    const known = headways[stop];
-    if (known !== undefined) return known;
-    const found = headwayAt(this.#passings, places[stop] as string, vehicle, run.key);
-    headways[stop] = found;
-    return found;
-  }
-
   /**
-   * Notes when a vehicle left a stop, in place of what was noted of it before.
-   * @returns the passings there whose headways have changed: those behind it, now and before, and one that is forgotten
+   * Notes when a vehicle left a stop, in place of what was noted of it before. One that is forgotten there stays as it was.
+   * @returns the passings behind it, now and before: `correct` takes them to their journeys
    */
-  note(vehicle: string, followed: Followed, stop: number, at: number): Passing[] {
-    const { run, places } = followed;
-    const scheduledAt = run.startAt + (run.pattern.departS[stop] as number) * 1_000;
-    const passing = { at, scheduledAt, vehicle, run: run.key };
+  note(vehicle: string, { run, places, journey }: Followed, stop: number, at: number): PassingAt[] {
+    const { headways } = journey;
     const place = places[stop] as string;
-    const changed = notePassing(this.#passings, place, passing);
-    forget(followed, place);
-    return changed;
-  }
-
-  /** Which other headway than before is found for a vehicle that passed a place; null if it is the same. */
-  changeOf(vehicle: string, followed: Followed, place: string): HeadwayChange | null {
-    const [stop = 0] = followed.stopsAt.get(place) ?? [];
-    const was = followed.headways[stop];
-    forget(followed, place);
-    const is = this.at(vehicle, followed, stop);
-    const isSame = is?.headwayS === was?.headwayS && is?.scheduledHeadwayS === was?.scheduledHeadwayS;
-    return was !== undefined && isSame ? null : { was, is };
+    const list = this.#passings.get(place) ?? [];
+    const known = list.find((one) => isOf(one, vehicle, run.key));
+    if (known === undefined && headways.has(stop)) return [];
+    const scheduledAt = run.startAt + (run.pattern.departS[stop] as number) * 1_000;
+    const passing: Passing = { at, scheduledAt, vehicle, run: run.key, ahead: null };
+    const behind = known === undefined ? [] : takeOut(list, known);
+    behind.push(...putIn(list, passing, known?.ahead ?? null));
+    headways.set(stop, headwayOf(passing));
+    if (list.length > maxPassings) list.shift();
+    putBounded(this.#passings, place, list, maxPlaces);
+    return behind.map((one) => ({ passing: one, place }));
   }
 }
 
-function forget({ stopsAt, headways }: Followed, place: string): void {
-  for (const stop of stopsAt.get(place) ?? []) headways[stop] = undefined;
+/** How far a vehicle was behind the one ahead of it when it left a stop; null if that is not known. */
+export function headwayAt({ journey }: Followed, stop: number): Headway | null {
+  return journey.headways.get(stop) ?? null;
 }
 
-function notePassing(passings: Passings, place: string, passing: Passing): Passing[] {
-  const list = passings.get(place) ?? [];
-  const known = placeIn(list, passing.vehicle, passing.run);
-  if (list[known]?.at === passing.at) return [];
-  const changed = known === -1 ? [] : list.slice(known + 1, known + 2);
-  if (known !== -1) list.splice(known, 1);
+/** Writes down the headway of a passing in its journey; null if it was that already. */
+export function correctHeadway(followed: Followed, { passing, place }: PassingAt): HeadwayChange | null {
+  const stop = followed.places.indexOf(place);
+  if (stop === -1) return null;
+  const was = headwayAt(followed, stop);
+  const is = headwayOf(passing);
+  if (is?.headwayS === was?.headwayS && is?.scheduledHeadwayS === was?.scheduledHeadwayS) return null;
+  followed.journey.headways.set(stop, is);
+  return { was, is };
+}
+
+/** Returns the passing that was behind it, if there is one. */
+function takeOut(list: Passing[], passing: Passing): Passing[] {
+  const at = list.indexOf(passing);
+  list.splice(at, 1);
+  const behind = list.slice(at, at + 1);
+  for (const one of behind) one.ahead = passing.ahead;
+  return behind;
+}
+
+/**
+ * Puts a passing where it belongs.
+ * @param aheadBefore what was ahead of it until now
+ * @returns the passing that is behind it, if there is one
+ */
+function putIn(list: Passing[], passing: Passing, aheadBefore: Departure | null): Passing[] {
   let at = list.length;
   while (at > 0 && isBefore(passing, list[at - 1] as Passing)) at--;
+  const behind = list[at];
+  // What was ahead of the first in the list is forgotten, but for its time.
+  const ahead = list[at - 1] ?? (behind === undefined ? aheadBefore : behind.ahead);
+  const isAhead = ahead !== null && ahead.at <= passing.at;
+  if (isAhead) passing.ahead = departureOf(ahead);
   list.splice(at, 0, passing);
-  changed.push(...list.slice(at + 1, at + 2));
-  if (list.length > maxPassings) changed.push(...list.splice(0, 1));
-  putBounded(passings, place, list, maxPlaces);
-  return changed;
+  if (behind === undefined) return [];
+  // Else one that is forgotten lies between them.
+  if (isAhead || ahead === null) behind.ahead = departureOf(passing);
+  return [behind];
 }
 
-function headwayAt(passings: Passings, place: string, vehicle: string, run: string): Headway | null {
-  const list = passings.get(place) ?? [];
-  const at = placeIn(list, vehicle, run);
-  const own = list[at];
-  const ahead = list[at - 1];
-  if (!own || !ahead || own.at - ahead.at > maxHeadwayMs) return null;
+function departureOf({ at, scheduledAt }: Departure): Departure {
+  return { at, scheduledAt };
+}
+
+function headwayOf({ at, scheduledAt, ahead }: Passing): Headway | null {
+  if (ahead === null || at - ahead.at > maxHeadwayMs) return null;
   return {
-    headwayS: Math.round((own.at - ahead.at) / 1_000),
-    scheduledHeadwayS: Math.round((own.scheduledAt - ahead.scheduledAt) / 1_000),
+    headwayS: Math.round((at - ahead.at) / 1_000),
+    scheduledHeadwayS: Math.round((scheduledAt - ahead.scheduledAt) / 1_000),
   };
 }
 
-/** Where a vehicle's passing on a run is in the list; -1 if it is not. */
-function placeIn(list: readonly Passing[], vehicle: string, run: string): number {
-  let at = list.length - 1;
-  while (at >= 0 && (list[at]?.run !== run || list[at]?.vehicle !== vehicle)) at--;
-  return at;
+function isOf(passing: Passing, vehicle: string, run: string): boolean {
+  return passing.run === run && passing.vehicle === vehicle;
 }
 
 function isBefore(one: Passing, other: Passing): boolean {

@@ -1,5 +1,6 @@
 import { positionOf } from "./geo.ts";
 import type { CommittedReading } from "./insight.ts";
+import type { Headway } from "./transit-headways.ts";
 import type { Path } from "./transit-path.ts";
 import type { Run } from "./transit-trips.ts";
 
@@ -25,8 +26,8 @@ export interface Newest {
 }
 
 /**
- * What is known of a vehicle on a run. Everything here is a least or a greatest of what was observed, so that readings may come
- * in any order and twice.
+ * What is known of a vehicle on a run. What was observed of it is kept as a least or a greatest, so that readings may come in any
+ * order and twice.
  */
 export interface Journey {
   readonly run: string;
@@ -38,6 +39,8 @@ export interface Journey {
   awayAt: number;
   /** When it said that the journey is over; 0 if it did not. */
   endedAt: number;
+  /** By stop that it left, how far behind the one ahead of it; null if that is not known. */
+  readonly headways: Map<number, Headway | null>;
   /** What was told of its calls last, numbers as transit-news.ts has them. */
   readonly told: number[];
   /** What was said of its notices last, by their keys, and for which time at the latest. */
@@ -53,6 +56,7 @@ export function newJourney(run: string): Journey {
     away: new Map(),
     awayAt: 0,
     endedAt: 0,
+    headways: new Map(),
     told: [],
     said: new Map(),
     saidAt: 0,

@@ -39,12 +39,8 @@ export interface Followed {
   settlesAt: number;
   /** Since when forecasts have had no news, and how long that lasts; null if that is not known. */
   calm: Calm | null;
-  /** By stop, where headways are measured: a direction of the line there. */
+  /** By stop, where headways are measured: a direction of the line there. Where the trip comes twice it has two places. */
   readonly places: readonly string[];
-  /** By place, the stops where it is: more than one where the trip comes twice. */
-  readonly stopsAt: ReadonlyMap<string, readonly number[]>;
-  /** By stop, what `Headways` found; undefined where it is to be looked up. */
-  readonly headways: (Headway | null | undefined)[];
 }
 
 /**
@@ -64,9 +60,10 @@ interface Calm {
 
 export function follow(journey: Journey, run: Run, path: Path): Followed {
   const { stopIds, trip } = run;
-  const places = stopIds.map((stopId) => `${trip.route} ${trip.direction} ${stopId}`);
-  const stopsAt = new Map<string, readonly number[]>();
-  for (const [stop, place] of places.entries()) stopsAt.set(place, [...(stopsAt.get(place) ?? []), stop]);
+  const places = stopIds.map((stopId, stop) => {
+    const visit = stopIds.slice(0, stop).filter((id) => id === stopId).length;
+    return `${trip.route} ${trip.direction} ${visit} ${stopId}`;
+  });
   return {
     journey,
     run,
@@ -75,8 +72,6 @@ export function follow(journey: Journey, run: Run, path: Path): Followed {
     settlesAt: Number.NEGATIVE_INFINITY,
     calm: null,
     places,
-    stopsAt,
-    headways: stopIds.map(() => undefined),
   };
 }
 

@@ -4,7 +4,14 @@ import type { CommittedReading, Emit, Insight, InsightContext, Reducer, Shown } 
 import { type Assessment, assess, type Call } from "./transit-assess.ts";
 import { transitEnding } from "./transit-endings.ts";
 import { Fleet, type Tracked, type Vehicle } from "./transit-fleet.ts";
-import { type HeadwayChange, Headways, type Passing, type Passings } from "./transit-headways.ts";
+import {
+  correctHeadway,
+  type HeadwayChange,
+  Headways,
+  headwayAt,
+  type PassingAt,
+  type Passings,
+} from "./transit-headways.ts";
 import { heardAt, observe } from "./transit-journey.ts";
 import { type Followed, isAsTold, isToldVehicle, newsOf, toldOf } from "./transit-news.ts";
 import { isBunched, nextSettling, noticeNews, noticeReading } from "./transit-notices.ts";
@@ -14,12 +21,6 @@ import { type TransitSettings, transitSettings } from "./transit-settings.ts";
 import { TripSlots } from "./transit-slots.ts";
 import { callReading, type KnownVehicle, tripChannel, vehicleReading } from "./transit-told.ts";
 import { isLongOver, type Run, TripFinder } from "./transit-trips.ts";
-
-/** A vehicle that passed a place. */
-interface PassingAt {
-  readonly passing: Passing;
-  readonly place: string;
-}
 
 const noPassings: readonly PassingAt[] = [];
 
@@ -46,7 +47,7 @@ export const transit: Insight<TransitSettings, State> = {
     return timetable === undefined ? [] : transitPlaces(timetable);
   },
   ending: transitEnding,
-  stateVersion: 3,
+  stateVersion: 4,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),
 };
@@ -158,47 +159,46 @@ class TransitReducer implements Reducer {
     if (hasOther || isNoticeDue(followed, before, heard - this.#settings.settleS * 1_000))
       this.#tellNotices(tracked.device, followed, assessment, emit);
     if (!isReplaced) this.#tellVehicle(tracked, followed, assessment, emit);
-    for (const { passing, place } of changed) this.#tellOther(passing, place, now, emit);
+    for (const one of changed) this.#tellOther(one, now, emit);
   }
 
-  /** Returns the vehicles behind it whose headways have changed, and where. */
+  /** Returns the passings behind it, whose headways may have changed. */
   #tellCalls(device: string, followed: Followed, news: readonly Call[], emit: Emit): PassingAt[] {
     const { timetable } = this.#finder;
-    const { run, journey, places } = followed;
+    const { run, journey } = followed;
     const changed: PassingAt[] = [];
     for (const call of news) {
       const { stop, state, departAt } = call;
       emit(callReading(device, run, timetable, this.#slotOf, call, journey.saidAt));
       if (state !== "departed" || departAt === null) continue;
-      const place = places[stop] as string;
-      for (const passing of this.#headways.note(device, followed, stop, departAt))
-        changed.push({ passing, place });
+      changed.push(...this.#headways.note(device, followed, stop, departAt));
     }
     return changed;
   }
 
-  #tellOther({ vehicle: device, run }: Passing, place: string, now: number, emit: Emit): void {
-    const tracked = this.#fleet.get(device);
+  #tellOther(at: PassingAt, now: number, emit: Emit): void {
+    const { vehicle, run } = at.passing;
+    const tracked = this.#fleet.get(vehicle);
     const followed = tracked?.followed.get(run);
     if (!tracked || !followed) return;
-    const change = this.#headways.changeOf(device, followed, place);
-    if (change === null || !this.#matters(tracked, followed, place, change)) return;
+    const change = correctHeadway(followed, at);
+    if (change === null || !this.#matters(tracked, followed, at.place, change)) return;
     this.#tell(tracked, followed, now, emit, true);
   }
 
   /** Whether something that is told follows from another headway: the vehicle's own, or whether it is bunched. */
   #matters({ current }: Tracked, followed: Followed, place: string, { was, is }: HeadwayChange): boolean {
-    const { assessment, stopsAt } = followed;
-    if (was === undefined || assessment === null) return true;
+    const { assessment, places } = followed;
+    if (assessment === null) return true;
     const { left } = assessment;
-    if (current === followed && left !== null && stopsAt.get(place)?.includes(left.stop)) return true;
+    if (current === followed && left !== null && places[left.stop] === place) return true;
     return isBunched(was, this.#settings) || isBunched(is, this.#settings);
   }
 
   #tellVehicle(tracked: Tracked, followed: Followed, assessment: Assessment, emit: Emit): void {
     const { device, told } = tracked;
     const { left } = assessment;
-    const headway = left && this.#headways.at(device, followed, left.stop);
+    const headway = left && headwayAt(followed, left.stop);
     if (told && isAsTold(told, followed.run, assessment, headway)) return;
     const known = { run: followed.run, timetable: this.#finder.timetable, assessment, headway };
     this.#say(tracked, vehicleReading(device, known, followed.journey.saidAt), known, emit);
@@ -214,7 +214,7 @@ class TransitReducer implements Reducer {
       routeId: route?.id ?? "",
       routeName: route?.name ?? "",
       assessment,
-      headwayAt: (stop: number) => this.#headways.at(device, followed, stop),
+      headwayAt: (stop: number) => headwayAt(followed, stop),
     };
     for (const notice of noticeNews(known, this.#settings))
       emit(noticeReading(notice, tripChannel(run), journey.saidAt));
@@ -237,10 +237,10 @@ class TransitReducer implements Reducer {
 function isNoticeDue(followed: Followed, before: Assessment | null, settledAt: number): boolean {
   const { assessment, journey } = followed;
   if (assessment === null || before === null || assessment.state !== before.state) return true;
+  // Late it may be seen on its way after the time since which a detour was told.
+  if (assessment.state === "away") return true;
   // What the vehicle has passed since is added at the end.
   if (assessment.behind !== before.behind) {
-    // Then it was seen on its way after the time since which a detour was told.
-    if (assessment.state === "away") return true;
     const added = assessment.behind.slice(before.behind.length);
     followed.settlesAt = Math.min(followed.settlesAt, nextSettling(added, journey, Number.NEGATIVE_INFINITY));
   }
