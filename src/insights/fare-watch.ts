@@ -128,19 +128,14 @@ interface WatchState {
 export interface WatchFold extends PriceFold {
   /** By name. */
   readonly watches: Map<string, WatchState>;
-  /** Of all watches that the price was shown to. */
+  /** Of all watches that were there; none in states of earlier versions that no price was shown to. */
   text: string;
 }
 
 /** Watches of the same fares; what is told of each stands under its name. */
-export interface WatchCourse extends Course<Quoted, WatchFold> {
-  /** All that the watches go by. */
-  readonly text: string;
-}
-
-export function watchCourse(watches: readonly Watch[]): WatchCourse {
+export function watchCourse(watches: readonly Watch[]): Course<Quoted, WatchFold> {
   const text = JSON.stringify(watches.map((watch) => watch.text));
-  const start = (): WatchFold => ({ ...newPriceFold(), watches: new Map(), text: "" });
+  const start = (): WatchFold => ({ ...newPriceFold(), watches: new Map(), text });
   const show = (fold: WatchFold, time: number, tell: Tell | null) => {
     // That there is no offer says nothing of the price.
     if (fold.best === null) return;
@@ -160,8 +155,8 @@ export function watchCourse(watches: readonly Watch[]): WatchCourse {
     ...prices,
     step,
     settle: (fold, quoted) => step(fold, quoted, null),
+    settleBefore: (fold, quoted) => watchCourse(thoseIn(fold.text, watches)).settle?.(fold, quoted),
     maxNames: maxWatches,
-    text,
   };
 }
 
@@ -191,6 +186,13 @@ function showTo(watch: Watch, fold: WatchFold, best: Offer, time: number, tell: 
   state.lowMinor = amountMinor;
   state.highMinor = amountMinor;
   say(time);
+}
+
+/** Those of the watches that were there. */
+function thoseIn(text: string, watches: readonly Watch[]): readonly Watch[] {
+  if (text === "") return watches;
+  const there = new Set(JSON.parse(text) as string[]);
+  return watches.filter((watch) => there.has(watch.text));
 }
 
 function keepOnly(states: Map<string, WatchState>, watches: readonly Watch[]): void {

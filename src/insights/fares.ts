@@ -93,7 +93,7 @@ class FaresReducer implements Reducer {
   readonly #figures: Rework<Quoted, FiguresFold>;
   /** By what they select. */
   readonly #watches = new Map<string, Rework<Quoted, WatchFold>>();
-  /** Selections whose watches may be others than before. */
+  /** Selections whose watches may be others than before the start. */
   readonly #isReviewDue = new Set<string>();
   /** When the cheapest offer ends; keys are of `dueKey`. */
   readonly #due = new DueTimes();
@@ -111,9 +111,8 @@ class FaresReducer implements Reducer {
     // The settings' words count, should both have the same name.
     for (const { name } of settings.watches) this.#asked.delete(name);
     for (const [selection, watches] of bySelection([...settings.watches, ...this.#asked.values()])) {
-      const text = this.#watch(selection, watches);
-      const known = state.watched.get(selection);
-      if (known && known.base.text !== text) this.#isReviewDue.add(selection);
+      this.#watch(selection, watches);
+      if (state.watched.has(selection)) this.#isReviewDue.add(selection);
     }
     for (const [selection, { told }] of state.watched) {
       for (const name of told.keys()) if (!this.#isWatch(name)) told.delete(name);
@@ -192,12 +191,10 @@ class FaresReducer implements Reducer {
     this.#await("watched", selection, this.#head("watched", selection));
   }
 
-  /** @returns all that the watches go by */
-  #watch(selection: string, watches: readonly WatchSettings[]): string {
+  #watch(selection: string, watches: readonly WatchSettings[]): void {
     const { noisePct, lateQuotes } = this.#settings;
     const course = watchCourse(watches.map((watch) => watchOf(watch, noisePct)));
     this.#watches.set(selection, new Rework(course, lateQuotes));
-    return course.text;
   }
 
   #take(kind: Kind, key: string, quoted: Quoted, max: number, emit: Emit): void {

@@ -17,6 +17,8 @@ export interface Course<Item extends Timed, Fold> {
   step(fold: Fold, item: Item, tell: Tell): void;
   /** The same, when all that follows has been told before; for courses to which words cost something. Absent: `step` does. */
   settle?(fold: Fold, item: Item): void;
+  /** The same for what came while the course was another one: what is new in it was not there then. Absent: `settle` does. */
+  settleBefore?(fold: Fold, item: Item): void;
   /**
    * Tells what follows from nothing coming after the newest up to `to`, or ever if that is infinite; a later `step` must come to the
    * same by itself.
@@ -174,6 +176,7 @@ export class Rework<Item extends Timed, Fold> {
 
   /** The course is another one than when the track was made: tells what is new or different, as far back as is kept. */
   review(track: Track<Item, Fold>, tell: Tell): void {
+    this.#settle(track, true);
     this.#rework(track, tell);
   }
 
@@ -206,12 +209,14 @@ export class Rework<Item extends Timed, Fold> {
   }
 
   /** Steps from the base through what is settled. */
-  #settle(track: Track<Item, Fold>): void {
+  #settle(track: Track<Item, Fold>, isBefore = false): void {
+    const course = this.#course;
     const { base, items, settled = 0 } = track;
     for (let at = 0; at < settled; at++) {
       const item = items[at] as Item;
-      if (this.#course.settle) this.#course.settle(base, item);
-      else this.#course.step(base, item, tellNobody);
+      if (isBefore && course.settleBefore) course.settleBefore(base, item);
+      else if (course.settle) course.settle(base, item);
+      else course.step(base, item, tellNobody);
     }
     this.#dropSettled(track);
   }

@@ -25,11 +25,11 @@ export interface Passing extends Departure {
 /** By place, the passings in the order of time. */
 export type Passings = Map<string, Passing[]>;
 
-/** How far a vehicle is behind the one ahead of it on its line, seconds. */
-export interface Headway {
-  readonly headwayS: number;
-  readonly scheduledHeadwayS: number;
-}
+/**
+ * How far a vehicle is behind the one ahead of it on its line, seconds. A pair, because the state has one for each stop that a vehicle
+ * left, and the names would take more of it than the numbers.
+ */
+export type Headway = readonly [headwayS: number, scheduledHeadwayS: number];
 
 /** Null: no headway is known. */
 export interface HeadwayChange {
@@ -86,7 +86,7 @@ export function correctHeadway(followed: Followed, { passing, place }: PassingAt
   if (stop === -1) return null;
   const was = headwayAt(followed, stop);
   const is = headwayOf(passing);
-  if (is?.headwayS === was?.headwayS && is?.scheduledHeadwayS === was?.scheduledHeadwayS) return null;
+  if (is?.[0] === was?.[0] && is?.[1] === was?.[1]) return null;
   followed.journey.headways.set(stop, is);
   return { was, is };
 }
@@ -126,10 +126,7 @@ function departureOf({ at, scheduledAt }: Departure): Departure {
 
 function headwayOf({ at, scheduledAt, ahead }: Passing): Headway | null {
   if (ahead === null || at - ahead.at > maxHeadwayMs) return null;
-  return {
-    headwayS: Math.round((at - ahead.at) / 1_000),
-    scheduledHeadwayS: Math.round((scheduledAt - ahead.scheduledAt) / 1_000),
-  };
+  return [Math.round((at - ahead.at) / 1_000), Math.round((scheduledAt - ahead.scheduledAt) / 1_000)];
 }
 
 function isOf(passing: Passing, vehicle: string, run: string): boolean {

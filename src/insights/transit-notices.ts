@@ -85,15 +85,19 @@ function delayNotice(known: Known, left: readonly Call[], { delayNoticeS }: Noti
 
 /** Whether a vehicle is too close behind the one ahead of it. */
 export function isBunched(headway: Headway | null, { bunchedRatio }: NoticeLimits): boolean {
-  return headway !== null && headway.headwayS < bunchedRatio * headway.scheduledHeadwayS;
+  if (headway === null) return false;
+  const [headwayS, scheduledHeadwayS] = headway;
+  return headwayS < bunchedRatio * scheduledHeadwayS;
 }
 
 function bunchingNotice(known: Known, left: readonly Call[], limits: NoticeLimits): Notice[] {
   const streak = lastStreak(left, ({ stop }) => isBunched(known.headwayAt(stop), limits));
   if (streak === null) return [];
-  const headway = { ...(known.headwayAt(streak.last.stop) as Headway) };
+  const [headwayS, scheduledHeadwayS] = known.headwayAt(streak.last.stop) as Headway;
   const text = `${known.routeName}: two vehicles close together`;
-  return [lineNotice(known, "bunching", streak.isOpen, { since: streak.since, ...headway }, text)];
+  return [
+    lineNotice(known, "bunching", streak.isOpen, { since: streak.since, headwayS, scheduledHeadwayS }, text),
+  ];
 }
 
 function detourNotice(known: Known): Notice[] {

@@ -154,6 +154,7 @@ function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): V
   const next = nextStop(assessment);
   const isHere = next !== null && zone === 2 * next;
   const stopId = next === null ? null : (run.stopIds[next] as string);
+  const [headwayS, scheduledHeadwayS] = headway ?? [null, null];
   return {
     state: state === "running" && isHere ? "atStop" : state,
     tripId: trip.tripId,
@@ -167,8 +168,8 @@ function vehicleValues({ run, timetable, assessment, headway }: KnownVehicle): V
     stopId: isHere ? stopId : null,
     nextStopId: isHere ? null : stopId,
     stopSequence: next === null ? null : (run.pattern.sequences[next] as number),
-    headwayS: headway?.headwayS ?? null,
-    scheduledHeadwayS: headway?.scheduledHeadwayS ?? null,
+    headwayS,
+    scheduledHeadwayS,
   };
 }
 

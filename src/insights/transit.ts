@@ -47,7 +47,7 @@ export const transit: Insight<TransitSettings, State> = {
     return timetable === undefined ? [] : transitPlaces(timetable);
   },
   ending: transitEnding,
-  stateVersion: 4,
+  stateVersion: 5,
   start: () => ({ vehicles: new Map(), passings: new Map() }),
   create: (settings, state, context) => new TransitReducer(settings, state, context),
 };

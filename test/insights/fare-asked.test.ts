@@ -76,6 +76,22 @@ describe("a watch that somebody asks for", () => {
     expect(told.at(-1)?.values).toMatchObject({ state: "fired", firedMinor: 11_000, aboveMinor: 10_000 });
   });
 
+  it("looks at it however long it has been that, beside others and again with other words, and over a restart", () => {
+    for (let count = 1; count <= 40; count++) {
+      const quotes = Array.from({ length: count }, (_, minute) => quote(minute, 9_000));
+      const first = ask(-1, "first", { above: 80 });
+      const asked = [ask(count, "mine", { below: 100 }), ask(count + 1, "mine", { below: 50 })];
+      const told = run([first, ...quotes, ...asked]);
+      const mine = said(told, "mine").map(({ values }) => [values["state"], values["belowMinor"]]);
+      expect(mine, `after ${count} quotes`).toEqual([
+        ["fired", 10_000],
+        ["armed", 5_000],
+      ]);
+      expect(said(told, "first")).toEqual(said(run([first, ...quotes]), "first"));
+      expect(run([first, ...quotes, ...asked], {}, new Set([count]))).toEqual(told);
+    }
+  });
+
   it.each([
     { why: "the settings have the name", name: "fixed", words: { above: 1 } },
     { why: "it has no condition", name: "mine", words: {} },

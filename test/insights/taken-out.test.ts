@@ -528,6 +528,29 @@ describe("a watch that is another one", () => {
     expect((await live(engine, clock, { insight: later, settings: elsewhere })).told).toEqual({});
   });
 
+  // Some are of what can be late, and from the 17th on some are not.
+  it.each([1, 16, 17, 19, 20, 33])("says so, with another beside it, after %i quotes", async (count) => {
+    const engine = memoryEngine();
+    const clock = new TestClock();
+    const of = (below: number) => ({
+      watches: [
+        { ...watch, below, name: "one" },
+        { ...watch, below: 120, name: "same" },
+      ],
+    });
+    const readings = Array.from({ length: count }, (_, n) => ({ ...quote, time: clock.time + n * 1_000 }));
+    await live(engine, clock, { insight, settings: of(50), readings });
+    for (const [below, state] of [
+      [120, "fired"],
+      [50, "armed"],
+      [120, "fired"],
+    ] as const) {
+      const { shown, told } = await live(engine, clock, { insight, settings: of(below) });
+      expect(shown[topic]).toMatchObject({ state, belowMinor: below * 100 });
+      expect(told).not.toHaveProperty("watches/same");
+    }
+  });
+
   it("says what it makes of the price with the next quote, each time", async () => {
     const engine = memoryEngine();
     const clock = new TestClock();
