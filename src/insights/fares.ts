@@ -82,7 +82,7 @@ export const fares: Insight<Settings, State> = {
     channel !== undefined || device.includes("/") || values["state"] === "removed"
       ? null
       : { state: "removed" },
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => ({ routes: new Map(), flights: new Map(), watched: new Map(), asked: new Map() }),
   create: (settings, state) => new FaresReducer(settings, state),
 };

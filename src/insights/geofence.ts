@@ -45,7 +45,7 @@ export const geofence: Insight<Settings, Devices<Fold>> = {
     values["inside"] === true
       ? { ...values, event: "removed", inside: false, leftAt: null, insideS: null }
       : null,
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => new Map(),
   create: (settings, devices) => {
     const fences = new Fences(settings);

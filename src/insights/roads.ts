@@ -65,7 +65,7 @@ export const roads: Insight<RoadSettings, State> = {
   problem: roadProblem,
   ending: roadEnding,
   places: ({ segments }) => segments.flatMap(segmentPlace),
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => ({ segments: new Map(), vehicles: new Map(), routes: new Map() }),
   create: (settings, state) => new RoadsReducer(settings, state),
 };

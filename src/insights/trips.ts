@@ -49,7 +49,7 @@ export const trips: Insight<Settings, Devices<TripFold>> = {
   settings,
   writes: ["trips"],
   reads: ({ filters }) => filters,
-  stateVersion: 1,
+  stateVersion: 2,
   start: () => new Map(),
   create: (settings, devices) =>
     new DeviceCourses({

@@ -78,7 +78,7 @@ export const usage: Insight<UsageSettings, State> = {
     const isOver = Object.values(values).every((value) => value === null);
     return isOver ? null : Object.fromEntries(Object.keys(values).map((name) => [name, null]));
   },
-  stateVersion: 3,
+  stateVersion: 4,
   start: () => ({ meters: new Map(), accounts: new Map() }),
   create: (settings, state, context) => new UsageReducer(settings, state, context),
 };

@@ -38,6 +38,8 @@ export class InsightCursor {
   /** What was emitted up to here is in the log already; null once that is passed. */
   #told: Point | null;
   readonly #toldBefore: ToldBefore;
+  /** What follows from up to here is in the log; null: nothing was committed yet. */
+  #committed: Point | null;
   /** Up to where the state of an earlier life had come; null if none was of use. */
   readonly #restoredSeq: number | null;
   /** Of the settings, and whether what it told may follow from others. */
@@ -81,6 +83,7 @@ export class InsightCursor {
     this.#seq = known(restored?.seq ?? 0);
     this.#time = restored?.time ?? Number.NEGATIVE_INFINITY;
     this.#told = saved && { seq: known(saved.seq), time: saved.time };
+    this.#committed = this.#told;
     this.#toldBefore = new ToldBefore(insight, log);
     this.#savedAt = log.time;
     this.#inputs = new InsightInputs(insight.reads(settings), insight.writes);
@@ -91,6 +94,20 @@ export class InsightCursor {
       this.#fail(error);
     }
     this.#reducer = reducer;
+  }
+
+  /**
+   * Itself, or if it failed with a state of an earlier life, one in its place that works everything out anew: a state that was saved
+   * by another version, or damaged, must not stop it for ever.
+   */
+  orAnew(): InsightCursor {
+    if (this.#failure === null || this.#restoredSeq === null) return this;
+    this.#logger.warn(
+      { insight: this.#name },
+      "an insight failed with its saved state: it is made anew from the log",
+    );
+    const saved = this.#committed && { name: this.#name, ...this.#committed, state: null };
+    return new InsightCursor(this.#configured, saved, this.#log, this.#logger, this.#options);
   }
 
   /** Goes on to the head of the log, unless it is on its way. */
@@ -286,6 +303,7 @@ export class InsightCursor {
       if (this.#isClosing) return;
       await this.#wait();
     }
+    this.#committed = { seq: point.seq, time: point.time };
     this.#emitted = [];
   }
 

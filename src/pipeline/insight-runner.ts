@@ -86,7 +86,11 @@ export function startInsights(
     (one) => new InsightCursor(one, saved.get(one.insight.name) ?? null, log, logger, all),
   );
   const wake = () => {
-    for (const cursor of cursors) cursor.wake();
+    for (const [index, cursor] of cursors.entries()) {
+      const current = cursor.orAnew();
+      cursors[index] = current;
+      current.wake();
+    }
   };
   const ended = endSwitchedOff(off, saved, log, logger).catch((err: unknown) => {
     logger.error({ err }, "what insights told that are switched off could not be ended");

@@ -191,6 +191,41 @@ describe("after a restart", () => {
     ]);
   });
 
+  const refuse: typeof counting.create = () => {
+    throw new Error("not a Map");
+  };
+  it.each([
+    ["as it is handed over", refuse],
+    ["with the next reading", counting.create],
+  ])(
+    "a state that it cannot use, which shows %s, is made anew, and nothing is said twice",
+    async (_when, useOther) => {
+      const engine = memoryEngine();
+      const first = await live(engine, counting);
+      await append(first.log, reading("a"), reading("a"), reading("a"));
+      await until(() => first.log.head === 4);
+      await caughtUp(first);
+      await first.insights.close();
+      const state = encodeState(1, ["of another form"]);
+      await first.log.append({ readings: [], progress: { name: "counting", seq: 4, time: t0, state } });
+      await first.log.close();
+      const other: typeof counting = {
+        ...counting,
+        create: (settings, counts, given) =>
+          (counts instanceof Map ? counting.create : useOther)(settings, counts, given),
+      };
+      const second = await live(engine, other);
+      await append(second.log, reading("a"));
+      await until(() => second.log.head === 6);
+      expect(await counts(second.log)).toEqual([
+        ["usage/a", 2],
+        ["usage/a", 4],
+      ]);
+      expect(second.insights.warnings()).toEqual([]);
+      expect(second.insights.figures()).toMatchObject([{ runs: true }]);
+    },
+  );
+
   it("of a log that lost its newest records, it goes on behind what is left", async () => {
     const engine = memoryEngine();
     const log = await open(engine);
