@@ -106,6 +106,11 @@ const ring = z
       .describe(
         "Under load commits are spaced by this, which saves CPU and delays an acknowledgement by up to as much; 0 commits at once. Where `stream.batchMs` is 0, at most 2. Milliseconds",
       ),
+    storeWithinMs: whole(0, 10_000)
+      .default(250)
+      .describe(
+        "What comes with QoS 0 is shown at once and stored within so long, since no device is told that it is: fewer and larger commits. A crash loses that much of it, and who saw it is told by a gap. 0 stores all before it is shown. Milliseconds",
+      ),
     durability: z
       .enum(["process", "power-loss"])
       .default("process")
@@ -133,7 +138,7 @@ const stream = z
     batchMs: whole(0, 60_000)
       .default(defaultStreamOptions.batchMs)
       .describe(
-        "How long readings gather before they are sent together. What comes with QoS 0 gathers for its commit as long (100 at most), since nobody waits for an acknowledgement. 0 sends at once, and what comes with QoS 0 before it is stored (within 50). Milliseconds",
+        "How long readings gather before they are sent together. What comes with QoS 0 gathers that long (100 at most) before it is looked at, since nobody waits for an acknowledgement. 0 sends at once. Milliseconds",
       ),
     heartbeatMs: whole(100, hourMs)
       .default(defaultStreamOptions.heartbeatMs)

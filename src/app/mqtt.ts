@@ -22,16 +22,16 @@ export function readingSource(log: Log): ReadingSource {
   };
 }
 
-/** What nobody waits for would only wait for the dashboards' window after its commit; but a crash must not lose much of it. */
+/** What nobody waits for would only wait for the dashboards' window; but a crash must not lose much of it. */
 const maxQos0Ms = 100;
 
-/** What is left of that window for the commit and the push, milliseconds. */
-const commitMs = 6;
+/** What is left of that window for decoding and the push, milliseconds. */
+const pushMs = 6;
 
 /** How long packets gather: no longer than they would wait for their commit, or their push, in any case. */
 export function gatherTimes(config: Config): GatherTimes {
   const qos1Ms = commitGatherMs(config);
-  return { qos1Ms, qos0Ms: Math.max(qos1Ms, Math.min(config.stream.batchMs, maxQos0Ms) - commitMs) };
+  return { qos1Ms, qos0Ms: Math.max(qos1Ms, Math.min(config.stream.batchMs, maxQos0Ms) - pushMs) };
 }
 
 /** A WebSocket is one more stream to the broker. A frame may hold the largest packet and a little of the next. */

@@ -57,17 +57,14 @@ export function commitGatherMs({ ring, stream }: Config): number {
   return stream.batchMs > 0 ? ring.gatherMs : Math.min(ring.gatherMs, maxGatherMsUnbatched);
 }
 
-/** Without a batch window what nobody waits for is shown at once, and gathers as long as it does else, but after that. */
-const storeWithinMsUnbatched = 50;
-
 function logOptions(config: Config) {
-  const { ring, stream } = config;
+  const { ring } = config;
   return {
     ...defaultLogOptions,
     tailBytes: ring.tailBytes,
     maxTopics: ring.maxTopics,
     gatherMs: commitGatherMs(config),
-    storeWithinMs: stream.batchMs > 0 ? 0 : storeWithinMsUnbatched,
+    storeWithinMs: ring.storeWithinMs,
     maxRecentReadings: ring.recentReadings,
   };
 }

@@ -1,6 +1,7 @@
 import { type Commit, emptyBatch } from "./commit.ts";
 import type { EngineBatch } from "./engine.ts";
 import type { LogOptions } from "./options.ts";
+import type { StoredRecord } from "./record.ts";
 import type { Shown } from "./shown.ts";
 import { messageOf } from "./store-reader.ts";
 import { recordOverheadBytes } from "./tail.ts";
@@ -62,6 +63,31 @@ export class Ahead {
     const problem = await this.#storing;
     this.#storing = null;
     return problem;
+  }
+
+  /** What is shown and not stored, if it is little enough to be stored with the commit behind it; else null. */
+  get little(): readonly StoredRecord[] | null {
+    const { shown } = this.#parts;
+    const records = shown.unstored(storedAtATimeBytes);
+    return this.#storing === null && (records.at(-1)?.seq ?? shown.head) === shown.head ? records : null;
+  }
+
+  /** Waits for a transaction that has `little` in it, ahead of what it stores besides. Rejects if it fails. */
+  async storeAlong(
+    little: readonly StoredRecord[],
+    writing: Promise<{ readonly oldest: number }>,
+  ): Promise<{ readonly oldest: number }> {
+    const bytes = this.#bytes;
+    this.#storing = writing.then(() => null, messageOf);
+    try {
+      const stored = await writing;
+      const last = little.at(-1);
+      if (last) this.#parts.shown.storedThrough(last.seq, stored.oldest);
+      this.#bytes -= bytes;
+      return stored;
+    } finally {
+      this.#storing = null;
+    }
   }
 
   /** Stores nothing more by itself. */

@@ -120,9 +120,9 @@ export class Committer {
     return commit.settled(leans);
   }
 
-  /** Stores now what the store has lost. */
-  storeAgain(): void {
-    void this.#commitSoon();
+  /** Stores now what is shown and not stored. Never rejects. */
+  storeNow(): Promise<void> {
+    return this.#commitSoon();
   }
 
   /** The engine has stopped for good. */
@@ -187,10 +187,10 @@ export class Committer {
     while (this.#queue.length > 0 || this.#mustCommit || this.#mustStore) {
       if (!this.#mayShowFirst()) await this.#gatherMore();
       if (this.#showFirst() && !this.#mustCommit && !this.#mustStore) continue;
-      const problem = await this.#ahead.store();
+      const problem = this.#goesAlong() ? null : await this.#ahead.store();
       this.#mustStore = false;
       if (problem !== null) await this.#failQueued(problem);
-      else if (this.#mustCommit || (this.#queue.length > 0 && !this.#mayShowFirst())) {
+      else if (this.#isCommitDue()) {
         this.#mustCommit = false;
         const isStored = await this.#store(this.#next());
         this.#mustCommit ||= isStored && this.#parts.memory.checkpoint.isActive;
@@ -199,6 +199,16 @@ export class Committer {
       if (this.#problem !== null) this.#mustCommit = false;
     }
     this.#isPumping = false;
+  }
+
+  /** Whether the next commit is to be stored, and does not wait in memory to be. */
+  #isCommitDue(): boolean {
+    return this.#mustCommit || (this.#queue.length > 0 && !this.#mayShowFirst());
+  }
+
+  /** Whether one transaction does for the next commit and what was shown before it: each costs the same however much is in it. */
+  #goesAlong(): boolean {
+    return this.#problem === null && this.#isCommitDue() && this.#ahead.little !== null;
   }
 
   /** Shows a commit that nobody waits for, to be stored soon; false if the next one is to be stored first. */
@@ -252,13 +262,16 @@ export class Committer {
     const { checkpoint } = memory;
     this.#inFlight = commit;
     commit.joinBodies();
-    const { records, quarantine, remembered, released, progress, committedAt } = commit;
+    const { quarantine, remembered, released, progress, committedAt } = commit;
+    const shownFirst = this.#ahead.little ?? [];
+    const records = shownFirst.length === 0 ? commit.records : [...shownFirst, ...commit.records];
     // Rows may hold what was lost before it could be stored: they are good once the store has a later record.
     const part = shown.isStored || records.length > 0 ? checkpoint.take() : noPart;
     const latest = { latest: part.rows, checkpoint: part.checkpoint };
     const kept = { records, quarantine, remembered, released, progress };
     try {
-      const { oldest } = await this.#write({ ...emptyBatch, committedAt, ...kept, ...latest });
+      const writing = this.#write({ ...emptyBatch, committedAt, ...kept, ...latest });
+      const { oldest } = await this.#ahead.storeAlong(shownFirst, writing);
       this.#committed(commit, oldest);
       return true;
     } catch (error) {

@@ -224,7 +224,8 @@ class SequencedLog implements Log {
     }
   }
 
-  backup(path: string): Promise<void> {
+  async backup(path: string): Promise<void> {
+    await this.#committer.storeNow();
     return this.#engine.backup(path);
   }
 
@@ -245,7 +246,7 @@ class SequencedLog implements Log {
     this.#memory.topics.storedAre(topics);
     this.#memory.shapes.storedAre(shapes);
     this.#memory.checkpoint.beginAnew(this.#memory.topics.entries(), head);
-    this.#committer.storeAgain();
+    void this.#committer.storeNow();
   }
 
   /** The engine has stopped for good. */

@@ -2,6 +2,7 @@ import type { Latest, Log, LogRecord } from "../log/contract.ts";
 import { encodeReadings, encodeView } from "./encode.ts";
 import type { Matcher } from "./matcher.ts";
 import { NumberSet } from "./number-set.ts";
+import type { StreamOptions } from "./options.ts";
 import {
   noteChanges,
   type SentRecord,
@@ -12,7 +13,10 @@ import {
 } from "./selection.ts";
 import type { Subscription } from "./subscription.ts";
 import { Told } from "./told.ts";
+import type { Socket } from "./transport.ts";
 import type { View } from "./view.ts";
+
+type Limits = Pick<StreamOptions, "maxFrameBytes" | "maxBufferBytes">;
 
 /** Subscriptions at the head that want the same bytes: one frame is made for all of them. */
 export class Group {
@@ -22,7 +26,8 @@ export class Group {
   /** It has no members and will never have any. */
   closed = false;
   readonly matcher: Matcher;
-  readonly members = new Set<Subscription>();
+  /** With their sockets, so that a push goes from each straight to its socket: with thousands of them looking things up is what costs. */
+  readonly members = new Map<Subscription, Socket>();
   /** Matching records since the last push, in seq order. */
   window: LogRecord[] = [];
   /** Everything up to here has been sent to the members, when records wait in the window. */
@@ -41,10 +46,11 @@ export class Group {
   /** Runs while a rate forbids the next update. */
   private pause: NodeJS.Timeout | null = null;
 
+  private readonly limits: Limits;
   private readonly onDue: (group: Group) => void;
 
   /** @param onDue called when the rate allows an update and records wait for it */
-  constructor(first: Subscription, log: Log, number: number, onDue: (group: Group) => void) {
+  constructor(first: Subscription, log: Log, number: number, limits: Limits, onDue: (group: Group) => void) {
     this.number = number;
     this.key = groupKey(first);
     this.matcher = first.matcher;
@@ -52,6 +58,7 @@ export class Group {
     this.id = first.id;
     this.binary = first.session.binary;
     this.log = log;
+    this.limits = limits;
     this.onDue = onDue;
   }
 
@@ -59,7 +66,7 @@ export class Group {
     if (this.binary) member.session.announceAll(this.topics, this.shapes);
     // At the head all members' views of the box are the same.
     this.told ??= member.told;
-    this.members.add(member);
+    this.members.set(member, member.session.socket);
   }
 
   /** The state with which a member that leaves goes on by itself. */
@@ -76,7 +83,7 @@ export class Group {
    * Sends the window, which lies between `position` and `to`, to all members, unless a rate forbids it now. `to` must be
    * the log's head. Who has no room falls behind, from the last position that was sent to it; those are returned.
    */
-  push(to: number, maxFrameBytes: number): Subscription[] {
+  push(to: number): Subscription[] {
     if (this.pause !== null) return [];
     const behind: Subscription[] = [];
     const { window } = this;
@@ -84,7 +91,7 @@ export class Group {
     const touched = this.touched(window);
     const records = this.view.rate === null ? this.select(window) : this.conflated(touched);
     const before = this.view.bbox === null ? toldNothing : this.viewState();
-    for (const part of chunks(records, maxFrameBytes)) {
+    for (const part of chunks(records, this.limits.maxFrameBytes)) {
       const through = part.at(-1) === records.at(-1) ? to : (part.at(-1)?.seq ?? to);
       this.send(encodeReadings(this.log, this.id, through, part, this.binary), part, before, behind);
       this.position = through;
@@ -132,16 +139,17 @@ export class Group {
     before: Told,
     behind: Subscription[],
   ): void {
+    const { maxBufferBytes } = this.limits;
     const news = this.binary ? this.unannounced(records) : [];
-    for (const member of this.members) {
-      if (member.session.isFull()) {
+    for (const [member, socket] of this.members) {
+      if (socket.bufferedBytes() > maxBufferBytes) {
         this.members.delete(member);
         member.fallBehind(this.position, before.clone());
         behind.push(member);
         continue;
       }
       if (news.length > 0) member.session.announce(news);
-      member.session.send(frame);
+      socket.send(frame);
     }
   }
 

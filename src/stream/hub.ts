@@ -88,7 +88,9 @@ export class Hub {
     const key = groupKey(subscription);
     let group = this.groups.get(key);
     if (!group) {
-      group = new Group(subscription, this.log, ++this.lastGroupNumber, (due) => this.tick(due));
+      group = new Group(subscription, this.log, ++this.lastGroupNumber, this.options, (due) =>
+        this.tick(due),
+      );
       this.groups.set(key, group);
       this.addRoutes(group);
     }
@@ -212,7 +214,7 @@ export class Hub {
   }
 
   private pushGroup(group: Group): void {
-    const behind = group.push(this.position, this.options.maxFrameBytes);
+    const behind = group.push(this.position);
     for (const subscription of behind) this.advanceSoon(subscription);
     if (!group.isHolding && group.late.size > 0) {
       const late = [...group.late];

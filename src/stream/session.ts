@@ -32,7 +32,7 @@ export interface SessionEvents {
 /** One connection: its subscriptions, and what it has been told. */
 export class Session implements SocketHandler {
   readonly binary: boolean;
-  private readonly socket: Socket;
+  readonly socket: Socket;
   private readonly hub: Hub;
   private readonly log: Log;
   private readonly subscriptions = new Map<number, Subscription>();

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Log, LogUnavailable } from "../../src/log/contract.ts";
 import type { LogEngine } from "../../src/log/engine.ts";
@@ -17,7 +18,7 @@ const engines: readonly (readonly [string, () => LogEngine])[] = [
   ["memory", () => memoryEngine()],
 ];
 
-describe.each(engines)("readings that nobody waits for (%s)", (_name, newEngine) => {
+describe.each(engines)("readings that nobody waits for (%s)", (name, newEngine) => {
   let engine: TestedEngine;
   let log: Log;
   let seen: unknown[];
@@ -73,6 +74,52 @@ describe.each(engines)("readings that nobody waits for (%s)", (_name, newEngine)
     ]);
     await behind;
     expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it("are in one transaction with what somebody waits for behind them, and in no other although their time has come", async () => {
+    await start({ storeWithinMs: 200 });
+    engine.hold();
+    await show(1, 2);
+    const stored = append(log, reading("b", { n: 3 }));
+    await until(() => engine.batches.length === 1);
+    const isDueBy = performance.now() + 250;
+    await until(() => performance.now() > isDueBy);
+    engine.release();
+    await stored;
+    await show(4);
+    await until(() => storedSeqs().length === 4);
+    expect(engine.batches.map(({ records }) => records.map(({ seq }) => seq))).toEqual([[1, 2, 3], [4]]);
+  });
+
+  it("wait on if that transaction fails, and are stored in the next", async () => {
+    await start({ storeWithinMs: 60_000 });
+    await show(1);
+    engine.fail("no room", 1);
+    await expect(append(log, reading("b", { n: 2 }))).rejects.toThrow("no room");
+    expect(log.health().ok).toBe(false);
+    await append(log, reading("c", { n: 3 }));
+    expect([seen, log.health().ok]).toEqual([[1, 2, 3], true]);
+    await log.close();
+    log = await open(engine);
+    expect((await readAll(log, 0)).map(plain)).toMatchObject([1, 2, 3].map((n) => ({ values: { n } })));
+  });
+
+  it("hold up no checkpoint of latest, although there are always some that are not stored", async () => {
+    await start({ storeWithinMs: 60_000, latestCheckpointMs: 10 });
+    let n = 0;
+    await until(async () => {
+      await show(++n);
+      return engine.batches.some(({ checkpoint }) => checkpoint !== null && checkpoint > 0);
+    });
+    expect(engine.batches.length).toBeLessThan(10);
+  });
+
+  it("are in a backup that is made before their time has come", async () => {
+    await start({ storeWithinMs: 60_000 });
+    await show(1);
+    if (name === "memory") await expect(log.backup(join(folder, "copy.db"))).rejects.toThrow();
+    else await log.backup(join(folder, "copy.db"));
+    expect(storedSeqs()).toEqual([1]);
   });
 
   it("share the commit of what somebody waits for, if both came in one turn", async () => {

@@ -65,7 +65,11 @@ describeStream((served) => {
 
   it("tells of a gap when the ring no longer has it, gives a fresh snapshot and what is left", async () => {
     const log = keep(
-      await openTestLog({ gatherMs: 0, tailRecords: 50, latestCheckpointBytes: 4_096 }, { maxBytes: 8_192 }),
+      await openTestLog(
+        // Nothing is evicted but by what is appended here.
+        { gatherMs: 0, tailRecords: 50, latestCheckpointBytes: 4_096, latestCheckpointMs: 3_600_000 },
+        { maxBytes: 8_192 },
+      ),
     );
     const { server } = await serve({}, log);
     for (let i = 0; i < 1_000; i++) await append(log, gpsReading(`d${i % 3}`, { n: i }));
