@@ -17,6 +17,9 @@ import { decodeSaved, encodeState, fingerprintOf } from "./insight-state.ts";
 import { ToldBefore } from "./insight-told.ts";
 import { InsightWriter } from "./insight-writer.ts";
 
+/** Taken in one turn of the event loop: some milliseconds of work. Then others have theirs. */
+const readingsInTurn = 500;
+
 /** A point in the order in which things happen to an insight: records by seq, and time passing between them. */
 interface Point {
   readonly seq: number;
@@ -204,7 +207,10 @@ export class InsightCursor {
       this.#skipTo(page.oldest);
       return true;
     }
-    for (const record of page.records) this.#take(record);
+    for (const [index, record] of page.records.entries()) {
+      if (index > 0 && index % readingsInTurn === 0) await nextTurn();
+      this.#take(record);
+    }
     this.#seq = page.through;
     // Asked now: the log went on while the page was awaited.
     const isAtHead = this.#seq >= this.#log.head;

@@ -16,9 +16,9 @@ export interface InsightOptions {
   readonly spacingMs: number;
   /** How often what became due is looked for, milliseconds. */
   readonly tickMs: number;
-  /** Bytes of bodies read from the log at a time; between two pages others have their turn. */
+  /** Bytes of bodies read from the log at a time. */
   readonly pageBytes: number;
-  /** Behind the log's head so many readings that it made gather for a commit. */
+  /** Behind the log's head so many readings that it made gather for a commit: each costs the same however much is in it. */
   readonly gatherReadings: number;
   /** How often the state of an insight is saved, milliseconds. After a crash what came since is reduced again. */
   readonly saveMs: number;
@@ -33,8 +33,8 @@ export interface InsightOptions {
 export const defaultInsightOptions: InsightOptions = {
   spacingMs: 20,
   tickMs: 1_000,
-  pageBytes: 64 * 1024,
-  gatherReadings: 1_000,
+  pageBytes: 256 * 1024,
+  gatherReadings: 4_000,
   saveMs: 60_000,
   saveReadings: 200_000,
   maxStateBytes: 16 * 1024 * 1024,
