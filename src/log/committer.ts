@@ -16,6 +16,9 @@ import { messageOf } from "./store-reader.ts";
 /** While the store takes nothing, it is tried this often at most. */
 const retryMs = 100;
 
+/** A store that has not answered by the second tick hangs, or is far too slow. */
+const silentTicksAllowed = 2;
+
 export interface CommitterParts {
   readonly engine: LogEngine;
   readonly memory: LogMemory;
@@ -50,6 +53,9 @@ export class Committer {
   #pumped: Promise<void> = Promise.resolve();
   /** Ticks since the last commit ended. */
   #idleTicks = 0;
+  #isWriting = false;
+  /** Ticks since the store was handed what it has not answered yet. */
+  #silentTicks = 0;
   #lastBeganAt = Number.NEGATIVE_INFINITY;
   #problem: string | null = null;
   /** Why no append is taken any more, null while they are. */
@@ -87,7 +93,9 @@ export class Committer {
 
   /** What is wrong, null if nothing. */
   get problem(): string | null {
-    return this.#problem;
+    if (this.#problem !== null || this.#silentTicks < silentTicksAllowed) return this.#problem;
+    const seconds = Math.round((this.#silentTicks * this.#parts.options.latestCheckpointMs) / 1_000);
+    return `the store has not answered for ${seconds} s, so nothing is acknowledged; look whether its disk hangs or is overloaded`;
   }
 
   get stopped(): string | null {
@@ -166,6 +174,7 @@ export class Committer {
   #tick(): void {
     const { memory, shown, options } = this.#parts;
     memory.checkpoint.begin(shown.head);
+    if (this.#isWriting) this.#silentTicks++;
     // Ticks and not the clock, which may be set back by hours.
     const isIdle = ++this.#idleTicks * options.latestCheckpointMs >= options.housekeepingMs;
     if (memory.checkpoint.isActive || isIdle || this.#problem !== null) void this.#commitSoon();
@@ -286,12 +295,16 @@ export class Committer {
     const { engine, memory } = this.#parts;
     const names = memory.topics.take();
     const shapes = memory.shapes.take();
+    this.#isWriting = true;
     try {
       return await engine.commit({ ...batch, ...names, shapes });
     } catch (error) {
       memory.topics.untake(names);
       memory.shapes.untake(shapes);
       throw error;
+    } finally {
+      this.#isWriting = false;
+      this.#silentTicks = 0;
     }
   }
 

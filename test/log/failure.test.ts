@@ -42,6 +42,21 @@ describe("a commit that fails", () => {
     await again.close();
   });
 
+  it("is told by health while the store does not answer, and no longer", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    const log = await open(engine, { latestCheckpointMs: 20 });
+    engine.hold();
+    const stored = append(log, reading("a"));
+    await until(() => engine.batches.length === 1);
+    expect(log.health()).toEqual({ ok: true, problem: null });
+    await until(() => !log.health().ok);
+    expect(log.health().problem).toMatch(/^the store has not answered for \d+ s/);
+    engine.release();
+    await stored;
+    expect(log.health()).toEqual({ ok: true, problem: null });
+    await log.close();
+  });
+
   it("shows nothing that came with progress: that comes again, and what gathered behind it moves up", async () => {
     const engine = new TestedEngine(sqliteIn(folder));
     const log = await open(engine, { tailRecords: 0 });
