@@ -1,30 +1,18 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Reducer } from "../insights/insight.ts";
-import {
-  type Log,
-  type LogRecord,
-  LogUnavailable,
-  type Page,
-  type Progress,
-  type SavedProgress,
-} from "../log/contract.ts";
+import type { Log, LogRecord, Progress, SavedProgress } from "../log/contract.ts";
 import type { Reading } from "../model/reading.ts";
 import type { Logger } from "../observe/log.ts";
+import { InsightCommits, type Point } from "./insight-commits.ts";
 import { endingsOf } from "./insight-endings.ts";
 import { InsightInputs, RecordReading } from "./insight-inputs.ts";
+import { InsightPages } from "./insight-pages.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
 import { decodeSaved, encodeState, fingerprintOf } from "./insight-state.ts";
 import { ToldBefore } from "./insight-told.ts";
-import { InsightWriter } from "./insight-writer.ts";
 
 /** Taken in one turn of the event loop: some milliseconds of work. Then others have theirs. */
 const readingsInTurn = 500;
-
-/** A point in the order in which things happen to an insight: records by seq, and time passing between them. */
-interface Point {
-  readonly seq: number;
-  readonly time: number;
-}
 
 /** One insight on its way through the log. */
 export class InsightCursor {
@@ -33,7 +21,8 @@ export class InsightCursor {
   readonly #logger: Logger;
   readonly #options: InsightOptions;
   readonly #inputs: InsightInputs;
-  readonly #writer: InsightWriter;
+  readonly #pages: InsightPages;
+  readonly #commits: InsightCommits;
   readonly #reducer: Reducer | null;
   readonly #state: unknown;
   #seq: number;
@@ -41,8 +30,6 @@ export class InsightCursor {
   /** What was emitted up to here is in the log already; null once that is passed. */
   #told: Point | null;
   readonly #toldBefore: ToldBefore;
-  /** What follows from up to here is in the log; null: nothing was committed yet. */
-  #committed: Point | null;
   /** Up to where the state of an earlier life had come; null if none was of use. */
   readonly #restoredSeq: number | null;
   /** Of the settings, and whether what it told may follow from others. */
@@ -54,7 +41,6 @@ export class InsightCursor {
   #isClosing = false;
   /** Whether what it told in earlier lives still has something behind it. */
   #isChecked = false;
-  #stopWaiting = () => {};
   /** Why it does not run, null if it does. */
   #failure: string | null = null;
   #isTooLarge = false;
@@ -76,7 +62,7 @@ export class InsightCursor {
     this.#log = log;
     this.#logger = logger;
     this.#options = options;
-    this.#writer = new InsightWriter(log, logger);
+    this.#pages = new InsightPages(log, options.pageBytes);
     this.#settings = fingerprintOf(settings);
     const restored = this.#restore(saved);
     this.#restoredSeq = restored?.seq ?? null;
@@ -86,7 +72,7 @@ export class InsightCursor {
     this.#seq = known(restored?.seq ?? 0);
     this.#time = restored?.time ?? Number.NEGATIVE_INFINITY;
     this.#told = saved && { seq: known(saved.seq), time: saved.time };
-    this.#committed = this.#told;
+    this.#commits = new InsightCommits(log, logger, options.retryMs, this.#told);
     this.#toldBefore = new ToldBefore(insight, log);
     this.#savedAt = log.time;
     this.#inputs = new InsightInputs(insight.reads(settings), insight.writes);
@@ -109,7 +95,8 @@ export class InsightCursor {
       { insight: this.#name },
       "an insight failed with its saved state: it is made anew from the log",
     );
-    const saved = this.#committed && { name: this.#name, ...this.#committed, state: null };
+    const { stored } = this.#commits;
+    const saved = stored && { name: this.#name, ...stored, state: null };
     return new InsightCursor(this.#configured, saved, this.#log, this.#logger, this.#options);
   }
 
@@ -126,8 +113,7 @@ export class InsightCursor {
 
   figures(): InsightFigures {
     const lag = Math.max(0, this.#log.head - this.#seq);
-    const { made, refused } = this.#writer;
-    const counts = { read: this.#read, made, refused, missed: this.#missed, lag, seq: this.#seq };
+    const counts = { read: this.#read, ...this.#commits.counts, missed: this.#missed, lag, seq: this.#seq };
     return { name: this.#name, runs: this.#failure === null, ...counts };
   }
 
@@ -148,10 +134,11 @@ export class InsightCursor {
   /** Stops, and saves the state. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#stopWaiting();
+    this.#commits.stop();
     await this.#drained;
     if (this.#failure !== null || this.#told !== null || this.#emitted.length > 0) return;
-    if (this.#read === this.#readAtSave) return;
+    const isStored = await this.#commits.flush().catch(() => false);
+    if (!isStored || this.#read === this.#readAtSave) return;
     const state = this.#encodeState();
     if (state) await this.#log.append({ readings: [], progress: { ...this.#point, state } })?.catch(() => {});
   }
@@ -195,13 +182,16 @@ export class InsightCursor {
       this.#isWoken = false;
       while (!this.#isClosing && (await this.#takePage())) await nextTurn();
     } catch (error) {
+      // What it told until then counts as told.
+      await this.#commits.flush().catch(() => {});
       this.#fail(error);
     }
   }
 
   /** Takes a page of the log and commits what follows from it. Returns whether there is more. */
   async #takePage(): Promise<boolean> {
-    const page = await this.#nextPage();
+    const page = await this.#pages.next(this.#seq);
+    // The next tick tries again.
     if (page === null) return false;
     if (page.kind === "evicted") {
       this.#skipTo(page.oldest);
@@ -230,22 +220,12 @@ export class InsightCursor {
     if (this.#isChecked) return;
     // Topics must show what was made until now.
     await this.#commit();
-    if (this.#emitted.length > 0) return;
+    if (!(await this.#commits.flush())) return;
     this.#isChecked = true;
     const endings = await endingsOf(this.#configured.insight, this.#log, this.#reducer);
     for (const ending of endings) this.#emit(ending);
     // The state that knew of it must not come back, nor what follows from other settings.
     this.#mustSave = endings.length > 0 || this.#isOther;
-  }
-
-  async #nextPage(): Promise<Page | null> {
-    try {
-      return await this.#log.read(this.#seq, this.#options.pageBytes);
-    } catch (error) {
-      // The next tick tries again; health tells what is wrong with the log.
-      if (error instanceof LogUnavailable) return null;
-      throw error;
-    }
   }
 
   #skipTo(oldest: number): void {
@@ -297,20 +277,15 @@ export class InsightCursor {
     this.#emitted.push(reading);
   };
 
-  /** Stores what was emitted, with the place it follows from; tries until the log takes it. */
+  /** Has what was emitted stored, with the place it follows from. */
   async #commit(): Promise<void> {
     const state = this.#isSaveDue() ? this.#encodeState() : null;
     if (this.#emitted.length === 0 && !state) return;
     // What was told stays told, also while it is worked out again.
     const point = { ...this.#point, ...this.#told };
     const progress = state ? { ...point, state } : point;
-    while (!(await this.#writer.append(this.#emitted, progress))) {
-      // What was emitted stays, so that nothing is taken for saved that is not; after a restart it is made again.
-      if (this.#isClosing) return;
-      await this.#wait();
-    }
-    this.#committed = { seq: point.seq, time: point.time };
-    this.#emitted = [];
+    // Else it closes, and what was emitted stays, so that nothing is taken for saved that is not; after a restart it is made again.
+    if (await this.#commits.put(this.#emitted, progress)) this.#emitted = [];
   }
 
   #isSaveDue(): boolean {
@@ -329,16 +304,6 @@ export class InsightCursor {
     const state = encodeState(this.#configured.insight.stateVersion, this.#state, this.#settings);
     this.#isTooLarge = state.length > this.#options.maxStateBytes;
     return this.#isTooLarge ? null : state;
-  }
-
-  #wait(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#options.retryMs);
-      this.#stopWaiting = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   #fail(error: unknown): void {

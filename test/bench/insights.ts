@@ -143,10 +143,11 @@ async function measure(
   const start = performance.now();
   const runner = startInsights([{ insight, settings, context }], log, silentLogger, { tickMs: 20 });
   while ((runner.figures()[0]?.seq ?? 0) < head) await new Promise((resolve) => setTimeout(resolve, 20));
+  // All that it made is stored then.
+  await runner.close();
   const seconds = (performance.now() - start) / 1_000;
   const { user, system } = process.cpuUsage(cpuBefore);
   const { read = 0, made = 0, missed = 0, runs = false } = runner.figures()[0] ?? {};
   if (!runs || missed > 0) throw new Error(`${missed} missed\n${runner.warnings().join("\n")}`);
-  await runner.close();
   return { insight: insight.name, read, made, seconds, cpuSeconds: (user + system) / 1e6 };
 }

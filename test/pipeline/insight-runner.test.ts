@@ -135,6 +135,58 @@ describe("an insight's readings", () => {
     await until(() => saved() === atHead + 1);
   });
 
+  const oneByOne = { pageBytes: 1, gatherReadings: 1 };
+
+  async function withHistory(engine: LogEngine, ...readings: Reading[]): Promise<void> {
+    const log = await open(engine);
+    await append(log, ...readings);
+    await log.close();
+  }
+
+  it("follow from what comes next while they are being stored, and come in order", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    const readings = Array.from({ length: 10 }, (_, n) => reading("a", { n }));
+    await withHistory(engine, ...readings);
+    const before = engine.batches.length;
+    engine.hold();
+    const life = await live(engine, counting, oneByOne);
+    await until(() => life.insights.figures()[0]?.read === 4);
+    // One is with the store and the next waits for it, so that no more than that is ever kept.
+    expect(engine.batches.length).toBe(before + 1);
+    expect(life.insights.figures()).toMatchObject([{ read: 4, made: 0 }]);
+    engine.release();
+    await until(() => life.log.head === 15);
+    expect(await counts(life.log)).toEqual([2, 4, 6, 8, 10].map((count) => ["usage/a", count]));
+  });
+
+  it("that the store does not take before the end come once in the next life", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    await withHistory(engine, ...Array.from({ length: 6 }, (_, n) => reading("a", { n })));
+    engine.fail("no room");
+    const life = await live(engine, counting, oneByOne);
+    await until(() => life.insights.figures()[0]?.read === 4);
+    await life.insights.close();
+    await life.log.close();
+    engine.fail(null);
+    const next = await live(engine, counting, oneByOne);
+    await until(() => next.log.head === 9);
+    await caughtUp(next);
+    expect(await counts(next.log)).toEqual([2, 4, 6].map((count) => ["usage/a", count]));
+  });
+
+  it("that were made before it failed count as made, though they were not stored by then", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    await withHistory(engine, reading("a"), reading("a"), reading("a", { fail: true }));
+    engine.hold();
+    const before = engine.batches.length;
+    const life = await live(engine, counting, oneByOne);
+    await until(() => engine.batches.length === before + 1);
+    engine.release();
+    await until(() => life.insights.warnings().length === 1);
+    expect(life.insights.figures()).toMatchObject([{ runs: false, made: 1 }]);
+    expect(await counts(life.log)).toEqual([["usage/a", 2]]);
+  });
+
   it("that the log cannot take are counted and take no others with them", async () => {
     const log = await open(memoryEngine(), { gatherMs: 0, maxTopics: 3 });
     const insights = startInsights([{ insight: counting, settings: {}, context }], log, silentLogger);
