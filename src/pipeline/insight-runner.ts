@@ -12,7 +12,7 @@ export interface ConfiguredInsight {
 }
 
 export interface InsightOptions {
-  /** Commits that follow each other closer wake the insights once. Milliseconds. */
+  /** Commits that follow each other closer wake the insights once: what a wake-up costs hardly depends on how much there is. Milliseconds. */
   readonly spacingMs: number;
   /** How often what became due is looked for, milliseconds. */
   readonly tickMs: number;
@@ -31,7 +31,7 @@ export interface InsightOptions {
 }
 
 export const defaultInsightOptions: InsightOptions = {
-  spacingMs: 20,
+  spacingMs: 100,
   tickMs: 1_000,
   pageBytes: 256 * 1024,
   gatherReadings: 4_000,
