@@ -86,8 +86,11 @@ describeStream((served) => {
       ["gps/d2", 998],
     ]);
     expect(cursor).toBe(`${log.epoch}:${oldest - 1}`);
+    const left = Array.from({ length: 1_001 - oldest }, (_, i) => oldest + i);
+    // Only then, as what is appended evicts what the client would not have been sent yet.
+    await client.untilReadings(1, left.length);
     await append(log, gpsReading("d0", { n: 1_000 }));
-    const left = Array.from({ length: 1_002 - oldest }, (_, i) => oldest + i);
+    left.push(1_001);
     expect((await client.untilReadings(1, left.length)).map(({ seq }) => seq)).toEqual(left);
   });
 
