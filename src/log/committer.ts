@@ -196,12 +196,13 @@ export class Committer {
     while (this.#queue.length > 0 || this.#mustCommit || this.#mustStore) {
       if (!this.#mayShowFirst()) await this.#gatherMore();
       if (this.#showFirst() && !this.#mustCommit && !this.#mustStore) continue;
-      const problem = this.#goesAlong() ? null : await this.#ahead.store();
+      const along = this.#alongWithNext();
+      const problem = along === null ? await this.#ahead.store() : null;
       this.#mustStore = false;
       if (problem !== null) await this.#failQueued(problem);
       else if (this.#isCommitDue()) {
         this.#mustCommit = false;
-        const isStored = await this.#store(this.#next());
+        const isStored = await this.#store(this.#next(), along ?? []);
         this.#mustCommit ||= isStored && this.#parts.memory.checkpoint.isActive;
       }
       // After a failure only the timer and further appends try again, so that a full disk is not hammered.
@@ -215,9 +216,9 @@ export class Committer {
     return this.#mustCommit || (this.#queue.length > 0 && !this.#mayShowFirst());
   }
 
-  /** Whether one transaction does for the next commit and what was shown before it: each costs the same however much is in it. */
-  #goesAlong(): boolean {
-    return this.#problem === null && this.#isCommitDue() && this.#ahead.little !== null;
+  /** What was shown before the next commit, if one transaction does for both: each costs the same however much is in it. Else null. */
+  #alongWithNext(): readonly StoredRecord[] | null {
+    return this.#problem === null && this.#isCommitDue() ? this.#ahead.little : null;
   }
 
   /** Shows a commit that nobody waits for, to be stored soon; false if the next one is to be stored first. */
@@ -265,14 +266,13 @@ export class Committer {
     return new Promise((resolve) => setTimeout(resolve, sinceLastMs - goneMs));
   }
 
-  /** One transaction. Never rejects; false if it failed. */
-  async #store(commit: Commit): Promise<boolean> {
+  /** One transaction, with what was shown before the commit and is not stored. Never rejects; false if it failed. */
+  async #store(commit: Commit, shownFirst: readonly StoredRecord[]): Promise<boolean> {
     const { shown, memory } = this.#parts;
     const { checkpoint } = memory;
     this.#inFlight = commit;
     commit.joinBodies();
     const { quarantine, remembered, released, progress, committedAt } = commit;
-    const shownFirst = this.#ahead.little ?? [];
     const records = shownFirst.length === 0 ? commit.records : [...shownFirst, ...commit.records];
     // Rows may hold what was lost before it could be stored: they are good once the store has a later record.
     const part = shown.isStored || records.length > 0 ? checkpoint.take() : noPart;
@@ -368,7 +368,7 @@ export class Committer {
       // What is missing is read again from the ring at the next start.
       const commit = new Commit(this.#parts.clock.now());
       commit.committedAt = this.time;
-      if (!(await this.#store(commit))) return;
+      if (!(await this.#store(commit, []))) return;
     }
   }
 }
