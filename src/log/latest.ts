@@ -2,8 +2,13 @@ import type { Values } from "../model/reading.ts";
 import { bodyExtras, bodyValues, freeShape, readBody, type Shape, writeBody } from "../wire/body.ts";
 import type { MsgpackWriter } from "../wire/writer.ts";
 
-/** A topic's merged values. Never changed in place: whoever was given one may keep it. */
-export interface LatestState {
+/**
+ * A topic's merged values. Never changed in place: whoever was given one may keep it.
+ *
+ * A class, since V8 allots literals that live on for a second among the old objects, and what old objects refer to outlives them
+ * until the next full collection: every reading would.
+ */
+export class LatestState {
   /** The highest seq that contributed. */
   readonly seq: number;
   /** The newest observation time among the values. */
@@ -15,6 +20,22 @@ export interface LatestState {
   readonly attrs: Values | null;
   /** The shape with exactly the names of `values`, if one is known. */
   readonly shape: Shape | null;
+
+  constructor(
+    seq: number,
+    time: number,
+    values: Values,
+    times: Readonly<Record<string, number>> | null,
+    attrs: Values | null,
+    shape: Shape | null,
+  ) {
+    this.seq = seq;
+    this.time = time;
+    this.values = values;
+    this.times = times;
+    this.attrs = attrs;
+    this.shape = shape;
+  }
 }
 
 interface Observation {
@@ -35,7 +56,7 @@ export function mergeLatest(old: LatestState | null, reading: Observation, maxFi
   if (old && isEmpty(values)) return old;
   // Most devices always send the same fields: then nothing of the old state is left.
   if (!old || isEmpty(old.values) || (time >= old.time && shape !== null && shape === old.shape)) {
-    return withinLimit({ seq, time, values, times: null, attrs, shape }, maxFields);
+    return withinLimit(new LatestState(seq, time, values, null, attrs, shape), maxFields);
   }
   return time >= old.time ? mergeNewer(old, reading, maxFields) : mergeLate(old, reading, maxFields);
 }
@@ -57,11 +78,11 @@ function mergeNewer(old: LatestState, reading: Observation, maxFields: number): 
     times[name] = observed;
     older++;
   }
-  if (older > 0) return withinLimit({ seq, time, values, times, attrs, shape: null }, maxFields);
+  if (older > 0) return withinLimit(new LatestState(seq, time, values, times, attrs, null), maxFields);
   // Same instant, or the reading has every name: then its shape fits if the names are the same.
   const isWhole = Object.keys(values).length === reading.shape.names.length;
   const shape = isWhole ? reading.shape : null;
-  return withinLimit({ seq, time, values, times: null, attrs, shape }, maxFields);
+  return withinLimit(new LatestState(seq, time, values, null, attrs, shape), maxFields);
 }
 
 /** Late data fills in what is missing or even older; it never replaces a newer value. */
@@ -76,8 +97,8 @@ function mergeLate(old: LatestState, reading: Observation, maxFields: number): L
   }
   if (Object.keys(taken).length === 0) return old;
   const values = { ...old.values, ...taken };
-  const merged = { ...old, seq: reading.seq, values, times: { ...old.times, ...times }, shape: null };
-  return withinLimit(merged, maxFields);
+  const allTimes = { ...old.times, ...times };
+  return withinLimit(new LatestState(reading.seq, old.time, values, allTimes, old.attrs, null), maxFields);
 }
 
 function withinLimit(state: LatestState, maxFields: number): LatestState {
@@ -91,7 +112,8 @@ function withinLimit(state: LatestState, maxFields: number): LatestState {
     values[name] = state.values[name] as Values[string];
     if (observed(name) < state.time) times[name] = observed(name);
   }
-  return { ...state, values, times: Object.keys(times).length > 0 ? times : null, shape: null };
+  const { seq, time, attrs } = state;
+  return new LatestState(seq, time, values, Object.keys(times).length > 0 ? times : null, attrs, null);
 }
 
 /** A state as an engine keeps it: a body in the free shape, ages in the values' order. */
@@ -107,11 +129,11 @@ export function decodeLatest(bytes: Uint8Array): LatestState {
   const { seq, time, rest } = readBody(bytes);
   const values = bodyValues(freeShape, rest);
   const { ages, attrs } = bodyExtras(freeShape, rest);
-  if (!ages) return { seq, time, values, times: null, attrs, shape: null };
+  if (!ages) return new LatestState(seq, time, values, null, attrs, null);
   const times: Record<string, number> = {};
   for (const [index, name] of Object.keys(values).entries()) {
     const age = ages[index] ?? 0;
     if (age > 0) times[name] = time - age;
   }
-  return { seq, time, values, times, attrs, shape: null };
+  return new LatestState(seq, time, values, times, attrs, null);
 }

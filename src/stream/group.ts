@@ -28,12 +28,15 @@ export class Group {
   readonly matcher: Matcher;
   /** With their sockets, so that a push goes from each straight to its socket: with thousands of them looking things up is what costs. */
   readonly members = new Map<Subscription, Socket>();
-  /** Matching records since the last push, in seq order. */
-  window: LogRecord[] = [];
   /** Everything up to here has been sent to the members, when records wait in the window. */
   position = 0;
   /** Came while a rate held records back of which they know already: they join after the next push. */
   readonly late = new Set<Subscription>();
+  /**
+   * Matching records since the last push, in seq order; null if there are none. A list of its own for each push: one that waits for
+   * records, empty, grows old, and what old lists were given is collected as late as they are.
+   */
+  private window: LogRecord[] | null = null;
   private readonly view: View;
   private readonly log: Log;
   /** What the members were told of the view's box; set by the first. */
@@ -74,9 +77,22 @@ export class Group {
     return this.told?.clone() ?? new Told();
   }
 
+  /** True while records wait in the window. */
+  get isWaiting(): boolean {
+    return this.window !== null;
+  }
+
   /** True while a rate holds records back. */
   get isHolding(): boolean {
-    return this.pause !== null && this.window.length > 0;
+    return this.pause !== null && this.isWaiting;
+  }
+
+  /** Takes a matching record into the window. @param from everything up to here has been pushed */
+  gather(record: LogRecord, from: number): void {
+    if (this.window === null) {
+      this.position = from;
+      this.window = [record];
+    } else this.window.push(record);
   }
 
   /**
@@ -86,8 +102,8 @@ export class Group {
   push(to: number): Subscription[] {
     if (this.pause !== null) return [];
     const behind: Subscription[] = [];
-    const { window } = this;
-    this.window = [];
+    const window = this.window ?? [];
+    this.window = null;
     const touched = this.touched(window);
     const records = this.view.rate === null ? this.select(window) : this.conflated(touched);
     const before = this.view.bbox === null ? toldNothing : this.viewState();
@@ -117,7 +133,7 @@ export class Group {
     this.pause = setTimeout(
       () => {
         this.pause = null;
-        if (this.window.length > 0) this.onDue(this);
+        if (this.isWaiting) this.onDue(this);
       },
       1_000 / (this.view.rate ?? 1),
     );

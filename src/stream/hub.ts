@@ -121,7 +121,7 @@ export class Hub {
   /** Everything up to here has been sent to a live subscription. */
   positionOf(subscription: Subscription): number {
     const group = this.groups.get(groupKey(subscription));
-    return group && group.window.length > 0 ? group.position : this.position;
+    return group?.isWaiting ? group.position : this.position;
   }
 
   /** Forgets a subscription, wherever it stands. */
@@ -197,8 +197,7 @@ export class Hub {
     const wanted = new Set<Group>();
     const gather = (record: LogRecord, groups: readonly Group[]) => {
       for (const group of groups) {
-        if (group.window.length === 0) group.position = from;
-        group.window.push(record);
+        group.gather(record, from);
         wanted.add(group);
       }
     };
@@ -228,7 +227,7 @@ export class Hub {
   /** A group's rate allows the next update. */
   private tick(group: Group): void {
     this.pushNow();
-    if (group.window.length > 0) this.pushGroup(group);
+    if (group.isWaiting) this.pushGroup(group);
   }
 
   private startWindow(lengthMs: number): void {
