@@ -47,7 +47,6 @@ export class Ahead {
   /** Shows a commit that there is room for, to be stored soon. @param waitedMs since the first of it came */
   show(commit: Commit, waitedMs: number): void {
     const { shown, options } = this.#parts;
-    commit.joinBodies();
     this.#bytes += tailBytesOf(commit);
     for (const record of commit.records) record.committedAt = commit.committedAt;
     shown.showUnstored(commit.records, waitedMs);

@@ -30,8 +30,6 @@ export class Commit {
   #waiters: Waiter[] = [];
   /** By part, records that mean nothing unless they are stored with the progress they came with. */
   #tied: (readonly StoredRecord[])[] = [];
-  /** Records whose bodies lie alone; those of an append of several lie together already. */
-  #single: StoredRecord[] = [];
 
   constructor(startedAt: number) {
     this.startedAt = startedAt;
@@ -51,7 +49,6 @@ export class Commit {
       this.progress.push(part.progress);
       this.#tied.push(part.records);
     }
-    if (part.records.length === 1) this.#single.push(part.records[0] as StoredRecord);
     this.bytes += part.bytes;
     this.canBeShownFirst &&= !part.isAwaited;
     if (part.cameAt !== null && part.cameAt < this.startedAt) this.startedAt = part.cameAt;
@@ -76,7 +73,6 @@ export class Commit {
     const movedOf = (record: StoredRecord) => moved.get(record) ?? record;
     this.records = [...moved.values()];
     this.#tied = this.#tied.map((records) => records.map(movedOf));
-    this.#single = this.records;
   }
 
   /** Takes out the records that must not be shown unless they are stored, and returns them. */
@@ -99,20 +95,6 @@ export class Commit {
 
   reject(error: Error): void {
     for (const waiter of this.#waiters) waiter.reject(error);
-  }
-
-  /** Lays the bodies in one piece of memory: thousands of small buffers would cost more than their content. */
-  joinBodies(): void {
-    if (this.#single.length < 2) return;
-    let bytes = 0;
-    for (const record of this.#single) bytes += record.body.length;
-    const joined = new Uint8Array(bytes);
-    let at = 0;
-    for (const record of this.#single) {
-      joined.set(record.body, at);
-      record.body = joined.subarray(at, at + record.body.length);
-      at += record.body.length;
-    }
   }
 }
 

@@ -271,7 +271,6 @@ export class Committer {
     const { shown, memory } = this.#parts;
     const { checkpoint } = memory;
     this.#inFlight = commit;
-    commit.joinBodies();
     const { quarantine, remembered, released, progress, committedAt } = commit;
     const records = shownFirst.length === 0 ? commit.records : [...shownFirst, ...commit.records];
     // Rows may hold what was lost before it could be stored: they are good once the store has a later record.

@@ -13,7 +13,7 @@ const maxFields = 1_024;
 /** How deep arrays and objects in a value may nest. */
 const maxDepth = 16;
 
-/** Bodies of one append are laid together in pieces of about this size. */
+/** Bodies share memory in pieces of this size. */
 const pieceBytes = 64 * 1024;
 
 const noRecords: readonly StoredRecord[] = [];
@@ -32,8 +32,7 @@ export class RecordEncoder {
     this.#topics = topics;
     this.#shapes = shapes;
     this.#maxReadingBytes = maxReadingBytes;
-    // Room for the worst reading that is stored: three bytes per character, so that the buffer is never moved.
-    this.#writer = new MsgpackWriter(4 * maxReadingBytes);
+    this.#writer = new MsgpackWriter(pieceBytes);
   }
 
   /**
@@ -46,32 +45,21 @@ export class RecordEncoder {
     oldest: number,
     recent: RecentReadings,
   ): readonly StoredRecord[] {
-    const writer = this.#writer;
-    const isAlone = readings.length === 1;
     let records: StoredRecord[] | null = null;
-    let laid = 0;
     try {
       for (let index = 0; index < readings.length; index++) {
         const reading = readings[index] as Reading;
         const entry = this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel);
-        const start = writer.size;
-        const record = this.#record(firstSeq + (records?.length ?? 0), entry, reading, isAlone);
+        const record = this.#record(firstSeq + (records?.length ?? 0), entry, reading);
         // What the gateway makes comes once, and may be so, then corrected, then so after all; packets may be unreadable alike.
-        if (sentAgain.has(reading.domain) && recent.isRepeated(record.body)) {
-          writer.cutTo(start);
-          continue;
-        }
+        if (sentAgain.has(reading.domain) && recent.isRepeated(record.body)) continue;
         // Most appends are of one reading, and an array that grows takes room for many.
         if (records === null) records = [record];
         else records.push(record);
-        if (writer.size < pieceBytes) continue;
-        layTogether(records, laid, writer.take());
-        laid = records.length;
       }
-      if (writer.size > 0 && records !== null) layTogether(records, laid, writer.take());
     } finally {
-      // After an error too nothing of it is left there.
-      writer.cutTo(0);
+      // Of one that could not be encoded nothing is left there.
+      this.#writer.drop();
     }
     return records ?? noRecords;
   }
@@ -80,31 +68,28 @@ export class RecordEncoder {
   moved(record: StoredRecord, seq: number): StoredRecord {
     const { topic, shape, time, values, attrs } = record;
     writeBody(this.#writer, seq, topic.id, shape, time, values, null, attrs);
-    return new StoredRecord(seq, topic, shape, time, values, this.#writer.take(), attrs);
+    return new StoredRecord(seq, topic, shape, time, values, this.#writer.cut(), attrs);
   }
 
-  /** @param isAlone false: its body is a view of the writer, and is to be laid together with others */
-  #record(seq: number, entry: TopicEntry, reading: Reading, isAlone: boolean): StoredRecord {
+  #record(seq: number, entry: TopicEntry, reading: Reading): StoredRecord {
     const { time, values } = reading;
     const { topic } = entry;
     if (!isTime(time))
       throw new UnstorableReading(`${topic.name}: the time ${time} is not epoch milliseconds`);
     const shape = this.#shapeOf(entry, values);
     const attrs = attrsOf(topic.name, reading);
-    const start = this.#writer.size;
     try {
       writeBody(this.#writer, seq, topic.id, shape, time, values, null, attrs);
     } catch (error) {
       throw new UnstorableReading(`${topic.name}: a value cannot be encoded: ${String(error)}`);
     }
-    const bytes = this.#writer.size - start;
+    const bytes = this.#writer.size;
     if (bytes > this.#maxReadingBytes) {
       throw new UnstorableReading(
         `${topic.name}: the reading has ${bytes} bytes, more than maxReadingBytes (${this.#maxReadingBytes})`,
       );
     }
-    const body = isAlone ? this.#writer.take() : this.#writer.viewFrom(start);
-    return new StoredRecord(seq, topic, shape, time, values, body, attrs);
+    return new StoredRecord(seq, topic, shape, time, values, this.#writer.cut(), attrs);
   }
 
   #shapeOf(entry: TopicEntry, values: Values): Shape {
@@ -127,17 +112,6 @@ export class RecordEncoder {
       if (shape.decimals[index] !== 0) return freeShape;
     }
     return shape;
-  }
-}
-
-/** Gives the records from `first` on their bodies, which follow each other in `bytes`. */
-function layTogether(records: readonly StoredRecord[], first: number, bytes: Uint8Array): void {
-  let at = 0;
-  for (let index = first; index < records.length; index++) {
-    const record = records[index] as StoredRecord;
-    const { length } = record.body;
-    record.body = bytes.subarray(at, at + length);
-    at += length;
   }
 }
 

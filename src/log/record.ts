@@ -17,7 +17,7 @@ export class StoredRecord implements LogRecord {
   readonly topic: Topic;
   readonly time: number;
   readonly shapeId: number;
-  body: Uint8Array;
+  readonly body: Uint8Array;
   /** Set when it is committed. */
   committedAt: number | undefined = undefined;
   readonly #shape: Shape;

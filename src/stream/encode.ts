@@ -24,14 +24,23 @@ export function encodeReadings(
   return `{"type":"readings","id":${id},"cursor":"${cursor}","readings":[${records.map(recordJson).join()}]}`;
 }
 
-const headerWriter = new MsgpackWriter(64);
+/** Small frames share memory in pieces of this size. */
+const pieceBytes = 64 * 1024;
+/** Larger ones have memory of their own. */
+const maxSharedBytes = 4 * 1024;
+
+const smallFrames = new MsgpackWriter(pieceBytes);
 
 function encodeBinaryReadings(id: number, through: number, records: readonly SentRecord[]): Uint8Array {
-  headerWriter.arrayHeader(3);
-  headerWriter.number(frameKinds.readings);
-  headerWriter.number(id);
-  headerWriter.number(through);
-  return joinBodies(headerWriter.take(), records);
+  smallFrames.arrayHeader(3);
+  smallFrames.number(frameKinds.readings);
+  smallFrames.number(id);
+  smallFrames.number(through);
+  let bytes = 0;
+  for (const { body } of records) bytes += body.length;
+  if (bytes > maxSharedBytes) return joinBodies(smallFrames.take(), records);
+  for (const { body } of records) smallFrames.raw(body);
+  return smallFrames.cut();
 }
 
 function joinBodies(header: Uint8Array, records: readonly SentRecord[]): Uint8Array {
@@ -155,8 +164,8 @@ export function encodeHeartbeat(log: Log, seq: number | null, binary: boolean): 
         : { type: "heartbeat", cursor: formatCursor({ epoch: log.epoch, seq }) };
     return JSON.stringify(message);
   }
-  headerWriter.arrayHeader(seq === null ? 1 : 2);
-  headerWriter.number(frameKinds.heartbeat);
-  if (seq !== null) headerWriter.number(seq);
-  return headerWriter.take();
+  smallFrames.arrayHeader(seq === null ? 1 : 2);
+  smallFrames.number(frameKinds.heartbeat);
+  if (seq !== null) smallFrames.number(seq);
+  return smallFrames.cut();
 }

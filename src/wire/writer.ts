@@ -10,36 +10,46 @@ const maxLoopedChars = 64;
  * directly it costs a fraction of what a general encoder does, and it lands where the frame needs it.
  */
 export class MsgpackWriter {
+  private readonly pieceBytes: number;
   private bytes: Uint8Array<ArrayBuffer>;
   private view: DataView;
+  /** What is being written lies in `bytes` from here to `length`; what lies ahead of it was cut off. */
+  private start = 0;
   private length = 0;
   private readonly general = new Encoder({ maxDepth: 32 });
 
-  constructor(initialBytes = 4096) {
-    this.bytes = new Uint8Array(initialBytes);
+  /** @param pieceBytes memory is asked for in pieces of this size, or larger ones where needed */
+  constructor(pieceBytes = 4096) {
+    this.pieceBytes = pieceBytes;
+    this.bytes = new Uint8Array(pieceBytes);
     this.view = new DataView(this.bytes.buffer);
   }
 
-  /** Bytes written since the last `take`. */
+  /** Bytes written since the last `take` or `cut`. */
   get size(): number {
-    return this.length;
+    return this.length - this.start;
   }
 
   /** A copy of what was written, and starts anew. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.bytes.slice(0, this.length);
-    this.length = 0;
+    const taken = this.bytes.slice(this.start, this.length);
+    this.length = this.start;
     return taken;
   }
 
-  /** What was written since `start`, to be read before anything more is written. */
-  viewFrom(start: number): Uint8Array<ArrayBuffer> {
-    return this.bytes.subarray(start, this.length);
+  /**
+   * What was written, as a view of a piece of memory that it shares with what was cut off before and after it: a piece of its own for each
+   * costs more than a few bytes do. One who keeps few of many should copy them, since each keeps the whole piece.
+   */
+  cut(): Uint8Array<ArrayBuffer> {
+    const taken = this.bytes.subarray(this.start, this.length);
+    this.start = this.length;
+    return taken;
   }
 
-  /** Takes back what was written beyond `size` bytes. */
-  cutTo(size: number): void {
-    this.length = Math.min(this.length, size);
+  /** Takes back what was written since the last `take` or `cut`. */
+  drop(): void {
+    this.length = this.start;
   }
 
   arrayHeader(count: number): void {
@@ -183,9 +193,12 @@ export class MsgpackWriter {
 
   private reserve(bytes: number): void {
     if (this.length + bytes <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + bytes));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    const { size } = this;
+    const piece = new Uint8Array(Math.max(this.pieceBytes, 2 * (size + bytes)));
+    piece.set(this.bytes.subarray(this.start, this.length));
+    this.bytes = piece;
+    this.view = new DataView(piece.buffer);
+    this.start = 0;
+    this.length = size;
   }
 }

@@ -236,12 +236,36 @@ describe("a map of values", () => {
   });
 });
 
-it("takes back what was written beyond a size", () => {
-  const writer = new MsgpackWriter(4);
-  writer.text("kept");
-  const { size } = writer;
-  writer.number(1_000_000);
-  expect([...writer.viewFrom(size)]).toEqual([...encode(1_000_000)]);
-  writer.cutTo(size);
-  expect(decode(writer.take())).toBe("kept");
+describe("what is cut off a writer", () => {
+  it("stays as it is, whatever is written after it", () => {
+    const texts = fc.array(fc.string({ maxLength: 40 }), { maxLength: 50 });
+    fc.assert(
+      fc.property(texts, (all) => {
+        const writer = new MsgpackWriter(64);
+        const parts = all.map((text) => {
+          writer.text(text);
+          return writer.cut();
+        });
+        expect(parts.map((part) => decode(part))).toEqual(all);
+      }),
+    );
+  });
+
+  it("shares its memory with what is cut off after it", () => {
+    const writer = new MsgpackWriter(64);
+    writer.number(1);
+    const first = writer.cut();
+    writer.number(2);
+    expect(writer.cut().buffer).toBe(first.buffer);
+  });
+
+  it("is not taken or dropped with what comes after it", () => {
+    const writer = new MsgpackWriter(64);
+    writer.text("cut");
+    const part = writer.cut();
+    writer.text("dropped");
+    writer.drop();
+    writer.text("taken");
+    expect([decode(writer.take()), decode(part), writer.size]).toEqual(["taken", "cut", 0]);
+  });
 });

@@ -120,7 +120,9 @@ function attach(
     remote,
     bufferedBytes: () => ws.bufferedAmount,
     send: (frame) => {
-      if (isOpen()) ws.send(frame, { binary: typeof frame !== "string" });
+      if (!isOpen()) return;
+      if (typeof frame === "string") ws.send(frame, { binary: false });
+      else ws.send(ws.bufferedAmount > 0 ? ownCopy(frame) : frame, { binary: true });
     },
     ping: () => {
       if (isOpen()) ws.ping();
@@ -140,6 +142,11 @@ function attach(
   stream.on("drain", () => handler.onDrain());
   ws.on("error", (error) => options.logger.debug({ err: error, remote }, "a WebSocket failed"));
   ws.on("close", () => handler.onClose());
+}
+
+/** A frame that waits for the kernel would keep all the memory that it shares with others. */
+function ownCopy(frame: Uint8Array): Uint8Array {
+  return frame.length < frame.buffer.byteLength ? frame.slice() : frame;
 }
 
 async function answer(

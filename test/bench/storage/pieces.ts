@@ -2,7 +2,6 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { monitorEventLoopDelay, PerformanceObserver, performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { Turns } from "../../../src/http/turns.ts";
-import { Commit } from "../../../src/log/commit.ts";
 import { MemoryEngine } from "../../../src/log/engines/memory.ts";
 import { SqliteEngine } from "../../../src/log/engines/sqlite.ts";
 import { Hub } from "../../../src/stream/hub.ts";
@@ -74,20 +73,13 @@ function replace(owner: object, name: string, make: (original: Method) => Method
 
 /** Which question each answer of the storage thread is for. */
 const questions = new Map<number, string>();
-let endOfPosting: (() => void) | null = null;
 
-replace(Commit.prototype, "joinBodies", (original) => {
-  return function (this: unknown, ...values) {
-    endOfPosting = begin("commit: pack and post");
-    return original.apply(this, values);
-  };
-});
 for (const engine of [SqliteEngine.prototype, MemoryEngine.prototype]) {
   replace(engine, "commit", (original) => {
     return function (this: unknown, ...values) {
+      const end = begin("commit: pack and post");
       const answer = original.apply(this, values);
-      endOfPosting?.();
-      endOfPosting = null;
+      end();
       return answer;
     };
   });
