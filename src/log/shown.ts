@@ -107,10 +107,7 @@ export class Shown {
 
   /** Shows records that the store did not take. Returns those, of these and of earlier ones, for which there is no room. */
   showUnstored(records: readonly StoredRecord[], waitedMs: number): StoredRecord[] {
-    const lost: StoredRecord[] = [];
-    this.#tail.push(records, (dropped) => {
-      if (dropped.seq > this.#stored) lost.push(dropped);
-    });
+    const lost = this.#tail.push(records, this.#stored);
     this.#apply(records, waitedMs);
     return lost;
   }
