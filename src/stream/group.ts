@@ -30,6 +30,8 @@ export class Group {
   readonly members = new Map<Subscription, Socket>();
   /** Everything up to here has been sent to the members, when records wait in the window. */
   position = 0;
+  /** Frames of readings that were sent to all members. Only grows. */
+  frames = 0;
   /** Came while a rate held records back of which they know already: they join after the next push. */
   readonly late = new Set<Subscription>();
   /**
@@ -110,6 +112,7 @@ export class Group {
     for (const part of chunks(records, this.limits.maxFrameBytes)) {
       const through = part.at(-1) === records.at(-1) ? to : (part.at(-1)?.seq ?? to);
       this.send(encodeReadings(this.log, this.id, through, part, this.binary), part, before, behind);
+      this.frames++;
       this.position = through;
       if (this.view.bbox !== null) for (const { topic } of part) before.shown.add(topic.id);
     }

@@ -99,13 +99,13 @@ export class Hub {
       return;
     }
     group.add(subscription);
-    subscription.arrived();
+    subscription.arrived(group);
   }
 
   /** Takes a live subscription out of the push, and says with what it goes on by itself. */
   part(subscription: Subscription): { position: number; told: Told } {
     const position = this.positionOf(subscription);
-    const group = this.groups.get(groupKey(subscription)) as Group;
+    const group = subscription.group as Group;
     const told = group.viewState();
     group.members.delete(subscription);
     this.dropIfEmpty(group);
@@ -120,7 +120,7 @@ export class Hub {
 
   /** Everything up to here has been sent to a live subscription. */
   positionOf(subscription: Subscription): number {
-    const group = this.groups.get(groupKey(subscription));
+    const { group } = subscription;
     return group?.isWaiting ? group.position : this.position;
   }
 

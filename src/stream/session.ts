@@ -6,6 +6,7 @@ import { encodeControl } from "../wire/frames.ts";
 import type { CommandMessage, ServerMessage } from "../wire/messages.ts";
 import { type PublishRequest, parseRequest, type Refusal, type Request, refuse } from "../wire/requests.ts";
 import { encodeHeartbeat, encodeShapes, encodeTopics } from "./encode.ts";
+import type { Group } from "./group.ts";
 import type { Hub } from "./hub.ts";
 import { NumberSet } from "./number-set.ts";
 import { Subscription } from "./subscription.ts";
@@ -45,10 +46,18 @@ export class Session implements SocketHandler {
   private readonly commanding = new Set<number>();
   private refusals = 0;
   private requestsWhileFull = 0;
-  /** The client gave a sign of life since the last beat. */
+  /** The client gave a sign of life in this period of the heart. */
   private heard = true;
-  /** Beats since then: a clock that is set is no silence. */
+  /** Periods since then: a clock that is set is no silence. */
   private silentBeats = 0;
+  /** Of every two looks, the first. */
+  private isHalfWay = false;
+  /** A heartbeat was sent at the last look. */
+  private hasBeaten = false;
+  /** The only subscription's group at the last look, null if it was not at the head or not the only one. */
+  private seenGroup: Group | null = null;
+  /** What that had sent. */
+  private seenFrames = 0;
 
   constructor(socket: Socket, hub: Hub, events: SessionEvents) {
     this.socket = socket;
@@ -136,30 +145,60 @@ export class Session implements SocketHandler {
     this.sendAnnouncements(newTopics, newShapes);
   }
 
-  /** Beats the heart, asks for a sign of life, and drops a connection that gave none for too long. */
-  beat(): void {
-    const { heartbeatMs, silentMs } = this.hub.options;
-    // Unsent bytes mean a slow reader, which is never a reason to drop it; the kernel notices a dead one.
-    const isWaiting = this.socket.bufferedBytes() > 0;
-    this.silentBeats = isWaiting || this.heard ? 0 : this.silentBeats + 1;
-    this.heard = false;
-    // Ahead of the beat at which a quarter of what is allowed is over: that leaves time enough for an answer.
-    const isAsked = isWaiting || (this.silentBeats + 1) * heartbeatMs >= askAfterShare * silentMs;
-    if (this.silentBeats * heartbeatMs > silentMs) {
-      // If the process stood still, what the client sent meanwhile has not been read yet.
-      setImmediate(() => this.heard || this.socket.terminate());
-      return;
-    }
-    const beat = () => {
-      if (!isWaiting) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
+  /** To be called twice in each period of the heart: beats it, asks for a sign of life, and drops a connection that gave none for too long. */
+  lookAfter(): void {
+    const isBeatDue = this.isBeatDue() && !this.hasUnsent();
+    this.isHalfWay = !this.isHalfWay;
+    const isAsked = !this.isHalfWay && this.isToBeAsked();
+    if (!isBeatDue && !isAsked) return;
+    const say = () => {
+      if (isBeatDue) this.send(encodeHeartbeat(this.log, this.commonPosition(), this.binary));
       if (isAsked) this.socket.ping();
     };
-    if (this.socket.together) this.socket.together(beat);
-    else beat();
+    if (isBeatDue && isAsked && this.socket.together) this.socket.together(say);
+    else say();
   }
 
   close(code: number, reason: string): void {
     this.socket.close(code, reason);
+  }
+
+  /**
+   * Whether nothing but a heartbeat will do. What is pushed to the only subscription is as good, for its cursor too; if that or a heartbeat
+   * came since the last look, the next one is early enough.
+   */
+  private isBeatDue(): boolean {
+    const group = this.subscriptions.size === 1 ? this.onlyGroup() : null;
+    const isNews = group !== null && group === this.seenGroup && group.frames !== this.seenFrames;
+    this.seenGroup = group;
+    this.seenFrames = group?.frames ?? 0;
+    this.hasBeaten = !isNews && !this.hasBeaten;
+    return this.hasBeaten;
+  }
+
+  private hasUnsent(): boolean {
+    return this.socket.bufferedBytes() > 0;
+  }
+
+  private onlyGroup(): Group | null {
+    for (const { group } of this.subscriptions.values()) return group;
+    return null;
+  }
+
+  /** Whether it is time to ask for a sign of life. One that gave none for too long is dropped. */
+  private isToBeAsked(): boolean {
+    const { heartbeatMs, silentMs } = this.hub.options;
+    // Unsent bytes mean a slow reader, which is never a reason to drop it; the kernel notices a dead one.
+    const isWaiting = this.hasUnsent();
+    this.silentBeats = isWaiting || this.heard ? 0 : this.silentBeats + 1;
+    this.heard = false;
+    if (this.silentBeats * heartbeatMs > silentMs) {
+      // If the process stood still, what the client sent meanwhile has not been read yet.
+      setImmediate(() => this.heard || this.socket.terminate());
+      return false;
+    }
+    // Ahead of the beat at which a quarter of what is allowed is over: that leaves time enough for an answer.
+    return isWaiting || (this.silentBeats + 1) * heartbeatMs >= askAfterShare * silentMs;
   }
 
   /** Everything up to here has been sent for all subscriptions; null if some are behind the head. */

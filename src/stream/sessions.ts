@@ -4,8 +4,10 @@ import type { Hub } from "./hub.ts";
 import { Session, type SessionEvents } from "./session.ts";
 import type { Admission, Socket, SocketHandler } from "./transport.ts";
 
-/** Heartbeats are spread over this many moments of their period, so that they never come all at once. */
+/** Heartbeats are spread over this many moments, so that they never come all at once. */
 const beatSlots = 16;
+/** A heart that need not beat at one look, because something was sent, beats at the next: never later than its period after that. */
+const looksPerBeat = 2;
 
 /** Every open session, whichever way its client came: how many there may be, their heartbeats, their end. */
 export class Sessions {
@@ -46,13 +48,16 @@ export class Sessions {
     return new Contained(session, socket, this.logger);
   }
 
-  /** Beats every session's heart once per period, until `close`. */
+  /** Looks after every session twice in each period of its heart, until `close`. */
   startBeating(): void {
     let slot = 0;
-    this.beats = setInterval(() => {
-      slot = (slot + 1) % beatSlots;
-      for (const session of this.open[slot] ?? []) session.beat();
-    }, this.hub.options.heartbeatMs / beatSlots);
+    this.beats = setInterval(
+      () => {
+        slot = (slot + 1) % beatSlots;
+        for (const session of this.open[slot] ?? []) session.lookAfter();
+      },
+      this.hub.options.heartbeatMs / looksPerBeat / beatSlots,
+    );
     this.beats.unref();
   }
 

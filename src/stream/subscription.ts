@@ -2,6 +2,7 @@ import type { Log, LogRecord, Page } from "../log/contract.ts";
 import type { SubscribeRequest, UpdateRequest } from "../wire/requests.ts";
 import { Asking } from "./asking.ts";
 import { Share } from "./budget.ts";
+import type { Group } from "./group.ts";
 import type { Hub } from "./hub.ts";
 import type { Matcher } from "./matcher.ts";
 import { type Opened, Opening } from "./opening.ts";
@@ -33,8 +34,8 @@ export class Subscription {
   view: View;
   /** What the client was told of the view's box. While live the group keeps it. */
   told = new Told();
-  /** At the head: the hub pushes, and the group's position is this subscription's cursor. */
-  live = false;
+  /** At the head: the hub pushes to this group, whose position is the subscription's cursor. Else null. */
+  group: Group | null = null;
   /** Everything that is wanted up to here has been sent. */
   cursor = 0;
   /** The client has not been told of all that came into the box and left it. */
@@ -87,16 +88,21 @@ export class Subscription {
     else this.arrive();
   }
 
+  /** True at the head. */
+  get live(): boolean {
+    return this.group !== null;
+  }
+
   /** Gives up the push and goes on from `cursor` at the connection's pace. */
   fallBehind(cursor: number, told: Told): void {
-    this.live = false;
+    this.group = null;
     this.cursor = cursor;
     this.told = told;
   }
 
-  /** The hub pushes from now on. */
-  arrived(): void {
-    this.live = true;
+  /** The hub pushes to `group` from now on. */
+  arrived(group: Group): void {
+    this.group = group;
     this.play.arrive();
   }
 

@@ -245,7 +245,7 @@ class World {
     else if (step.kind === "drain") socket.drain(step.bytes);
     else if (step.kind === "resume") socket.resume();
     else if (step.kind === "disconnect") client.reconnect();
-    else socket.session.beat();
+    else socket.session.lookAfter();
   }
 
   checkMessages(): void {
