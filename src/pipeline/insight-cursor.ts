@@ -197,9 +197,10 @@ export class InsightCursor {
       this.#skipTo(page.oldest);
       return true;
     }
-    for (const [index, record] of page.records.entries()) {
+    const { records } = page;
+    for (let index = 0; index < records.length; index++) {
       if (index > 0 && index % readingsInTurn === 0) await nextTurn();
-      this.#take(record);
+      this.#take(records[index] as LogRecord);
     }
     this.#seq = page.through;
     // Asked now: the log went on while the page was awaited.

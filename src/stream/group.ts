@@ -159,17 +159,18 @@ export class Group {
     behind: Subscription[],
   ): void {
     const { maxBufferBytes } = this.limits;
-    const news = this.binary ? this.unannounced(records) : [];
-    for (const [member, socket] of this.members) {
+    const news = this.binary ? this.unannounced(records) : null;
+    // Not by a loop over its entries, which makes a pair for each.
+    this.members.forEach((socket, member) => {
       if (socket.bufferedBytes() > maxBufferBytes) {
         this.members.delete(member);
         member.fallBehind(this.position, before.clone());
         behind.push(member);
-        continue;
+        return;
       }
-      if (news.length > 0) member.session.announce(news);
+      if (news !== null) member.session.announce(news);
       socket.send(frame);
-    }
+    });
   }
 
   /** What the topics of these records show now. */
@@ -179,13 +180,18 @@ export class Group {
     return [...names].flatMap((name) => this.log.latest(name));
   }
 
-  private unannounced(records: readonly SentRecord[]): SentRecord[] {
-    return records.filter(({ topic, shapeId }) => {
-      const known = this.topics.has(topic.id) && this.shapes.has(shapeId);
+  /** Of these the records with numbers that the members have not been told; null if there are none. */
+  private unannounced(records: readonly SentRecord[]): readonly SentRecord[] | null {
+    let news: SentRecord[] | null = null;
+    for (const record of records) {
+      const { topic, shapeId } = record;
+      if (this.topics.has(topic.id) && this.shapes.has(shapeId)) continue;
       this.topics.add(topic.id);
       this.shapes.add(shapeId);
-      return !known;
-    });
+      news ??= [];
+      news.push(record);
+    }
+    return news;
   }
 }
 
@@ -205,8 +211,9 @@ function chunks(records: readonly SentRecord[], maxBytes: number): readonly (rea
   let bytes = 0;
   for (let i = 0; i < records.length; i++) {
     bytes += (records[i] as SentRecord).body.length;
-    if (bytes < maxBytes && i < records.length - 1) continue;
-    parts.push(records.slice(start, i + 1));
+    const isLast = i === records.length - 1;
+    if (bytes < maxBytes && !isLast) continue;
+    parts.push(start === 0 && isLast ? records : records.slice(start, i + 1));
     start = i + 1;
     bytes = 0;
   }
