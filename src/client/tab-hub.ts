@@ -40,6 +40,8 @@ export class TabHub {
   private connection: Connection | null = null;
   /** Null while the gateway has not welcomed. */
   private heartbeatMs: number | null = null;
+  /** When all members were last told something. */
+  private toldAllAt = 0;
   private lastId = 0;
 
   constructor(options: TabOptions) {
@@ -125,6 +127,7 @@ export class TabHub {
 
   private welcome(heartbeatMs: number): void {
     this.heartbeatMs = heartbeatMs;
+    this.toldAllAt = this.options.clock.now();
     for (const member of [...this.members]) member.events.onWelcome(heartbeatMs);
   }
 
@@ -143,15 +146,24 @@ export class TabHub {
 
   private dispatch(message: ServerMessage): void {
     const id = "id" in message ? message.id : null;
-    if (id === null) {
-      for (const member of [...this.members]) this.tell(member, message);
-      return;
-    }
+    if (id === null) return this.tellAll(message);
+    this.showLife();
     const route = this.routes.get(id);
     if (!route) return;
     if (message.type === "subscribed") route.hasBegun = true;
     if (!route.isSubscription || endsSubscription(message, route)) this.free(id);
     this.tell(route.member, { ...message, id: route.id } as ServerMessage);
+  }
+
+  /** While one of them gets readings the gateway need not beat its heart, and the others would hear nothing. */
+  private showLife(): void {
+    const goneMs = Math.abs(this.options.clock.now() - this.toldAllAt);
+    if (this.heartbeatMs !== null && goneMs >= this.heartbeatMs) this.tellAll({ type: "heartbeat" });
+  }
+
+  private tellAll(message: ServerMessage): void {
+    this.toldAllAt = this.options.clock.now();
+    for (const member of [...this.members]) this.tell(member, message);
   }
 
   private tell(member: Member, message: ServerMessage): void {

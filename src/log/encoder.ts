@@ -52,7 +52,10 @@ export class RecordEncoder {
         const entry = this.#topics.resolve(topicOf(reading), firstSeq + index, oldest, reading.channel);
         const record = this.#record(firstSeq + (records?.length ?? 0), entry, reading);
         // What the gateway makes comes once, and may be so, then corrected, then so after all; packets may be unreadable alike.
-        if (sentAgain.has(reading.domain) && recent.isRepeated(record.body)) continue;
+        if (sentAgain.has(reading.domain) && recent.isRepeated(record.body)) {
+          this.#writer.uncut(record.body);
+          continue;
+        }
         // Most appends are of one reading, and an array that grows takes room for many.
         if (records === null) records = [record];
         else records.push(record);

@@ -9,6 +9,8 @@ const packedOverheadBytes = 36;
 
 /** So many are packed at a time, and at least as many of the newest are not. */
 const packRecords = 512;
+/** A pack takes no further record at this size: it is held as a whole, by the tail and by whoever reads one of its records. */
+const packBytes = 128 * 1024;
 
 /**
  * The newest records, contiguous, bounded by count and by bytes. All but the very newest are packed: a hundred thousand records that
@@ -96,9 +98,11 @@ export class MemoryTail {
   }
 
   #pack(): void {
-    const pack = new Pack(this.#newest.splice(0, packRecords));
-    this.#packs.push(pack);
-    this.#bytes -= packRecords * (recordOverheadBytes - packedOverheadBytes);
+    let count = 0;
+    for (let bytes = 0; count < packRecords && bytes < packBytes; count++)
+      bytes += (this.#newest[count] as StoredRecord).body.length;
+    this.#packs.push(new Pack(this.#newest.splice(0, count)));
+    this.#bytes -= count * (recordOverheadBytes - packedOverheadBytes);
   }
 
   #dropOldest(): void {
@@ -127,7 +131,7 @@ class Pack {
   readonly #committedAt: Float64Array;
   readonly #topics: readonly Topic[];
   readonly #shapes: readonly Shape[];
-  /** Made when they are first read, and shared by those who read them until nobody does. */
+  /** Made when they are first read, and shared by those who read until the next full collection of garbage. */
   #records: WeakRef<readonly StoredRecord[]> | null = null;
 
   /** @param records at least one */

@@ -32,6 +32,8 @@ const maxSharedBytes = 4 * 1024;
 const smallFrames = new MsgpackWriter(pieceBytes);
 
 function encodeBinaryReadings(id: number, through: number, records: readonly SentRecord[]): Uint8Array {
+  // What is left of a frame that failed.
+  smallFrames.drop();
   smallFrames.arrayHeader(3);
   smallFrames.number(frameKinds.readings);
   smallFrames.number(id);

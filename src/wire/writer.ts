@@ -47,6 +47,12 @@ export class MsgpackWriter {
     return taken;
   }
 
+  /** Takes back what was cut off last, nothing having been written since: nobody may look at it any more. */
+  uncut(part: Uint8Array): void {
+    if (part.buffer === this.bytes.buffer) this.start = part.byteOffset;
+    this.length = this.start;
+  }
+
   /** Takes back what was written since the last `take` or `cut`. */
   drop(): void {
     this.length = this.start;

@@ -125,6 +125,31 @@ describe("tabs that share a connection", () => {
     for (const { readings } of tabs) expect(seqs(readings)).toEqual([1, 2]);
   });
 
+  test("hear that the connection lives while only one of them gets readings, and the gateway says nothing else", async () => {
+    const gateway = await startGateway();
+    gateway.heartbeatMs = 4_000;
+    const time = new ManualTime();
+    const host = new TabHost();
+    const shareTabs = `${process.pid} ${++groups}`;
+    const connectTab = () => {
+      return open(gateway, { shareTabs, tabs: host.tab(), clock: time, timers: time, random: Math.random });
+    };
+    const readings: Reading[] = [];
+    connectTab().subscribe("gps/#", { from: "now" }, (reading) => readings.push(reading));
+    await until(() => gateway.peers.at(-1)?.filters.size === 1);
+    const idle = connectTab();
+    const states: string[] = [];
+    idle.onState((state) => states.push(state));
+    await until(() => states.includes("online"));
+    for (const n of range(1, 40)) {
+      time.advance(1_000);
+      gateway.commit("gps/a", { n });
+      await until(() => readings.length === n);
+    }
+    expect(states.filter((state) => state !== "online" && state !== "connecting")).toEqual([]);
+    expect(gateway.peers.length).toBe(1);
+  });
+
   test("are left to themselves when they are frozen, and resume when they wake", async () => {
     const gateway = await startGateway();
     const tabs = await openTabs(gateway, 2);

@@ -117,4 +117,17 @@ describe("the log's memory tail", () => {
     const bodies = all.reduce((bytes, { body }) => bytes + body.length, 0);
     expect(tail.bytes - bodies).toBeLessThan((all.length * recordOverheadBytes) / 10);
   });
+
+  it("holds little more than what is read of large records", () => {
+    const tail = new MemoryTail(unlimited, unlimited);
+    const note = "x".repeat(50_000);
+    const readings = Array.from({ length: 1_200 }, (_, index): Reading => {
+      return { domain: "gps", device: "van", time: index, values: { note } };
+    });
+    tail.push([...encoder.encode(readings, 1, 1, noneRecent)] as StoredRecord[]);
+    const [first] = tail.read(0, 1) ?? [];
+    expect([first?.seq, first?.values["note"] === note]).toEqual([1, true]);
+    expect(first?.body.buffer.byteLength).toBeLessThan(4 * note.length);
+    expect(tail.read(0, unlimited)?.map(({ seq }) => seq)).toEqual(readings.map((_, index) => index + 1));
+  });
 });
