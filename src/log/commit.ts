@@ -40,18 +40,23 @@ export class Commit {
     return this.#waiters.length > 0;
   }
 
-  add(part: CommitPart): void {
-    for (const record of part.records) this.records.push(record);
-    if (part.quarantine.length > 0) this.quarantine.push(...part.quarantine);
-    if (part.remembered.length > 0) this.remembered.push(...part.remembered);
-    if (part.released.length > 0) this.released.push(...part.released);
-    if (part.progress) {
-      this.progress.push(part.progress);
-      this.#tied.push(part.records);
+  /**
+   * @param records those of the append's readings that are new, encoded
+   * @param bytes `pendingBytes` of these
+   */
+  add(records: readonly StoredRecord[], append: Append, bytes: number): void {
+    const { quarantine, remember, release, progress, cameAt } = append;
+    for (const record of records) this.records.push(record);
+    if (quarantine !== undefined) this.quarantine.push(...quarantine);
+    if (remember !== undefined) for (const packet of remember) this.remembered.push(copyOf(packet));
+    if (release !== undefined) this.released.push(...release);
+    if (progress !== undefined) {
+      this.progress.push(progress);
+      this.#tied.push(records);
     }
-    this.bytes += part.bytes;
-    this.canBeShownFirst &&= !part.isAwaited;
-    if (part.cameAt !== null && part.cameAt < this.startedAt) this.startedAt = part.cameAt;
+    this.bytes += bytes;
+    this.canBeShownFirst &&= !isAppendAwaited(append);
+    if (cameAt !== undefined && cameAt < this.startedAt) this.startedAt = cameAt;
   }
 
   /**
@@ -106,57 +111,28 @@ function createWaiter(leans: boolean): Waiter {
   return { ...settle, promise, leans };
 }
 
-/** What one append adds to a commit. */
-export interface CommitPart {
-  readonly records: readonly StoredRecord[];
-  readonly quarantine: readonly QuarantinedPacket[];
-  readonly remembered: readonly Packet[];
-  readonly released: readonly number[];
-  readonly progress: Progress | null;
-  readonly bytes: number;
-  /** See `Append.cameAt`; null: now. */
-  readonly cameAt: number | null;
-  /** Somebody is told when it is stored, or it is more than readings. */
-  readonly isAwaited: boolean;
-}
-
 const nothing: readonly never[] = [];
 
-function copyOf(packet: Packet): Packet {
-  return { ...packet, payload: new Uint8Array(packet.payload) };
+/** What a packet is, and nothing of what it was handed over in. A payload may be a view of a socket's buffer, which is not ours to keep. */
+function copyOf({ topic, payload, receivedAt, client }: Packet): Packet {
+  return { topic, payload: new Uint8Array(payload), receivedAt, client };
 }
 
-export function commitPart(
-  records: readonly StoredRecord[],
-  {
-    quarantine = nothing,
-    remember = nothing,
-    release = nothing,
-    progress = null,
-    cameAt,
-    isAwaited = true,
-  }: PartOfAppend,
-): CommitPart {
+/** What an append takes of the memory in which it waits to be stored. */
+export function pendingBytes(records: readonly StoredRecord[], append: Append): number {
+  const { quarantine = nothing, remember = nothing, progress } = append;
   let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
   for (const record of records) bytes += record.body.length;
   for (const packet of quarantine) bytes += packet.payload.length + 2 * packet.topic.length;
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;
-  // A payload may be a view of a socket's buffer, which is not ours to keep.
-  const remembered = remember.length === 0 ? nothing : remember.map(copyOf);
-  const isMore = quarantine.length + remember.length + release.length > 0 || progress !== null;
-  return {
-    records,
-    quarantine,
-    remembered,
-    released: release,
-    progress,
-    bytes,
-    cameAt: cameAt ?? null,
-    isAwaited: isAwaited || isMore,
-  };
+  return bytes;
 }
 
-type PartOfAppend = Omit<Append, "readings" | "progress"> & { readonly progress?: Progress | null };
+/** Whether somebody is told when it is stored, or it is more than readings. */
+export function isAppendAwaited(append: Append): boolean {
+  const { quarantine = nothing, remember = nothing, release = nothing, progress, isAwaited = true } = append;
+  return isAwaited || quarantine.length + remember.length + release.length > 0 || progress !== undefined;
+}
 
 /** A transaction of nothing, to be filled. */
 export const emptyBatch: EngineBatch = {

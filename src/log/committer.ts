@@ -3,8 +3,8 @@ import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../observe/log.ts";
 import { Ahead } from "./ahead.ts";
 import type { CheckpointPart } from "./checkpoint.ts";
-import { Commit, type CommitPart, emptyBatch } from "./commit.ts";
-import { LogUnavailable } from "./contract.ts";
+import { Commit, emptyBatch, isAppendAwaited } from "./commit.ts";
+import { type Append, LogUnavailable } from "./contract.ts";
 import type { RecordEncoder } from "./encoder.ts";
 import type { EngineBatch, LogEngine } from "./engine.ts";
 import type { LogMemory } from "./memory.ts";
@@ -107,7 +107,7 @@ export class Committer {
     return this.#queue.at(-1) ?? (this.#inFlight?.isAwaited ? this.#inFlight : null);
   }
 
-  /** Why a part of this size is not taken now, null if it is. */
+  /** Why an append of this size is not taken now, null if it is. */
   fullProblem(bytes: number): string | null {
     const { maxPendingBytes } = this.#parts.options;
     // A batch larger than the limit is taken when nothing else waits: refused now, it would be refused for ever.
@@ -116,15 +116,16 @@ export class Committer {
   }
 
   /**
-   * Takes a part whose records begin with `nextSeq`. Returns null if nobody has to wait, for anything.
+   * Takes an append whose records begin with `nextSeq`. Returns null if nobody has to wait, for anything.
+   * @param bytes what it takes of memory meanwhile
    * @param leans see `Commit.settled`
    */
-  add(part: CommitPart, leans: boolean): Promise<void> | null {
+  add(records: readonly StoredRecord[], append: Append, bytes: number, leans: boolean): Promise<void> | null {
     const commit = this.#gathering();
-    commit.add(part);
-    this.#pendingBytes += part.bytes;
-    this.#nextSeq += part.records.length;
-    if (!part.isAwaited && this.#inFlight === null && this.#mayShowFirst()) return null;
+    commit.add(records, append, bytes);
+    this.#pendingBytes += bytes;
+    this.#nextSeq += records.length;
+    if (!isAppendAwaited(append) && this.#inFlight === null && this.#mayShowFirst()) return null;
     return commit.settled(leans);
   }
 

@@ -2,7 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { Packet } from "../model/packet.ts";
 import type { Logger } from "../observe/log.ts";
 import { LatestCheckpoint } from "./checkpoint.ts";
-import { commitPart } from "./commit.ts";
+import { pendingBytes } from "./commit.ts";
 import { Committer } from "./committer.ts";
 import {
   type Append,
@@ -160,11 +160,11 @@ class SequencedLog implements Log {
     const isNothingNew = parts === readings.length && records.length === 0 && progress === undefined;
     // All of it is stored already, or will be with what is pending; but what the store has refused so far is neither.
     if (isNothingNew && (last || this.#shown.isStored)) return last?.settled(leans) ?? null;
-    const part = commitPart(records, batch);
-    const full = this.#committer.fullProblem(part.bytes);
+    const bytes = pendingBytes(records, batch);
+    const full = this.#committer.fullProblem(bytes);
     if (full !== null) return Promise.reject(new LogUnavailable(full));
     recent.settle(true);
-    return this.#committer.add(part, leans);
+    return this.#committer.add(records, batch, bytes, leans);
   }
 
   onCommitted(listener: (records: readonly LogRecord[], waitedMs: number) => void): () => void {
