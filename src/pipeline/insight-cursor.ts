@@ -8,7 +8,7 @@ import { endingsOf } from "./insight-endings.ts";
 import { InsightInputs, RecordReading } from "./insight-inputs.ts";
 import { InsightPages } from "./insight-pages.ts";
 import type { ConfiguredInsight, InsightFigures, InsightOptions } from "./insight-runner.ts";
-import { decodeSaved, encodeState, fingerprintOf } from "./insight-state.ts";
+import { decodeSaved, encodeStateInTurns, fingerprintOf } from "./insight-state.ts";
 import { ToldBefore } from "./insight-told.ts";
 
 /** Taken in one turn of the event loop: some milliseconds of work. Then others have theirs. */
@@ -139,7 +139,7 @@ export class InsightCursor {
     if (this.#failure !== null || this.#told !== null || this.#emitted.length > 0) return;
     const isStored = await this.#commits.flush().catch(() => false);
     if (!isStored || this.#read === this.#readAtSave) return;
-    const state = this.#encodeState();
+    const state = await this.#encodeState();
     if (state) await this.#log.append({ readings: [], progress: { ...this.#point, state } })?.catch(() => {});
   }
 
@@ -280,7 +280,7 @@ export class InsightCursor {
 
   /** Has what was emitted stored, with the place it follows from. */
   async #commit(): Promise<void> {
-    const state = this.#isSaveDue() ? this.#encodeState() : null;
+    const state = this.#isSaveDue() ? await this.#encodeState() : null;
     if (this.#emitted.length === 0 && !state) return;
     // What was told stays told, also while it is worked out again.
     const point = { ...this.#point, ...this.#told };
@@ -298,11 +298,16 @@ export class InsightCursor {
     return since >= saveReadings || (since > 0 && this.#log.time - this.#savedAt >= saveMs);
   }
 
-  #encodeState(): Uint8Array | null {
+  /** Nobody changes the state meanwhile: nothing is read. Null if it is too large to be saved. */
+  async #encodeState(): Promise<Uint8Array | null> {
     this.#mustSave = false;
     this.#savedAt = this.#log.time;
     this.#readAtSave = this.#read;
-    const state = encodeState(this.#configured.insight.stateVersion, this.#state, this.#settings);
+    const state = await encodeStateInTurns(
+      this.#configured.insight.stateVersion,
+      this.#state,
+      this.#settings,
+    );
     this.#isTooLarge = state.length > this.#options.maxStateBytes;
     return this.#isTooLarge ? null : state;
   }
