@@ -51,6 +51,17 @@ describe("goals", () => {
     expect(JSON.parse(goalLines(outcomes)[0] as string)).toMatchObject({ goal: "all-to-50", reached: true });
   });
 
+  it("hold each run against the other's run beside it", () => {
+    const runs = runsOf("each-its-own", { fieldcast: [9, 20, 33], "aedes-uws": [10, 20, 30] });
+    expect(judge(new Map([["each-its-own", runs]]))).toMatchObject([
+      { measured: 20, most: 20, isReached: true },
+    ]);
+    const slower = runsOf("each-its-own", { fieldcast: [11, 22, 31], "aedes-uws": [10, 20, 40] });
+    expect(judge(new Map([["each-its-own", slower]]))).toMatchObject([
+      { measured: 22, most: 20, isReached: false },
+    ]);
+  });
+
   it("say when a row that they rest on is in doubt", () => {
     const rows = rowsOf(find("each-its-own"), ["fieldcast", "aedes-uws", "nats"]);
     const runs = new Map(
@@ -75,10 +86,10 @@ describe("goals", () => {
 
 describe("results", () => {
   const scenario = find("all-to-50");
-  const runs = runsOf("all-to-50", { fieldcast: [2, 4, 3], "aedes-uws": [6] });
+  const runs = runsOf("all-to-50", { fieldcast: [2, 4, 3], "aedes-uws": [6, 6, 12] });
 
-  it("show medians, ranges and ratios", () => {
-    expect(resultTable(scenario, runs).split("\n")[2]).toMatch(/^fieldcast\s+3\s+2–4\s+0\.50/);
+  it("show medians, ranges, and the middle one of the repetitions' ratios", () => {
+    expect(resultTable(scenario, runs).split("\n")[2]).toMatch(/^fieldcast\s+3\s+2–4\s+0\.33/);
     expect(JSON.parse(resultLines(scenario, runs)[0] as string)).toMatchObject({
       bench: "all-to-50",
       contestant: "fieldcast",

@@ -7,11 +7,11 @@ import { benchFormats } from "./formats-report.ts";
 import { goalLines, goalTable, judge } from "./goals.ts";
 import { benchInsights } from "./insights.ts";
 import { findProgram, type Installed, programs } from "./installed.ts";
-import { type Figures, measure } from "./measure.ts";
+import { type Figures, measure, StartLine } from "./measure.ts";
 import { drawPicture, panelsOf } from "./picture.ts";
 import { type Plan, type PlannedScenario, readPlan } from "./plan.ts";
 import { doubtfulRows, type Runs, resultLines, resultTable } from "./results.ts";
-import { rowsOf } from "./rows.ts";
+import { type Row, rowsOf } from "./rows.ts";
 import { benchBlocking } from "./storage/blocking.ts";
 import { benchStorage } from "./storage/report.ts";
 import { benchStart } from "./storage/start.ts";
@@ -78,13 +78,13 @@ function writePicture(file: string, { repetitions }: Plan, results: ReadonlyMap<
   writeFileSync(file, drawPicture(panels, note));
 }
 
-function printMachine({ repetitions, windows }: Plan): void {
+function printMachine({ repetitions, windows, areTogether }: Plan): void {
   const [first] = cpus();
   process.stdout.write(
     `Node.js ${process.versions.node}, ${cpus().length} × ${first?.model ?? "unknown CPU"}, load ${loadavg()
       .map((load) => load.toFixed(1))
       .join(" ")}, log in ${tmpdir()}\n` +
-      `${repetitions} run(s) each, ${windows.measuredMs / 1_000} s measured after ${windows.warmUpMs / 1_000} s of warm-up\n`,
+      `${repetitions} run(s) each, ${windows.measuredMs / 1_000} s measured after ${windows.warmUpMs / 1_000} s of warm-up${areTogether ? ", the contestants of a scenario at the same time" : ""}\n`,
   );
 }
 
@@ -111,10 +111,13 @@ function missingContestants({ scenarios }: Plan): ReadonlySet<ContestantName> {
   return missing;
 }
 
-/** Rows take turns, each repetition in another order, so that what disturbs the machine disturbs all alike. */
+/**
+ * Rows take turns, each repetition in another order, so that what disturbs the machine disturbs all alike; or those of one scenario run
+ * together.
+ */
 async function runScenario(
   { scenario, contestants }: PlannedScenario,
-  { repetitions, windows, profileDir, settings }: Plan,
+  { repetitions, windows, areTogether, profileDir, settings }: Plan,
   missing: ReadonlySet<ContestantName>,
 ): Promise<Runs> {
   process.stdout.write(`\n── ${scenario.name}: ${scenario.title}\n`);
@@ -124,10 +127,22 @@ async function runScenario(
   const options = { settings: [...(scenario.settings ?? []), ...settings], profileDir };
   for (let repetition = 0; repetition < repetitions; repetition++) {
     const first = repetition % Math.max(1, rows.length);
-    for (const row of [...rows.slice(first), ...rows.slice(0, first)]) {
-      const figures = await measure(row.scenario, contestant(row.contestant, options), windows);
-      runs.get(row)?.push(figures);
+    const inOrder = [...rows.slice(first), ...rows.slice(0, first)];
+    for (const together of areTogether ? sameScenario(inOrder) : inOrder.map((row) => [row])) {
+      const startLine = new StartLine(together.length);
+      const measured = together.map(async (row) => {
+        const figures = await measure(row.scenario, contestant(row.contestant, options), windows, startLine);
+        runs.get(row)?.push(figures);
+      });
+      await Promise.all(measured);
     }
   }
   return runs;
+}
+
+/** Rows by what is run: of a curve each point is a scenario. */
+function sameScenario(rows: readonly Row[]): Row[][] {
+  return [...new Set(rows.map(({ scenario }) => scenario))].map((scenario) =>
+    rows.filter((row) => row.scenario === scenario),
+  );
 }

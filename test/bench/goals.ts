@@ -1,5 +1,6 @@
 import type { ContestantName } from "./contestants.ts";
-import { doubtsOf, type Runs, summarize } from "./results.ts";
+import type { Figures } from "./measure.ts";
+import { doubtsOf, type Runs, ratioOf, summarize } from "./results.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 /** The bench's own mark in a reading is 16 letters and their header, and no part of what is promised. */
@@ -64,11 +65,12 @@ export function judge(results: ReadonlyMap<string, Runs>): Outcome[] {
     const rows = [...(results.get(goal.scenario) ?? [])].map(([{ contestant }, runs]) => {
       const figures = summarize(runs);
       const isDoubtful = doubtsOf(figures).length > 0;
-      return { contestant, value: figures[goal.figure] ?? Number.NaN, isDoubtful };
+      return { contestant, runs, value: figures[goal.figure] ?? Number.NaN, isDoubtful };
     });
     const ours = rows.filter(({ contestant }) => contestant === "fieldcast").at(-1);
-    const limit = limitOf(goal, rows);
-    if (ours === undefined || Number.isNaN(ours.value) || Number.isNaN(limit.value)) return [];
+    if (ours === undefined || Number.isNaN(ours.value)) return [];
+    const limit = limitOf(goal, ours, rows);
+    if (Number.isNaN(limit.value)) return [];
     const { value: measured } = ours;
     const most = limit.value;
     return [
@@ -79,17 +81,26 @@ export function judge(results: ReadonlyMap<string, Runs>): Outcome[] {
 
 interface Measured {
   readonly contestant: ContestantName;
+  readonly runs: readonly Figures[];
   readonly value: number;
   readonly isDoubtful: boolean;
 }
 
 /** The value is NaN where there is nothing to hold it against. */
-function limitOf({ most }: Goal, rows: readonly Measured[]): Omit<Measured, "contestant"> {
+function limitOf(
+  { most, figure }: Goal,
+  ours: Measured,
+  rows: readonly Measured[],
+): Pick<Measured, "value" | "isDoubtful"> {
   if (typeof most === "number") return { value: most, isDoubtful: false };
-  const ours = rows.filter(({ contestant }) => contestant === "fieldcast");
-  const other =
-    most.of === "first" ? ours.slice(0, -1)[0] : rows.find(({ contestant: name }) => name === most.of);
-  return { value: most.times * (other?.value ?? Number.NaN), isDoubtful: other?.isDoubtful ?? false };
+  const other = rows.find((row) => (most.of === "first" ? isFirst(row, ours) : row.contestant === most.of));
+  // What the other would have had in the middle one of our runs.
+  const unit = ours.value / ratioOf(ours.runs, other?.runs ?? [], figure);
+  return { value: most.times * unit, isDoubtful: other?.isDoubtful ?? false };
+}
+
+function isFirst(row: Measured, ours: Measured): boolean {
+  return row.contestant === ours.contestant && row !== ours;
 }
 
 /** The outcomes as a table. */

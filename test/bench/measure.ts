@@ -16,6 +16,26 @@ export interface Windows {
   readonly settleMs: number;
 }
 
+/** Where runs at the same time wait for each other, so that they measure the same seconds. */
+export class StartLine {
+  #awaited: number;
+  #start = () => {};
+  readonly #started = new Promise<void>((resolve) => {
+    this.#start = resolve;
+  });
+
+  /** @param runners how many there are */
+  constructor(runners: number) {
+    this.#awaited = runners;
+  }
+
+  /** Resolves when all have come. */
+  come(): Promise<void> {
+    if (--this.#awaited === 0) this.#start();
+    return this.#started;
+  }
+}
+
 /** Figures of one run, by the names of `units`. */
 export type Figures = Readonly<Record<string, number>>;
 
@@ -56,11 +76,12 @@ export async function measure(
   scenario: RunScenario,
   contestant: Contestant,
   windows: Windows,
+  startLine = new StartLine(1),
 ): Promise<Figures> {
   const server = await contestant.start();
   const devices = new LoadProcess();
   const dashboards = new LoadProcess();
-  const run = { server, contestant, windows, devices, dashboards };
+  const run = { server, contestant, windows, startLine, devices, dashboards };
   try {
     if (scenario.kind === "ingest") return await measureIngest(scenario, run);
     if (scenario.kind === "fanout") return await measureFanout(scenario, run);
@@ -79,15 +100,17 @@ export interface Run {
   server: Server;
   readonly contestant: Contestant;
   readonly windows: Windows;
+  readonly startLine: StartLine;
   readonly devices: LoadProcess;
   readonly dashboards: LoadProcess;
 }
 
 async function measureIngest(scenario: IngestScenario, run: Run): Promise<Figures> {
-  const { server, devices, windows } = run;
+  const { server, devices, windows, startLine } = run;
   await openDevices(scenario, run);
   await devices.ask("startPublishing", null);
   await sleep(windows.warmUpMs);
+  await startLine.come();
   const before = await server.ingested();
   const clock = startClocks(run);
   await sleep(windows.measuredMs);
@@ -107,7 +130,7 @@ async function measureIngest(scenario: IngestScenario, run: Run): Promise<Figure
 }
 
 async function measureFanout(scenario: FanoutScenario, run: Run): Promise<Figures> {
-  const { server, contestant, devices, dashboards, windows } = run;
+  const { server, contestant, devices, dashboards, windows, startLine } = run;
   const { watch, aged, filters } = scenario;
   const kind = contestant.dashboards;
   const port = server.webSocketPort;
@@ -117,6 +140,7 @@ async function measureFanout(scenario: FanoutScenario, run: Run): Promise<Figure
   await devices.ask("startPublishing", null);
   await sleep(windows.warmUpMs);
   await firstReadings(scenario, run);
+  await startLine.come();
   await dashboards.ask("startAging", null);
   const before = await dashboards.ask("readCounts", null);
   const clock = startClocks(run);

@@ -7,14 +7,15 @@ import { fitToOpenFiles, type Scenario, scenarios } from "./scenarios.ts";
 const apart = ["formats", "storage", "storage-blocking", "storage-start", "insights"] as const;
 
 const usage = `npm run bench -- [--quick] [--only <scenario>] [--with <contestant>] [--repetitions <n>] [--svg <file>]
-                 [--warm-up <seconds>] [--set <key>=<value>] [--cpu-prof <folder>]
+                 [--warm-up <seconds>] [--together] [--set <key>=<value>] [--cpu-prof <folder>]
 
   --quick        shorter windows, one run each, fewer scenarios and contestants: about two minutes in all
   --only         only this scenario; may be repeated. One of:
                  ${[...scenarios.map(({ name }) => name), ...apart].join(", ")}
   --with         only this contestant; may be repeated
   --repetitions  runs of each contestant in each scenario (3)
-  --warm-up      seconds of load before the measurement (10; with --quick 6)
+  --warm-up      seconds of load before the measurement (20; with --quick 6)
+  --together     all contestants of a scenario at the same time, each with its own load: for ratios of two
   --svg          draw the main scenarios into this file
   --set          a setting of Fieldcast, as \`fieldcast serve\` takes it; may be repeated
   --cpu-prof     run Fieldcast alone and write V8's CPU profiles to this folder
@@ -40,6 +41,8 @@ export interface Plan {
   readonly hasInsights: boolean;
   readonly repetitions: number;
   readonly windows: Windows;
+  /** The contestants of a scenario run at the same time, not in turn. */
+  readonly areTogether: boolean;
   /** Of Fieldcast, beside those of a scenario. */
   readonly settings: readonly string[];
   readonly profileDir: string | null;
@@ -55,6 +58,7 @@ const options = {
   set: { type: "string", multiple: true, default: [] as string[] },
   repetitions: { type: "string" },
   "warm-up": { type: "string" },
+  together: { type: "boolean", default: false },
   svg: { type: "string" },
   "cpu-prof": { type: "string" },
 } as const;
@@ -70,7 +74,7 @@ export function readPlan(args: readonly string[]): Plan | string {
     const repetitions = Number(values.repetitions ?? (quick ? 1 : 3));
     if (!(Number.isInteger(repetitions) && repetitions > 0))
       return `--repetitions must be a whole number from 1\n\n${usage}`;
-    const warmUpMs = Number(values["warm-up"] ?? (quick ? 6 : 10)) * 1_000;
+    const warmUpMs = Number(values["warm-up"] ?? (quick ? 6 : 20)) * 1_000;
     // Sooner than that, not every device has been heard.
     if (!(warmUpMs >= 2_000)) return `--warm-up must be 2 seconds or more\n\n${usage}`;
     const names = new Set<string>(scenarios.flatMap(({ contestants }) => contestants));
@@ -92,6 +96,7 @@ export function readPlan(args: readonly string[]): Plan | string {
       windows: quick
         ? { warmUpMs, measuredMs: 2_000, settleMs: 500 }
         : { warmUpMs, measuredMs: 5_000, settleMs: 2_000 },
+      areTogether: values.together,
       settings: values.set,
       profileDir,
       svgFile: values.svg ?? null,

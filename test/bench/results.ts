@@ -21,6 +21,17 @@ export function summarize(runs: readonly Figures[]): Figures {
   );
 }
 
+/**
+ * How many times another row's figure a row's is: the median over the repetitions, whose runs lie close together in time, or are the same
+ * seconds. NaN if there is nothing to compare.
+ */
+export function ratioOf(runs: readonly Figures[], other: readonly Figures[], name: string): number {
+  const ratios = runs.map(
+    (figures, index) => (figures[name] as number) / (other[index]?.[name] ?? Number.NaN),
+  );
+  return ratios.some(Number.isNaN) || ratios.length === 0 ? Number.NaN : median(ratios);
+}
+
 /** The scenario's table: medians, the range of the main figure, and its ratio to the baseline's. */
 export function resultTable(scenario: Scenario, runs: Runs): string {
   const names = Object.keys([...runs.values()][0]?.[0] ?? {});
@@ -38,8 +49,7 @@ export function resultTable(scenario: Scenario, runs: Runs): string {
     const all = figures.map((run) => run[main] as number);
     const range = `${formatNumber(Math.min(...all))}–${formatNumber(Math.max(...all))}`;
     const baseline = baselineOf(scenario, rows, row);
-    const unit = baseline ? (summarize(runs.get(baseline) ?? [])[main] ?? Number.NaN) : Number.NaN;
-    const ratio = (summary[main] as number) / unit;
+    const ratio = ratioOf(figures, (baseline && runs.get(baseline)) ?? [], main);
     const rest = names.slice(1).map((figure) => formatNumber(summary[figure] as number));
     return [row.name, formatNumber(summary[main] as number), range, formatNumber(ratio), ...rest];
   });
