@@ -118,10 +118,13 @@ function copyOf({ topic, payload, receivedAt, client }: Packet): Packet {
   return { topic, payload: new Uint8Array(payload), receivedAt, client };
 }
 
-/** What an append takes of the memory in which it waits to be stored. */
+/**
+ * What an append takes of the memory in which it waits to be stored. An insight's state does not count: it is bounded where it is made, and
+ * readings must not be refused because several insights save theirs in the same moment.
+ */
 export function pendingBytes(records: readonly StoredRecord[], append: Append): number {
-  const { quarantine = nothing, remember = nothing, progress } = append;
-  let bytes = appendOverheadBytes + (progress?.state?.length ?? 0);
+  const { quarantine = nothing, remember = nothing } = append;
+  let bytes = appendOverheadBytes;
   for (const record of records) bytes += record.body.length;
   for (const packet of quarantine) bytes += packet.payload.length + 2 * packet.topic.length;
   for (const packet of remember) bytes += packet.payload.length + 2 * packet.topic.length;

@@ -67,6 +67,11 @@ export class RecordEncoder {
     return records ?? noRecords;
   }
 
+  /** Takes back the memory of records that were encoded last and are not stored. */
+  giveBack([first]: readonly StoredRecord[]): void {
+    if (first !== undefined) this.#writer.uncut(first.body);
+  }
+
   /** The same record at another seq. */
   moved(record: StoredRecord, seq: number): StoredRecord {
     const { topic, shape, time, values, attrs } = record;

@@ -162,7 +162,10 @@ class SequencedLog implements Log {
     if (isNothingNew && (last || this.#shown.isStored)) return last?.settled(leans) ?? null;
     const bytes = pendingBytes(records, batch);
     const full = this.#committer.fullProblem(bytes);
-    if (full !== null) return Promise.reject(new LogUnavailable(full));
+    if (full !== null) {
+      this.#encoder.giveBack(records);
+      return Promise.reject(new LogUnavailable(full));
+    }
     recent.settle(true);
     return this.#committer.add(records, batch, bytes, leans);
   }

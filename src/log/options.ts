@@ -7,7 +7,7 @@ export interface LogOptions {
   readonly tailBytes: number;
   /** Most records in memory, whatever their size. */
   readonly tailRecords: number;
-  /** Appended but not yet committed; beyond it appends are refused with LogUnavailable. */
+  /** Appended but not yet committed, the states of insights apart; beyond it appends are refused with LogUnavailable. */
   readonly maxPendingBytes: number;
   /** Under load a commit begins no sooner than this after the one before, so that more gathers in it. Milliseconds. */
   readonly gatherMs: number;

@@ -47,7 +47,7 @@ export class MsgpackWriter {
     return taken;
   }
 
-  /** Takes back what was cut off last, nothing having been written since: nobody may look at it any more. */
+  /** Takes back a part that was cut off and all behind it: nobody may look at them any more. */
   uncut(part: Uint8Array): void {
     if (part.buffer === this.bytes.buffer) this.start = part.byteOffset;
     this.length = this.start;

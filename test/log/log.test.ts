@@ -175,6 +175,19 @@ describe("append", () => {
     await Promise.all(taken);
     await append(log, large());
     expect(log.head).toBe(7);
+    const [last, next] = (await readAll(log, 5)) as [LogRecord, LogRecord];
+    // The refused one takes no part of the memory that bodies share.
+    expect(next.body.byteOffset).toBe(last.body.byteOffset + last.body.length);
+  });
+
+  it("takes readings while an insight's state waits, however large that is", async () => {
+    engine.hold();
+    const state = new Uint8Array(40_000);
+    const saved = log.append({ readings: [], progress: { name: "trips", seq: 0, time: t0, state } });
+    const taken = log.append({ readings: [reading("a")] });
+    engine.release();
+    await Promise.all([saved, taken]);
+    expect(log.head).toBe(1);
   });
 
   it("refuses readings that no reader could decode, and stores nothing of their batch", async () => {
