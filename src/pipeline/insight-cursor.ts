@@ -47,6 +47,8 @@ export class InsightCursor {
   #mustSave = false;
   #savedAt: number;
   #readAtSave = 0;
+  /** Size of the state as it was saved last. */
+  #savedBytes = 0;
   #read = 0;
   #missed = 0;
 
@@ -155,6 +157,7 @@ export class InsightCursor {
     this.#isOther = saved !== null;
     if (!saved?.state) return null;
     const { seq, time, bytes } = saved.state;
+    this.#savedBytes = bytes.length;
     try {
       const { version, state, settings } = decodeSaved(bytes);
       this.#isOther = settings !== this.#settings;
@@ -293,9 +296,10 @@ export class InsightCursor {
     if (this.#told !== null) return false;
     if (this.#mustSave) return true;
     const since = this.#read - this.#readAtSave;
-    const { saveMs, saveReadings } = this.#options;
+    const { saveMs, saveReadings, saveBytes } = this.#options;
+    const pauseMs = saveMs * Math.max(1, this.#savedBytes / saveBytes);
     // By the clock of now, not of what is read: behind the head, days go by in seconds.
-    return since >= saveReadings || (since > 0 && this.#log.time - this.#savedAt >= saveMs);
+    return since >= saveReadings || (since > 0 && this.#log.time - this.#savedAt >= pauseMs);
   }
 
   /** Nobody changes the state meanwhile: nothing is read. Null if it is too large to be saved. */
@@ -308,6 +312,7 @@ export class InsightCursor {
       this.#state,
       this.#settings,
     );
+    this.#savedBytes = state.length;
     this.#isTooLarge = state.length > this.#options.maxStateBytes;
     return this.#isTooLarge ? null : state;
   }

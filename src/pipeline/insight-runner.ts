@@ -24,6 +24,8 @@ export interface InsightOptions {
   readonly saveMs: number;
   /** It is also saved after so many readings that it read. */
   readonly saveReadings: number;
+  /** A state larger than this is saved so many times more rarely: what is written year after year wears a disk out. */
+  readonly saveBytes: number;
   /** A larger state is not saved: the insight goes on, and after a restart begins from an older one. */
   readonly maxStateBytes: number;
   /** How long to wait before the log is tried again, milliseconds. */
@@ -37,6 +39,7 @@ export const defaultInsightOptions: InsightOptions = {
   gatherReadings: 4_000,
   saveMs: 60_000,
   saveReadings: 200_000,
+  saveBytes: 2 * 1024 * 1024,
   maxStateBytes: 16 * 1024 * 1024,
   retryMs: 1_000,
 };

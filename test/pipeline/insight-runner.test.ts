@@ -135,6 +135,25 @@ describe("an insight's readings", () => {
     await until(() => saved() === atHead + 1);
   });
 
+  it("come with a state that is saved the more rarely the larger it is", async () => {
+    const engine = new TestedEngine(memoryEngine());
+    const clock = new TestClock();
+    const life = await live(engine, counting, { saveBytes: 1 }, clock);
+    const states = () =>
+      engine.batches.flatMap(({ progress }) => progress).flatMap(({ state }) => state ?? []);
+    await append(life.log, reading("a"), reading("a"));
+    await until(() => life.log.head === 3);
+    clock.time += 60_000;
+    await until(() => states().length === 1);
+    const minutes = states()[0]?.length as number;
+    clock.time += (minutes - 1) * 60_000;
+    await append(life.log, reading("a"), reading("a"));
+    await until(() => life.log.head === 6);
+    expect(states()).toHaveLength(1);
+    clock.time += 60_000;
+    await until(() => states().length === 2);
+  });
+
   const oneByOne = { pageBytes: 1, gatherReadings: 1 };
 
   async function withHistory(engine: LogEngine, ...readings: Reading[]): Promise<void> {
